@@ -1,0 +1,2 @@
+//! draft
+#![no_std]

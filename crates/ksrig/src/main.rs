@@ -1,0 +1,3 @@
+//! The `ksrig` command.
+
+fn main() {}

@@ -1,0 +1,82 @@
+//! Rows, piece by piece.
+
+/// Pixels of a full span.
+///
+/// A multiple of 32, for vector units, that divides most widths in use; small enough for a few
+/// spans on a kernel stack.
+pub(crate) const PIXELS: usize = 160;
+
+/// One sample per pixel of a span: its luma, or Cb and Cr of its pairs in turn.
+pub(crate) type Samples = [u8; PIXELS];
+
+/// A piece of a row: loops run over all of [`PIXELS`], memory sees only those that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Its first pixel.
+    pub(crate) x: u32,
+    /// Its pixels, an even number from 2 to [`PIXELS`].
+    pub(crate) pixels: usize,
+}
+
+/// The spans of a row, from left to right.
+pub(crate) const fn spans(width: u32) -> Spans {
+    Spans { x: 0, left: width as usize }
+}
+
+/// See [`spans`].
+pub(crate) struct Spans {
+    x: u32,
+    left: usize,
+}
+
+impl Iterator for Spans {
+    type Item = Span;
+
+    fn next(&mut self) -> Option<Span> {
+        if self.left == 0 {
+            return None;
+        }
+        let span = Span { x: self.x, pixels: self.left.min(PIXELS) };
+        self.x += PIXELS as u32;
+        self.left -= span.pixels;
+        Some(span)
+    }
+}
+
+/// The part of the span that begins at `start` which lies from pixel `from` up to, not including,
+/// pixel `to`.
+pub(crate) fn part(samples: &mut Samples, start: u32, from: u32, to: u32) -> &mut [u8] {
+    let from = from.saturating_sub(start) as usize;
+    let to = (to.saturating_sub(start) as usize).min(PIXELS);
+    samples.get_mut(from..to).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_cover_a_row_once() {
+        for width in (16..=1920).step_by(2) {
+            let mut x = 0;
+            for span in spans(width) {
+                assert_eq!(span.x, x);
+                assert!((2..=PIXELS).contains(&span.pixels) && span.pixels % 2 == 0);
+                x += span.pixels as u32;
+            }
+            assert_eq!(x, width);
+        }
+    }
+
+    #[test]
+    fn part_is_clipped_to_the_span() {
+        let mut samples = [0; PIXELS];
+        assert_eq!(part(&mut samples, 160, 0, 1920).len(), PIXELS);
+        assert_eq!(part(&mut samples, 160, 170, 172).len(), 2);
+        assert_eq!(part(&mut samples, 160, 0, 162).len(), 2);
+        assert_eq!(part(&mut samples, 160, 319, 400).len(), 1);
+        assert_eq!(part(&mut samples, 160, 0, 160).len(), 0);
+        assert_eq!(part(&mut samples, 160, 320, 330).len(), 0);
+        assert_eq!(part(&mut samples, 160, 200, 190).len(), 0);
+    }
+}

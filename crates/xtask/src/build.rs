@@ -1,0 +1,252 @@
+//! `cargo xtask build`: the driver and the raw test drivers, cross-built.
+
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+use clap::{Args, ValueEnum};
+
+use crate::{
+    house, process, rustc_wrapper,
+    toolchain::{self, Route},
+    wdk_tree::{self, WdkTree},
+};
+
+/// Build the driver for Windows.
+///
+/// Leaves target/driver/<flavour>/loopcam.sys with its symbols (loopcam.pdb, loopcam.map), and the raw test drivers
+/// of tests/drivers/ in target/driver/tests/<name>.sys. The first build takes a few minutes (the WDK's
+/// bindings are generated), later ones seconds.
+#[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask build --flavour downlevel")]
+pub struct Options {
+    /// For which Windows
+    #[arg(long, value_enum, default_value_t = Flavours::All)]
+    pub flavour: Flavours,
+    /// How to compile
+    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    pub profile: Profile,
+    /// Leave the raw test drivers out
+    #[arg(long)]
+    pub no_tests: bool,
+}
+
+/// A choice of flavours.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Flavours {
+    /// Windows 10 2004 and later
+    Default,
+    /// Windows XP x64 to Windows 10 1909
+    Downlevel,
+    /// Both
+    All,
+}
+
+impl Flavours {
+    /// One by one.
+    pub fn each(self) -> &'static [Flavour] {
+        match self {
+            Self::Default => &[Flavour::Default],
+            Self::Downlevel => &[Flavour::Downlevel],
+            Self::All => &[Flavour::Default, Flavour::Downlevel],
+        }
+    }
+}
+
+/// For which Windows a driver is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// Windows 10 2004 and later.
+    Default,
+    /// Windows XP x64 to Windows 10 1909.
+    Downlevel,
+}
+
+impl Flavour {
+    /// The folder's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Downlevel => "downlevel",
+        }
+    }
+
+    /// Where the built driver is.
+    pub fn image(self) -> PathBuf {
+        house::driver().join(self.name()).join("loopcam.sys")
+    }
+}
+
+/// Cargo's profile.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Optimised as a whole: what is shipped
+    Release,
+    /// Quick to compile, with checks of arithmetic
+    Dev,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "debug",
+        }
+    }
+}
+
+/// The command.
+pub fn run(options: &Options) -> Result<()> {
+    let workshop = Workshop::open()?;
+    for &flavour in options.flavour.each() {
+        workshop.driver(flavour, options.profile)?;
+    }
+    if !options.no_tests {
+        workshop.test_drivers(options.profile)?;
+    }
+    Ok(())
+}
+
+/// Everything that a driver build needs, ready; one build at a time.
+pub struct Workshop {
+    route: Route,
+    tree: WdkTree,
+    target_dir: PathBuf,
+    /// Both flavours leave cargo under the same file name, so nobody else may build before the copy is made.
+    _lock: File,
+}
+
+impl Workshop {
+    /// Chooses the toolchain and makes the WDK's stand-in.
+    pub fn open() -> Result<Self> {
+        let route = Route::choose()?;
+        let target_dir = house::driver().join("cargo");
+        fs::create_dir_all(&target_dir).with_context(|| format!("cannot make {}", target_dir.display()))?;
+        let path = house::driver().join("lock");
+        let lock = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        if lock.try_lock().is_err() {
+            println!("waiting for another driver build");
+            lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        }
+        let tree = wdk_tree::make()?;
+        discard_stale(&target_dir, &tree)?;
+        Ok(Self { route, tree, target_dir, _lock: lock })
+    }
+
+    /// The compilers in use, for people.
+    pub fn route(&self) -> Route {
+        self.route
+    }
+
+    /// A cargo command for packages of the driver's side.
+    pub fn cargo(&self, subcommand: &str) -> Result<std::process::Command> {
+        self.route.cargo(&self.tree, &self.target_dir, subcommand)
+    }
+
+    /// Builds loopcam.sys; gives its path.
+    pub fn driver(&self, flavour: Flavour, profile: Profile) -> Result<PathBuf> {
+        let features = match flavour {
+            Flavour::Default => None,
+            Flavour::Downlevel => Some("downlevel"),
+        };
+        let image = flavour.image();
+        self.build("loopcam", features, profile, &image)?;
+        Ok(image)
+    }
+
+    /// Builds every variant of every raw test driver; gives their paths.
+    pub fn test_drivers(&self, profile: Profile) -> Result<Vec<PathBuf>> {
+        let folder = house::driver().join("tests");
+        let mut images = Vec::new();
+        for package in test_driver_packages(&metadata()?) {
+            for (name, feature) in variants(package) {
+                let image = folder.join(name).with_extension("sys");
+                self.build(&package.name, feature, profile, &image)?;
+                images.push(image);
+            }
+        }
+        Ok(images)
+    }
+
+    fn build(&self, package: &str, features: Option<&str>, profile: Profile, image: &Path) -> Result<()> {
+        println!("building {} with {}", house::short(image), self.route.name());
+        let start = Instant::now();
+        let mut cargo = self.cargo("build")?;
+        cargo.args(["--package", package, "--profile", profile.name()]);
+        if let Some(features) = features {
+            cargo.args(["--features", features]);
+        }
+        process::run(&mut cargo)?;
+        let made = self.target_dir.join(toolchain::TARGET).join(profile.folder());
+        let place = image.parent().context("an image lies in a folder")?;
+        fs::create_dir_all(place).with_context(|| format!("cannot make {}", place.display()))?;
+        let crate_name = package.replace('-', "_");
+        // The linker writes the map beside its own output; cargo does not know of it.
+        for (folder, extension) in [("", "dll"), ("", "pdb"), ("deps", "map")] {
+            let from = made.join(folder).join(&crate_name).with_extension(extension);
+            copy(&from, &image.with_extension(if extension == "dll" { "sys" } else { extension }))?;
+        }
+        println!("built    {} in {:.1} s", house::short(image), start.elapsed().as_secs_f32());
+        Ok(())
+    }
+}
+
+/// Empties cargo's folder if something changed that cargo does not look at.
+fn discard_stale(target_dir: &Path, tree: &WdkTree) -> Result<()> {
+    let mut hasher = DefaultHasher::new();
+    (rustc_wrapper::SOURCES, tree.fingerprint).hash(&mut hasher);
+    let content = format!("{:016x}\n", hasher.finish());
+    let stamp = target_dir.join("stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    fs::remove_dir_all(target_dir).with_context(|| format!("cannot remove {}", target_dir.display()))?;
+    fs::create_dir_all(target_dir).with_context(|| format!("cannot make {}", target_dir.display()))?;
+    fs::write(&stamp, content).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    // Replaced in one step, so that a rig which has the old file open keeps the old content.
+    let new = to.with_extension("new");
+    fs::copy(from, &new).with_context(|| format!("cannot copy {}", from.display()))?;
+    fs::rename(&new, to).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// What cargo says about the workspace.
+pub fn metadata() -> Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(house::root().join("Cargo.toml")).no_deps();
+    command.other_options(["--locked".to_owned()]);
+    command.exec().context("cargo metadata failed")
+}
+
+/// The raw test drivers: the packages under tests/drivers/.
+pub fn test_driver_packages(metadata: &Metadata) -> Vec<&Package> {
+    let folder = house::root().join("tests/drivers");
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| package.manifest_path.starts_with(&folder))
+        .collect()
+}
+
+/// The images that a package makes, each with the feature that makes it: one per entry of
+/// `[package.metadata.ksrig] variants`, or one of the package's own name.
+fn variants(package: &Package) -> Vec<(&str, Option<&str>)> {
+    match package.metadata["ksrig"]["variants"].as_array() {
+        Some(names) => names.iter().filter_map(|name| name.as_str()).map(|name| (name, Some(name))).collect(),
+        None => vec![(package.name.as_str(), None)],
+    }
+}

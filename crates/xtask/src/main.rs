@@ -1,0 +1,48 @@
+//! `cargo xtask`: builds the driver on Linux, checks the image, shows it at work and tests everything.
+//!
+//! One file per noun: [`house`] knows the places of the workspace, [`toolchain`] the compilers, [`wdk_tree`] makes
+//! what stands in for a WDK, [`rustc_wrapper`] lets the WDK crates compile on Linux; the rest are the commands.
+
+mod build;
+mod house;
+mod import_library;
+mod process;
+mod rustc_wrapper;
+mod toolchain;
+mod wdk_tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds the loopcam driver on Linux, checks it, shows it at work and tests it.
+///
+/// Start with `cargo xtask demo`. Whatever is missing on this machine is installed first (see `setup`).
+/// Everything that is made lies under target/.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Build(build::Options),
+}
+
+fn main() -> ExitCode {
+    if rustc_wrapper::is_called() {
+        return rustc_wrapper::main();
+    }
+    let result = match Arguments::parse().command {
+        Command::Build(options) => build::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

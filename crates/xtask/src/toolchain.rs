@@ -1,0 +1,152 @@
+//! The compilers and libraries of a driver build.
+//!
+//! Two routes lead to the Windows target, and what is there decides:
+//! rustup's toolchain where it has the target's library, otherwise Debian's rustc-web, which builds `core` and `alloc`
+//! from its own source package.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{house, process, rustc_wrapper, wdk_tree::WdkTree};
+
+/// The driver's target.
+pub const TARGET: &str = "x86_64-pc-windows-msvc";
+/// The version of LLVM whose libclang, linker and tools are used.
+pub const LLVM: &str = "22";
+/// mingw-w64's headers.
+pub const MINGW_HEADERS: &str = "/usr/share/mingw-w64/include";
+/// mingw-w64's import libraries.
+pub const MINGW_LIBRARIES: &str = "/usr/x86_64-w64-mingw32/lib";
+/// The oldest compiler that will do, as in Cargo.toml.
+pub const OLDEST_RUST: (u32, u32) = (1, 95);
+
+/// A program of LLVM.
+pub fn llvm(program: &str) -> PathBuf {
+    Path::new("/usr/lib").join(format!("llvm-{LLVM}/bin")).join(program)
+}
+
+/// The ordinary cargo: the one that runs this program.
+pub fn host_cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(house::root());
+    // What `cargo run` tells this program about its own package is not for others.
+    for (name, _) in env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// How the driver's crates are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The ordinary toolchain has the target's library.
+    Rustup,
+    /// Debian's rustc-web, with the library made from source.
+    Debian,
+}
+
+impl Route {
+    /// What is there, the quicker one first.
+    pub fn choose() -> Result<Self> {
+        if rustup_has_target() {
+            return Ok(Self::Rustup);
+        }
+        match rust_version("/usr/bin/rustc") {
+            Some(version) if version >= OLDEST_RUST => Ok(Self::Debian),
+            Some((major, minor)) => bail!(
+                "/usr/bin/rustc is {major}.{minor}, but the driver needs {}.{}. Debian 12 has it in its security \
+                 archive (rustc-web): run `cargo xtask setup`",
+                OLDEST_RUST.0,
+                OLDEST_RUST.1
+            ),
+            None => {
+                bail!("no compiler for {TARGET}: run `cargo xtask setup`, or `rustup target add {TARGET}`")
+            }
+        }
+    }
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rustup => "rustup's toolchain",
+            Self::Debian => "Debian's rustc-web, library from source",
+        }
+    }
+
+    /// A cargo that compiles for the driver: `build`, `clippy`… are to follow.
+    pub fn cargo(self, tree: &WdkTree, target_dir: &Path, subcommand: &str) -> Result<Command> {
+        let mut cargo = match self {
+            Self::Rustup => host_cargo(),
+            Self::Debian => debian_cargo()?,
+        };
+        let llvm_library = llvm("").join("../lib");
+        let llvm_library =
+            llvm_library.canonicalize().with_context(|| format!("no {}", llvm_library.display()))?;
+        cargo
+            .args([subcommand, "--locked", "--target", TARGET, "--target-dir"])
+            .arg(target_dir)
+            .env("WDKContentRoot", &tree.root)
+            .env("RUSTC_WRAPPER", rustc_wrapper::install(&tree.root)?)
+            .env("LIBCLANG_PATH", &llvm_library)
+            .env(
+                "BINDGEN_EXTRA_CLANG_ARGS",
+                // libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a
+                // compiler that says it is GCC.
+                format!("-resource-dir={}/clang/{LLVM} -fgnuc-version=13.2", llvm_library.display()),
+            )
+            .env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", llvm("lld-link"))
+            // Set by a user for the host; it would hide .cargo/config.toml's flags for the target.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("CARGO_BUILD_TARGET")
+            .env_remove("CARGO_TARGET_DIR");
+        Ok(cargo)
+    }
+}
+
+fn debian_cargo() -> Result<Command> {
+    let mut path = std::ffi::OsString::from("/usr/bin:");
+    path.push(env::var_os("PATH").unwrap_or_default());
+    let mut cargo = Command::new("/usr/bin/cargo");
+    cargo
+        .current_dir(house::root())
+        .env("PATH", path)
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTDOC", "/usr/bin/rustdoc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_UNSTABLE_BUILD_STD", "core,alloc");
+    // Of another toolchain: what rustup and `cargo run` set for this program.
+    for (name, _) in env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let of_cargo_run =
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO";
+        if of_cargo_run || name == "RUSTUP_TOOLCHAIN" || name == "LD_LIBRARY_PATH" {
+            cargo.env_remove(name);
+        }
+    }
+    Ok(cargo)
+}
+
+fn rustup_has_target() -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(rustc);
+    command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(house::root());
+    process::output(&mut command).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+/// The version of a compiler, if it can be run.
+pub fn rust_version(rustc: &str) -> Option<(u32, u32)> {
+    let text = process::output(Command::new(rustc).arg("--version").env_remove("LD_LIBRARY_PATH")).ok()?;
+    let mut numbers = text.strip_prefix("rustc ")?.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}

@@ -1,8 +1,8 @@
 //! Bindings to ks.h and ksmedia.h, from one input header for both sides of the ABI.
 
-use std::{collections::BTreeSet, env, error::Error, fmt::Write as _, fs, path::PathBuf};
 #[cfg(not(feature = "driver"))]
 use std::path::Path;
+use std::{collections::BTreeMap, env, error::Error, fs, path::PathBuf};
 
 use bindgen::Builder;
 
@@ -22,33 +22,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=mingw");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let (builder, include) = builder()?;
+    let guids = guids(&include)?;
+    let builder = guids.keys().fold(builder, |builder, name| builder.blocklist_var(name));
     builder.header_contents("ks-input.h", HEADER).generate()?.write_to_file(out.join("ks.rs"))?;
-    fs::write(out.join("guids.rs"), guids(&include)?)?;
+    fs::write(out.join("guids.rs"), guids.into_values().collect::<String>())?;
     Ok(())
 }
 
 /// The GUIDs as constants: the headers only declare them, and one `DEFINE_GUIDSTRUCT("text", NAME)`
 /// in ks.h or ksmedia.h says each value.
-fn guids(include: &[PathBuf]) -> Result<String, Box<dyn Error>> {
-    let mut code = String::new();
-    let mut known = BTreeSet::new();
+fn guids(include: &[PathBuf]) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+    let mut guids = BTreeMap::new();
     for header in ["ks.h", "ksmedia.h"] {
         let text = fs::read_to_string(find(include, header)?)?;
         for line in text.lines() {
             let Some(arguments) = line.trim().strip_prefix("DEFINE_GUIDSTRUCT(\"") else { continue };
             let Some((value, rest)) = arguments.split_once('"') else { continue };
             let name = rest.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            let digits: String = value.chars().filter(char::is_ascii_hexdigit).collect();
-            if digits.len() != 32 || !known.insert(name.to_owned()) {
-                continue;
+            let digits: String = value.to_uppercase().chars().filter(char::is_ascii_hexdigit).collect();
+            if digits.len() == 32 {
+                let code = format!("/// `{{{value}}}`\npub const {name}: GUID = guid(0x{digits});\n");
+                guids.entry(name.to_owned()).or_insert(code);
             }
-            writeln!(code, "/// `{{{value}}}`\npub const {name}: GUID = crate::guid(0x{digits});")?;
         }
     }
-    if known.len() < 100 {
-        return Err(format!("only {} GUIDs found in ks.h and ksmedia.h", known.len()).into());
+    if guids.len() < 100 {
+        return Err(format!("only {} GUIDs found in ks.h and ksmedia.h", guids.len()).into());
     }
-    Ok(code)
+    Ok(guids)
 }
 
 /// The first file of that name on the include path.
@@ -80,7 +81,7 @@ fn builder() -> Result<(Builder, Vec<PathBuf>), Box<dyn Error>> {
     let builder = Builder::wdk_default(&config)?
         .allowlist_file(r"(?i).*[/\\]ks(media)?\.h")
         // windef.h's and unknown.h's, used by ks*.h and not part of wdk-sys
-        .allowlist_type("WINBOOL|BOOL|BYTE|WORD|DWORD|FLOAT|COLORREF|RECT|tagRECT|SIZE|tagSIZE|POINT|tagPOINT")
+        .allowlist_type("WINBOOL|BYTE|WORD|DWORD|FLOAT|COLORREF|RECT|tagRECT|SIZE|tagSIZE|POINT|tagPOINT")
         .allowlist_type("IUnknown|IUnknownVtbl|INonDelegatedUnknown|INonDelegatedUnknownVtbl|PUNKNOWN|PNONDELEGATEDUNKNOWN")
         .allowlist_recursively(false)
         .parse_callbacks(Box::new(NtTypesAreCopy))
@@ -111,7 +112,12 @@ fn builder() -> Result<(Builder, Vec<PathBuf>), Box<dyn Error>> {
         .generate_cstr(true)
         .detect_include_paths(false)
         .with_codegen_config(CodegenConfig::TYPES | CodegenConfig::VARS)
-        .clang_args(["--target=x86_64-pc-windows-msvc", "-fno-builtin", "-fms-compatibility", "-fms-extensions"])
+        .clang_args([
+            "--target=x86_64-pc-windows-msvc",
+            "-fno-builtin",
+            "-fms-compatibility",
+            "-fms-extensions",
+        ])
         .clang_args(["-D_WIN64", "-D_AMD64_", "-DAMD64", "-D_KERNEL_MODE"])
         // mingw-w64's headers want a compiler that says it is GCC
         .clang_args([&format!("-resource-dir={LLVM}/clang/22"), "-fgnuc-version=13.2"])
@@ -129,13 +135,17 @@ fn builder() -> Result<(Builder, Vec<PathBuf>), Box<dyn Error>> {
 /// The `STATUS_` codes, which are casts that bindgen does not evaluate (wdk-sys has its own list).
 #[cfg(not(feature = "driver"))]
 fn statuses(header: &Path) -> Result<String, Box<dyn Error>> {
+    use std::fmt::Write as _;
+
     let mut code = String::new();
     for line in fs::read_to_string(header)?.lines() {
         let mut words = line.split_whitespace();
         let (Some("#define"), Some(name), Some(value)) = (words.next(), words.next(), words.next()) else {
             continue;
         };
-        let Some(value) = value.strip_prefix("((NTSTATUS)").and_then(|v| v.strip_suffix(')')) else { continue };
+        let Some(value) = value.strip_prefix("((NTSTATUS)").and_then(|v| v.strip_suffix(')')) else {
+            continue;
+        };
         if name.starts_with("STATUS_") && value.starts_with("0x") {
             writeln!(code, "pub const {name}: NTSTATUS = {value}_u32 as NTSTATUS;")?;
         }

@@ -1,1 +1,73 @@
-//! x
+//! What the headers lack or say in a way that bindgen cannot evaluate: each item names the
+//! documentation page it rests on. A real WDK's headers have all of it.
+
+use core::mem::offset_of;
+
+use crate::{GUID, KS_FRAME_INFO, KSDEVICE_DESCRIPTOR, LONG, NTSTATUS, ULONG, guid};
+
+/// `KSFILTER_DESCRIPTOR.Version` (`ns-ks-_ksfilter_descriptor.md`; in ks.h `((ULONG)-1)`).
+pub const KSFILTER_DESCRIPTOR_VERSION: ULONG = ULONG::MAX;
+
+/// `KSDEVICE_DESCRIPTOR.Version` of a driver whose `Flags` count (`ns-ks-_ksdevice_descriptor.md`).
+pub const KSDEVICE_DESCRIPTOR_VERSION_2: ULONG = 0x110;
+
+/// Byte offset of `KSDEVICE_DESCRIPTOR.Flags`, which mingw-w64's header lacks: it lies in the padding
+/// after `Version` (`ns-ks-_ksdevice_descriptor.md`).
+pub const KSDEVICE_DESCRIPTOR_FLAGS_OFFSET: usize = offset_of!(KSDEVICE_DESCRIPTOR, Version) + 4;
+
+/// `KSTOPOLOGY_CONNECTION.FromNode` or `ToNode` that means the filter's edge
+/// (`ns-ks-kstopology_connection.md`; in ks.h `((ULONG)-1)`).
+pub const KSFILTER_NODE: ULONG = ULONG::MAX;
+
+/// `KSPIN_DESCRIPTOR_EX.InstancesPossible` without a limit (`ns-ks-_kspin_descriptor_ex.md`; in ks.h
+/// `((ULONG)-1)`).
+pub const KSINSTANCE_INDETERMINATE: ULONG = ULONG::MAX;
+
+/// `CTL_CODE(FILE_DEVICE_KS, function, METHOD_NEITHER, access)`.
+const fn ioctl_ks(function: u32, access: u32) -> u32 {
+    const FILE_DEVICE_KS: u32 = 0x2F;
+    const METHOD_NEITHER: u32 = 3;
+    FILE_DEVICE_KS << 16 | access << 14 | function << 2 | METHOD_NEITHER
+}
+
+const FILE_ANY_ACCESS: u32 = 0;
+const FILE_READ_ACCESS: u32 = 1;
+const FILE_WRITE_ACCESS: u32 = 2;
+
+/// Get, set or ask about a property (`ni-ks-ioctl_ks_property.md`).
+pub const IOCTL_KS_PROPERTY: u32 = ioctl_ks(0, FILE_ANY_ACCESS);
+/// Ask to be told of an event (`ni-ks-ioctl_ks_enable_event.md`).
+pub const IOCTL_KS_ENABLE_EVENT: u32 = ioctl_ks(1, FILE_ANY_ACCESS);
+/// End a request for an event (`ni-ks-ioctl_ks_disable_event.md`).
+pub const IOCTL_KS_DISABLE_EVENT: u32 = ioctl_ks(2, FILE_ANY_ACCESS);
+/// Call a method (`ni-ks-ioctl_ks_method.md`).
+pub const IOCTL_KS_METHOD: u32 = ioctl_ks(3, FILE_ANY_ACCESS);
+/// Hand frames to a pin (`ni-ks-ioctl_ks_write_stream.md`).
+pub const IOCTL_KS_WRITE_STREAM: u32 = ioctl_ks(4, FILE_WRITE_ACCESS);
+/// Have frames filled by a pin (`ni-ks-ioctl_ks_read_stream.md`).
+pub const IOCTL_KS_READ_STREAM: u32 = ioctl_ks(5, FILE_READ_ACCESS);
+/// Flush a stream (`ni-ks-ioctl_ks_reset_state.md`).
+pub const IOCTL_KS_RESET_STATE: u32 = ioctl_ks(6, FILE_ANY_ACCESS);
+/// A private protocol between kernel-mode pins (`ni-ks-ioctl_ks_handshake.md`).
+pub const IOCTL_KS_HANDSHAKE: u32 = ioctl_ks(7, FILE_ANY_ACCESS);
+
+/// The media subtype of an uncompressed format that has a FOURCC code, such as `*b"NV12"`
+/// (`stream/fourcc-codes` family: `XXXXXXXX-0000-0010-8000-00AA00389B71`).
+#[must_use]
+pub const fn fourcc_subtype(fourcc: [u8; 4]) -> GUID {
+    GUID { Data1: u32::from_le_bytes(fourcc), ..guid(0x0000_0000_0000_0010_8000_00AA_0038_9B71) }
+}
+
+/// `KS_FRAME_INFO.lSurfacePitch` in bytes, a second name of `Reserved1` that mingw-w64's header lacks
+/// (`ns-ksmedia-tagks_frame_info.md`).
+#[must_use]
+pub const fn surface_pitch(info: &KS_FRAME_INFO) -> LONG {
+    info.Reserved1 as LONG
+}
+
+/// Whether a status means success or information, as ntdef.h's macro of that name.
+#[must_use]
+#[allow(non_snake_case)]
+pub const fn NT_SUCCESS(status: NTSTATUS) -> bool {
+    status >= 0
+}

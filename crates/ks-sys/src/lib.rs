@@ -15,13 +15,22 @@
 
 #![no_std]
 #![allow(non_upper_case_globals)]
+// bindgen's own helper types stand in both.
+#![cfg_attr(feature = "driver", allow(ambiguous_glob_reexports))]
 
 #[cfg(feature = "driver")]
 pub use wdk_sys::*;
 
-pub use crate::{bindings::*, gaps::*};
+pub use crate::bindings::*;
+// By name: what a newer header has as well is shadowed, not ambiguous.
+pub use crate::gaps::{
+    IOCTL_KS_DISABLE_EVENT, IOCTL_KS_ENABLE_EVENT, IOCTL_KS_HANDSHAKE, IOCTL_KS_METHOD, IOCTL_KS_PROPERTY,
+    IOCTL_KS_READ_STREAM, IOCTL_KS_RESET_STATE, IOCTL_KS_WRITE_STREAM, KSDEVICE_DESCRIPTOR_VERSION_2,
+    KSFILTER_DESCRIPTOR_VERSION, KSFILTER_NODE, KSINSTANCE_INDETERMINATE, NT_SUCCESS, fourcc_subtype,
+};
 
 pub mod gaps;
+pub mod gate;
 #[cfg(feature = "driver")]
 pub mod inline;
 #[cfg(not(feature = "driver"))]

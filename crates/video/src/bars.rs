@@ -3,7 +3,7 @@
 //! Eight bars as wide as the picture, in the order of [`BARS`], move to the left and come in again
 //! at the right: by two pixels per frame, and by two more for each 320 pixels of width above the
 //! first, so that they take about the same time in every size. The first and the last row are the
-//! [stamp](crate::stamp).
+//! [stamp].
 
 use crate::colour::{BARS, Colour};
 use crate::format::{Format, Geometry, Layout};

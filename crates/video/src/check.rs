@@ -18,7 +18,7 @@ pub(crate) fn crc16(bytes: [u8; 4]) -> u16 {
     crc
 }
 
-/// CRC-8 with the polynomial of SMBus.
+/// CRC-8 with the polynomial of the `SMBus`, x⁸ + x² + x + 1.
 pub(crate) fn crc8(byte: u8) -> u8 {
     let mut crc = u8::MAX ^ byte;
     for _ in 0..8 {
@@ -37,10 +37,12 @@ mod tests {
 
     #[test]
     fn known_checks() {
-        // Values of the same polynomials by bitwise long division.
-        assert_eq!(crc16([0; 4]), 0x84C0);
+        // Known values, worked out by other implementations.
         assert_eq!(crc16(*b"1234"), 0x5349);
+        assert_eq!(crc16([0; 4]), 0x84C0);
         assert_eq!(crc8(0), 0xF3);
-        assert_eq!(crc8(0xFF), 0);
+        // Neither a black row nor a white one is a number with its check.
+        assert_ne!(crc16([0xFF; 4]), 0xFFFF);
+        assert_ne!(crc8(0xFF), 0xFF);
     }
 }

@@ -13,13 +13,6 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// The square of the distance.
-    pub(crate) const fn distance2(self, to: Self) -> u32 {
-        let x = self.x.abs_diff(to.x);
-        let y = self.y.abs_diff(to.y);
-        x * x + y * y
-    }
-
     /// The point at `radius` from here in direction `turn`: 256 steps clockwise from the top.
     pub(crate) fn towards(self, turn: u8, radius: u32) -> Self {
         let (right, x) = sine(turn, radius);

@@ -64,26 +64,80 @@ impl Mark {
         (from / 4 * 2, to / 4 * 2 + 2)
     }
 
-    /// What is seen at a point where there would be `ground` without the mark.
-    #[inline]
-    pub(crate) fn over(&self, ground: Colour, at: Point) -> Colour {
-        let left = (LEFT, at.distance2(self.left));
-        let right = (RIGHT, at.distance2(self.right));
-        let mut seen = ground;
-        if !self.gap.misses(left.1) || !self.gap.misses(right.1) {
-            // The loops cross above and below the middle: each is on top once.
-            let (below, above) = if at.y < self.middle.y { (right, left) } else { (left, right) };
-            seen = seen.under(below.0, self.band.cover(below.1));
-            seen = seen.under(ground, self.gap.cover(above.1));
-            seen = seen.under(above.0, self.band.cover(above.1));
+    /// The mark along one row, where there would be `ground` without it.
+    pub(crate) const fn row(&self, ground: Colour, y: u32) -> Row<'_> {
+        Row {
+            mark: self,
+            ground,
+            upper: y < self.middle.y,
+            left: Near::new(self.left, y),
+            right: Near::new(self.right, y),
+            beads: [Near::new(self.left_bead, y), Near::new(self.right_bead, y)],
         }
-        for bead in [self.left_bead, self.right_bead] {
-            let distance2 = at.distance2(bead);
-            if !self.bead_gap.misses(distance2) {
-                seen = seen.under(ground, self.bead_gap.cover(distance2));
-                seen = seen.under(BEAD, self.bead.cover(distance2));
+    }
+}
+
+/// How near a row comes to a point.
+struct Near {
+    x: u32,
+    y2: u32,
+}
+
+impl Near {
+    const fn new(point: Point, y: u32) -> Self {
+        let y = point.y.abs_diff(y);
+        Self { x: point.x, y2: y * y }
+    }
+
+    /// The square of the distance at `x`.
+    const fn distance2(&self, x: u32) -> u32 {
+        let x = self.x.abs_diff(x);
+        x * x + self.y2
+    }
+}
+
+/// The mark along one row.
+pub(crate) struct Row<'a> {
+    mark: &'a Mark,
+    ground: Colour,
+    /// Whether the row is above the middle.
+    upper: bool,
+    left: Near,
+    right: Near,
+    beads: [Near; 2],
+}
+
+impl Row<'_> {
+    /// What is seen at `x`.
+    #[inline]
+    pub(crate) fn at(&self, x: u32) -> Colour {
+        let Mark { gap, bead, bead_gap, .. } = self.mark;
+        let mut seen = self.ground;
+        let left = self.left.distance2(x);
+        let right = self.right.distance2(x);
+        if !gap.misses(left) || !gap.misses(right) {
+            seen = self.loops(left, right);
+        }
+        for near in &self.beads {
+            let distance2 = near.distance2(x);
+            if !bead_gap.misses(distance2) {
+                seen = seen.under(self.ground, bead_gap.cover(distance2));
+                seen = seen.under(BEAD, bead.cover(distance2));
             }
         }
         seen
+    }
+
+    /// What is seen of the loops at these distances from their middles.
+    #[inline]
+    fn loops(&self, left: u32, right: u32) -> Colour {
+        let Mark { band, gap, .. } = self.mark;
+        let (left, right) = ((LEFT, left), (RIGHT, right));
+        // The loops cross above and below the middle: each is on top once.
+        let (below, above) = if self.upper { (right, left) } else { (left, right) };
+        self.ground
+            .under(below.0, band.cover(below.1))
+            .under(self.ground, gap.cover(above.1))
+            .under(above.0, band.cover(above.1))
     }
 }

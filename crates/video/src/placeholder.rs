@@ -2,7 +2,7 @@
 //!
 //! The mark of loopcam on a dark, bluish grey, and below it, where there is room for them, the
 //! words NO SIGNAL. Two beads run round the loops of the mark, so that one sees that the camera
-//! lives. The first and the last row are the [stamp](crate::stamp).
+//! lives. The first and the last row are the [stamp].
 
 use crate::circle::Point;
 use crate::colour::Colour;
@@ -115,7 +115,7 @@ impl Scene {
     }
 
     /// The ground of a row.
-    fn ground(&self, y: u32) -> Colour {
+    const fn ground(&self, y: u32) -> Colour {
         let [_, fall, ..] = (self.fall * y).to_be_bytes();
         Colour { y: GROUND.y.saturating_sub(fall), ..GROUND }
     }
@@ -136,9 +136,10 @@ impl Scene {
         if self.mark.has_row(y) {
             let (from, to) = self.mark.pixels();
             let first = start.max(from);
+            let row = self.mark.row(ground, y);
             let pixels = part(luma, start, from, to).iter_mut();
             for (sample, x) in pixels.zip((2 * first + 1..).step_by(2)) {
-                *sample = self.mark.over(ground, Point { x, y }).y;
+                *sample = row.at(x).y;
             }
         }
     }
@@ -151,9 +152,10 @@ impl Scene {
         if self.mark.has_row(y) {
             let (from, to) = self.mark.pixels();
             let first = start.max(from);
+            let row = self.mark.row(GROUND, y);
             let pairs = part(chroma, start, from, to).as_chunks_mut().0.iter_mut();
             for (pair, x) in pairs.zip((2 * first + 2..).step_by(4)) {
-                let seen = self.mark.over(GROUND, Point { x, y });
+                let seen = row.at(x);
                 *pair = [seen.cb, seen.cr];
             }
         }

@@ -2,9 +2,8 @@
 
 /// Pixels of a full span.
 ///
-/// A multiple of 32, for vector units, that divides most widths in use; small enough for a few
-/// spans on a kernel stack.
-pub(crate) const PIXELS: usize = 160;
+/// Whole vectors, and small enough for a few spans on a kernel stack.
+pub(crate) const PIXELS: usize = 128;
 
 /// One sample per pixel of a span: its luma, or Cb and Cr of its pairs in turn.
 pub(crate) type Samples = [u8; PIXELS];
@@ -71,12 +70,16 @@ mod tests {
     #[test]
     fn part_is_clipped_to_the_span() {
         let mut samples = [0; PIXELS];
-        assert_eq!(part(&mut samples, 160, 0, 1920).len(), PIXELS);
-        assert_eq!(part(&mut samples, 160, 170, 172).len(), 2);
-        assert_eq!(part(&mut samples, 160, 0, 162).len(), 2);
-        assert_eq!(part(&mut samples, 160, 319, 400).len(), 1);
-        assert_eq!(part(&mut samples, 160, 0, 160).len(), 0);
-        assert_eq!(part(&mut samples, 160, 320, 330).len(), 0);
-        assert_eq!(part(&mut samples, 160, 200, 190).len(), 0);
+        // The second span of a row.
+        let start = PIXELS as u32;
+        let mut len = |from, to| part(&mut samples, start, from, to).len();
+        assert_eq!(len(0, 1920), PIXELS);
+        assert_eq!(len(start, 2 * start), PIXELS);
+        assert_eq!(len(start + 10, start + 12), 2);
+        assert_eq!(len(0, start + 2), 2);
+        assert_eq!(len(2 * start - 1, 1920), 1);
+        assert_eq!(len(0, start), 0);
+        assert_eq!(len(2 * start, 1920), 0);
+        assert_eq!(len(start + 40, start + 30), 0);
     }
 }

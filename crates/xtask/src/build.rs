@@ -119,6 +119,25 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Run any cargo command for the driver's target, in the environment of `build`.
+///
+/// For work on the crates that only compile for Windows. --locked, --target and --target-dir are added.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cargo xtask cargo check --release --package avstream
+  cargo xtask cargo doc --release --no-deps --package avstream")]
+pub struct CargoOptions {
+    /// The subcommand and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// The command.
+pub fn run_cargo(options: &CargoOptions) -> Result<()> {
+    let (subcommand, arguments) = options.arguments.split_first().context("which cargo command?")?;
+    process::run(Workshop::open()?.cargo(subcommand)?.args(arguments))
+}
+
 /// Everything that a driver build needs, ready; one build at a time.
 pub struct Workshop {
     route: Route,

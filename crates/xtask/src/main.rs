@@ -5,6 +5,7 @@
 
 mod build;
 mod house;
+mod image;
 mod import_library;
 mod process;
 mod rustc_wrapper;
@@ -29,6 +30,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Build(build::Options),
+    Cargo(build::CargoOptions),
+    Image(image::Options),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
     }
     let result = match Arguments::parse().command {
         Command::Build(options) => build::run(&options),
+        Command::Cargo(options) => build::run_cargo(&options),
+        Command::Image(options) => image::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,111 @@
+//! The device mutex and the filter control mutex: AVStream's two mutexes for passive level.
+
+use std::{
+    cell::UnsafeCell,
+    ptr::null_mut,
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+};
+
+use ks_sys::{_KWAIT_REASON::Executive, _MODE::KernelMode, KMUTEX};
+
+use crate::nt::{KeGetCurrentThread, KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject, violation};
+
+/// A mutex that the documentation calls not recursive.
+///
+/// It is a kernel mutex, so that a second acquisition by its holder does not hang the run; that
+/// acquisition and a release by a thread that does not hold it are recorded as violations (R8.1).
+pub struct Mutex {
+    kernel: Box<UnsafeCell<KMUTEX>>,
+    holder: AtomicUsize,
+    depth: AtomicU32,
+    rule: Rule,
+}
+
+/// The Driver Verifier rule that a misuse breaks.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    /// Its name.
+    pub name: &'static str,
+    /// The first parameter of bug check 0xC4.
+    pub code: u32,
+}
+
+/// Rule of the device mutex.
+pub const DEVICE: Rule = Rule { name: "KsDeviceMutex", code: 0x81001 };
+/// Rule of the filter control mutex.
+pub const CONTROL: Rule = Rule { name: "KsFilterMutex", code: 0x8100A };
+
+// SAFETY: the kernel mutex is made to be shared.
+unsafe impl Sync for Mutex {}
+// SAFETY: it lies in a box and is not bound to the thread that made it.
+unsafe impl Send for Mutex {}
+
+impl Mutex {
+    /// A free mutex.
+    pub fn new(rule: Rule) -> Self {
+        // SAFETY: all zero is a valid KMUTEX to initialize.
+        let kernel = Box::new(UnsafeCell::new(unsafe { std::mem::zeroed::<KMUTEX>() }));
+        // SAFETY: the memory stays where it is.
+        unsafe { KeInitializeMutex(kernel.get(), 0) };
+        Self { kernel, holder: AtomicUsize::new(0), depth: AtomicU32::new(0), rule }
+    }
+
+    /// Takes the mutex; the guard gives it back. Passive level.
+    pub fn acquire(&self) -> Guard<'_> {
+        // SAFETY: the mutex is initialized; no time limit.
+        unsafe { KeWaitForSingleObject(self.kernel.get().cast(), Executive, KernelMode as i8, 0, null_mut()) };
+        self.holder.store(current(), Ordering::Relaxed);
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        Guard { mutex: self }
+    }
+
+    /// Whether the calling thread holds it.
+    pub fn held_by_current_thread(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) > 0 && self.holder.load(Ordering::Relaxed) == current()
+    }
+
+    fn release(&self) {
+        if self.depth.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.holder.store(0, Ordering::Relaxed);
+        }
+        // SAFETY: the calling thread holds the mutex.
+        unsafe { KeReleaseMutex(self.kernel.get(), 0) };
+    }
+
+    /// The driver takes the mutex (KsAcquireControl, KsAcquireDevice). A second time is a violation.
+    pub fn acquire_for_driver(&self, object: &str) {
+        if self.held_by_current_thread() {
+            self.violation(object, "the thread holds the mutex already; it is not recursive");
+        }
+        std::mem::forget(self.acquire());
+    }
+
+    /// The driver gives the mutex back; from a thread that does not hold it that is a violation.
+    pub fn release_for_driver(&self, object: &str) {
+        if self.held_by_current_thread() {
+            self.release();
+        } else {
+            self.violation(object, "the thread that releases the mutex does not hold it");
+        }
+    }
+
+    fn violation(&self, object: &str, message: &str) {
+        violation::report(self.rule.name, self.rule.code, object, message);
+    }
+}
+
+fn current() -> usize {
+    // SAFETY: no arguments, any IRQL.
+    unsafe { KeGetCurrentThread() as usize }
+}
+
+/// The mutex is taken while this lives.
+pub struct Guard<'a> {
+    mutex: &'a Mutex,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.mutex.release();
+    }
+}

@@ -1,0 +1,170 @@
+//! What stands between the driver and an export, and the block that GS points to.
+//!
+//! An entry of the import address table holds the address of a stub. The stub notes in the thread's block
+//! which import is called and where the driver was (stack pointer and non-volatile registers), then jumps to
+//! the export's thunk with every argument register untouched. On x64 the kernel keeps its processor block
+//! (KPCR) at GS; user-mode Linux uses FS and leaves GS free.
+
+use std::cell::Cell;
+use std::io;
+use std::mem::offset_of;
+
+use super::memory::Mapping;
+
+/// The non-volatile registers of the x64 calling convention in their numbering: rbx, rbp, rsi, rdi, r12 to r15.
+const NON_VOLATILE: [u8; 8] = [3, 5, 6, 7, 12, 13, 14, 15];
+
+/// The block at GS: as much of a KPCR as inlined code looks at, then what the stubs note.
+///
+/// Offsets in the KPCR: `NtTib.Self` of the `_KPCR` 0x18, `CurrentPrcb` 0x20, `Irql` 0x50 (stale on real
+/// machines, where CR8 has it), `Prcb` 0x180, `Prcb.CurrentThread` 0x188.
+#[repr(C, align(4096))]
+pub struct PerThread {
+    kpcr: [u64; 512],
+    /// The driver's stack pointer at its last call of an import: it points to the return address.
+    pub driver_rsp: u64,
+    /// The general registers at that moment, by number; volatile ones are stale.
+    pub registers: [u64; 16],
+    /// The `tag` of the import that was called last.
+    pub tag: u32,
+}
+
+/// What the stubs noted: saved and restored around a callback into the driver.
+#[derive(Clone, Copy, Default)]
+pub struct Noted {
+    /// See [`PerThread::driver_rsp`].
+    pub driver_rsp: u64,
+    /// See [`PerThread::registers`].
+    pub registers: [u64; 16],
+    /// See [`PerThread::tag`].
+    pub tag: u32,
+}
+
+thread_local! {
+    static BLOCK: Cell<*mut PerThread> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+impl PerThread {
+    /// This thread's block; null when [`install_for_thread`] has not run.
+    pub fn current() -> *mut Self {
+        BLOCK.get()
+    }
+
+    /// Stores the value that `mov reg, gs:[188h]` reads: the current thread object.
+    pub fn set_current_thread(thread: u64) {
+        let block = Self::current();
+        if !block.is_null() {
+            // SAFETY: the block belongs to this thread and stays until the thread ends.
+            unsafe { (*block).kpcr[0x188 / 8] = thread };
+        }
+    }
+
+    /// What the stubs noted last; zeros on a thread without a block.
+    pub fn noted() -> Noted {
+        let block = Self::current();
+        if block.is_null() {
+            return Noted::default();
+        }
+        // SAFETY: the block belongs to this thread; only this thread's stubs write to it.
+        unsafe {
+            Noted { driver_rsp: (*block).driver_rsp, registers: (*block).registers, tag: (*block).tag }
+        }
+    }
+
+    /// Puts back what [`PerThread::noted`] gave, when a callback has returned.
+    pub fn restore(noted: &Noted) {
+        let block = Self::current();
+        if !block.is_null() {
+            // SAFETY: as in `noted`.
+            unsafe {
+                (*block).driver_rsp = noted.driver_rsp;
+                (*block).registers = noted.registers;
+                (*block).tag = noted.tag;
+            }
+        }
+    }
+}
+
+struct Installed(#[allow(dead_code, reason = "frees the block when the thread ends")] Box<PerThread>);
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        BLOCK.set(std::ptr::null_mut());
+        set_gs(0);
+    }
+}
+
+thread_local! {
+    static INSTALLED: Cell<Option<Installed>> = const { Cell::new(None) };
+}
+
+fn set_gs(address: u64) {
+    const ARCH_SET_GS: i32 = 0x1001;
+    // SAFETY: glibc and Rust use FS only; nothing on this thread but driver code and the stubs uses GS.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, address) };
+}
+
+/// Gives this thread its block, if it has none. A thread needs it before it runs driver code.
+pub fn install_for_thread() {
+    if !PerThread::current().is_null() {
+        return;
+    }
+    let mut block =
+        Box::new(PerThread { kpcr: [0; 512], driver_rsp: 0, registers: [0; 16], tag: 0 });
+    let address = &raw mut *block;
+    block.kpcr[0x18 / 8] = address as u64;
+    block.kpcr[0x20 / 8] = address as u64 + 0x180;
+    BLOCK.set(address);
+    set_gs(address as u64);
+    INSTALLED.set(Some(Installed(block)));
+}
+
+/// The stubs of one image.
+pub(super) struct Stubs {
+    code: Vec<u8>,
+    common: usize,
+}
+
+const STUB: usize = 32;
+
+impl Stubs {
+    /// Space for `count` stubs.
+    pub fn new() -> Self {
+        let mut code = Vec::new();
+        let rsp = offset_of!(PerThread, driver_rsp) as u32;
+        code.extend([0x65, 0x48, 0x89, 0x24, 0x25]); // mov gs:[driver_rsp], rsp
+        code.extend(rsp.to_le_bytes());
+        for register in NON_VOLATILE {
+            let at = offset_of!(PerThread, registers) as u32 + 8 * u32::from(register);
+            let rex = 0x48 | (register >> 3) << 2;
+            code.extend([0x65, rex, 0x89, 0x04 | (register & 7) << 3, 0x25]); // mov gs:[at], register
+            code.extend(at.to_le_bytes());
+        }
+        code.extend([0x41, 0xff, 0xe3]); // jmp r11
+        code.resize(code.len().next_multiple_of(STUB), 0xcc);
+        Self { code, common: 0 }
+    }
+
+    /// Adds a stub; its offset in the stubs' memory.
+    pub fn push(&mut self, thunk: usize, tag: u32) -> usize {
+        let at = self.code.len();
+        self.code.extend([0x65, 0xc7, 0x04, 0x25]); // mov dword gs:[tag], imm32
+        self.code.extend((offset_of!(PerThread, tag) as u32).to_le_bytes());
+        self.code.extend(tag.to_le_bytes());
+        self.code.extend([0x49, 0xbb]); // mov r11, imm64: neither an argument nor preserved
+        self.code.extend((thunk as u64).to_le_bytes());
+        let next = self.code.len() + 5;
+        self.code.push(0xe9); // jmp common
+        self.code.extend((self.common as i32 - next as i32).to_le_bytes());
+        self.code.resize(at + STUB, 0xcc);
+        at
+    }
+
+    /// Maps the stubs, readable and executable.
+    pub fn map(self) -> io::Result<Mapping> {
+        let mut mapping = Mapping::new(self.code.len())?;
+        mapping.write(0, &self.code);
+        mapping.protect(0, self.code.len(), libc::PROT_READ | libc::PROT_EXEC)?;
+        Ok(mapping)
+    }
+}

@@ -1,0 +1,160 @@
+//! The imports, against the lists that are kept by hand: an export that an old Windows lacks keeps the driver from
+//! loading there, so a new import is a decision and not an accident.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail};
+
+use super::{parse::Image, report::Report};
+use crate::build::Flavour;
+
+/// The only modules that a WDM video driver links to.
+const MODULES: [&str; 3] = ["ntoskrnl.exe", "hal.dll", "ks.sys"];
+
+/// Documented, but no exports of any ks.sys.
+const NEVER: [&str; 2] = ["KsPinHandshake", "KsPinDataIntersectionEx"];
+
+/// What may be imported.
+pub struct Lists {
+    /// For each flavour.
+    default: BTreeSet<Import>,
+    downlevel: BTreeSet<Import>,
+    /// What NT 5.2 x64 exports, ks.sys left out.
+    nt52: BTreeSet<Import>,
+}
+
+/// A function of a module, the module in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Import {
+    module: String,
+    name: String,
+}
+
+impl Import {
+    fn new(module: &str, name: &str) -> Self {
+        Self { module: module.to_ascii_lowercase(), name: name.to_owned() }
+    }
+}
+
+impl Lists {
+    /// The lists of this repository.
+    pub fn committed() -> Result<Self> {
+        Self::parse(include_str!("../../data/imports.txt"), include_str!("../../data/nt52-x64-exports.txt"))
+    }
+
+    fn parse(allowed: &str, nt52: &str) -> Result<Self> {
+        let mut lists = Self { default: BTreeSet::new(), downlevel: BTreeSet::new(), nt52: BTreeSet::new() };
+        for words in lines(allowed) {
+            let (import, flavours) = match words[..] {
+                [module, name] => (Import::new(module, name), (true, true)),
+                [module, name, "default"] => (Import::new(module, name), (true, false)),
+                [module, name, "downlevel"] => (Import::new(module, name), (false, true)),
+                _ => bail!("imports.txt: cannot understand `{}`", words.join(" ")),
+            };
+            if flavours.0 {
+                lists.default.insert(import.clone());
+            }
+            if flavours.1 {
+                lists.downlevel.insert(import);
+            }
+        }
+        for words in lines(nt52) {
+            let [module, name] = words[..] else { bail!("nt52-x64-exports.txt: `{}`", words.join(" ")) };
+            lists.nt52.insert(Import::new(module, name));
+        }
+        Ok(lists)
+    }
+
+    /// Why a flavour may not import something.
+    fn objection(&self, import: &Import, flavour: Flavour) -> Option<&'static str> {
+        let allowed = match flavour {
+            Flavour::Default => &self.default,
+            Flavour::Downlevel => &self.downlevel,
+        };
+        if NEVER.contains(&import.name.as_str()) {
+            Some("is documented but no ks.sys exports it")
+        } else if !MODULES.contains(&import.module.as_str()) {
+            Some("is of a module that a driver does not link to")
+        } else if import.name == "__chkstk" {
+            Some("is needed by stack frames over 4 KB only")
+        } else if flavour == Flavour::Downlevel && import.module != "ks.sys" && !self.nt52.contains(import) {
+            Some("is not exported by NT 5.2 x64 (nt52-x64-exports.txt)")
+        } else if !allowed.contains(import) {
+            Some("is not in crates/xtask/data/imports.txt: add it, if every Windows of this flavour has it")
+        } else {
+            None
+        }
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|words| !words.is_empty())
+}
+
+/// Lists the imports and checks each.
+pub fn check(image: &Image, flavour: Flavour, lists: &Lists, report: &mut Report) -> Result<()> {
+    let mut modules = Vec::<(String, Vec<String>)>::new();
+    if let Some(table) = image.pe.import_table()? {
+        let mut descriptors = table.descriptors()?;
+        while let Some(descriptor) = descriptors.next()? {
+            let module = String::from_utf8_lossy(table.name(descriptor.name.get(object::LittleEndian))?).into_owned();
+            let mut names = Vec::new();
+            let first = match descriptor.original_first_thunk.get(object::LittleEndian) {
+                0 => descriptor.first_thunk.get(object::LittleEndian),
+                first => first,
+            };
+            let mut thunks = table.thunks(first)?;
+            while let Some(thunk) = thunks.next::<object::pe::ImageNtHeaders64>()? {
+                names.push(thunk_name(&table, thunk).with_context(|| format!("an import from {module}"))?);
+            }
+            modules.push((module, names));
+        }
+    }
+    if modules.is_empty() {
+        report.fact("imports", "none");
+    }
+    for (module, names) in &modules {
+        let mut objections = 0;
+        for name in names {
+            if let Some(why) = lists.objection(&Import::new(module, name), flavour) {
+                report.bad("imports", format!("{module}!{name} {why}"));
+                objections += 1;
+            }
+        }
+        let list = format!("{module} ({}): {}", names.len(), names.join(" "));
+        if objections == 0 { report.good("imports", wrap(&list)) } else { report.fact("imports", wrap(&list)) }
+    }
+    Ok(())
+}
+
+fn thunk_name(
+    table: &object::read::pe::ImportTable<'_>,
+    thunk: object::pe::ImageThunkData64,
+) -> Result<String> {
+    use object::read::pe::ImageThunkData as _;
+
+    if thunk.is_ordinal() {
+        // Allowed by no list, so it is always an objection.
+        return Ok(format!("#{}", thunk.ordinal()));
+    }
+    let (_, name) = table.hint_name(thunk.address())?;
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Lines that fit a terminal.
+fn wrap(text: &str) -> String {
+    let mut wrapped = String::new();
+    let mut width = 0;
+    for word in text.split(' ') {
+        if width > 0 && width + word.len() > 90 {
+            wrapped.push('\n');
+            width = 0;
+        } else if width > 0 {
+            wrapped.push(' ');
+        }
+        wrapped.push_str(word);
+        width += word.len() + 1;
+    }
+    wrapped
+}

@@ -1,0 +1,87 @@
+//! A PE image, parsed as far as all checks need it.
+
+use anyhow::{Context, Result, bail};
+use object::{
+    FileKind, LittleEndian as LE,
+    pe::{self, ImageDataDirectory, ImageSectionHeader},
+    read::pe::PeFile64,
+};
+
+use super::map::Map;
+
+/// An image for x64 Windows.
+pub struct Image<'data> {
+    /// The file.
+    pub data: &'data [u8],
+    /// Its structures.
+    pub pe: PeFile64<'data>,
+    /// The linker's map, if there is one.
+    pub map: Option<Map>,
+}
+
+impl<'data> Image<'data> {
+    /// Everything that is not PE32+ for AMD64 is refused here.
+    pub fn parse(data: &'data [u8], map: Option<Map>) -> Result<Self> {
+        match FileKind::parse(data) {
+            Ok(FileKind::Pe64) => {}
+            Ok(FileKind::Pe32) => bail!("a 32-bit image (PE32); PE32+ is needed"),
+            Ok(kind) => bail!("not a PE image but {kind:?}"),
+            Err(_) => bail!("not a PE image"),
+        }
+        let pe = PeFile64::parse(data).context("the PE headers are broken")?;
+        let machine = pe.nt_headers().file_header.machine.get(LE);
+        if machine != pe::IMAGE_FILE_MACHINE_AMD64 {
+            bail!("for machine {machine:#06x}, not for AMD64 (0x8664)");
+        }
+        Ok(Self { data, pe, map })
+    }
+
+    /// Every section's header.
+    pub fn sections(&self) -> impl Iterator<Item = &'data ImageSectionHeader> {
+        self.pe.section_table().iter()
+    }
+
+    /// The section that holds an address.
+    pub fn section_at(&self, rva: u32) -> Option<&'data ImageSectionHeader> {
+        self.sections().find(|section| section.contains_rva(rva))
+    }
+
+    /// A directory, unless it is absent or empty.
+    pub fn directory(&self, index: usize) -> Option<&'data ImageDataDirectory> {
+        let directory = self.pe.data_directories().get(index)?;
+        (directory.virtual_address.get(LE) != 0 && directory.size.get(LE) != 0).then_some(directory)
+    }
+
+    /// The bytes at an address, to the end of what the file has of the section.
+    pub fn bytes_at(&self, rva: u32) -> Result<&'data [u8]> {
+        self.pe
+            .section_table()
+            .pe_data_at(self.data, rva)
+            .with_context(|| format!("address {rva:#x} lies in no section"))
+    }
+
+    /// A number of bytes at an address.
+    pub fn bytes(&self, rva: u32, length: usize) -> Result<&'data [u8]> {
+        let bytes = self.bytes_at(rva)?;
+        bytes.get(..length).with_context(|| format!("{length} bytes at {rva:#x} run over the section's end"))
+    }
+
+    /// A place as a person looks it up: the function's name if the map knows it.
+    pub fn place(&self, rva: u32) -> String {
+        match self.map.as_ref().and_then(|map| map.symbol_before(rva)) {
+            Some(symbol) if symbol.rva == rva => symbol.readable(),
+            Some(symbol) => format!("{}+{:#x}", symbol.readable(), rva - symbol.rva),
+            None => format!("{rva:#x}"),
+        }
+    }
+}
+
+/// Whether the processor may run what is in a section.
+pub fn is_executable(section: &ImageSectionHeader) -> bool {
+    section.characteristics.get(LE) & pe::IMAGE_SCN_MEM_EXECUTE != 0
+}
+
+/// A section's name.
+pub fn name(section: &ImageSectionHeader) -> String {
+    String::from_utf8_lossy(section.raw_name()).into_owned()
+}

@@ -1,1 +1,50 @@
-//! draft
+//! The NT executive, as far as an AVStream driver and `ks.sys` need it: one emulated computer per
+//! [`machine::Machine`], real threads that hand over one baton, virtual time.
+//!
+//! The functions that carry the name of a kernel function do what its documentation page says, with the
+//! arguments in the documented order. Their safety contract is that page too: pointers are valid for what
+//! the page says they point to, objects are initialised, and the caller's thread belongs to a machine.
+//! Called from Rust they check nothing beyond that; the thunks that drivers import check IRQL first.
+
+#![allow(
+    unused_variables,
+    dead_code,
+    non_snake_case,
+    clippy::missing_safety_doc,
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::not_unsafe_ptr_arg_deref,
+    clippy::too_many_arguments,
+    clippy::undocumented_unsafe_blocks
+)]
+
+pub mod bugcheck;
+pub mod callback;
+pub mod dispatcher;
+pub mod dpc;
+pub mod exports;
+pub mod fast_mutex;
+pub mod fault;
+pub mod io;
+pub mod irql;
+pub mod list;
+pub mod machine;
+pub mod measure;
+pub mod object;
+pub mod pnp;
+pub mod pool;
+pub mod sched;
+pub mod spinlock;
+pub mod string;
+pub mod thread;
+pub mod time;
+pub mod timer;
+pub mod trace;
+pub mod user;
+pub mod violation;
+pub mod work;
+
+pub use self::{
+    dispatcher::*, dpc::*, fast_mutex::*, io::*, irql::*, list::*, object::*, pool::*, spinlock::*, string::*,
+    time::*, timer::*, work::*,
+};
+pub use self::{machine::{Machine, MachineOptions}, thread::Thread};

@@ -8,7 +8,7 @@ use super::error::{LoadError, Machine};
 use super::{checksum, layout::PAGE};
 
 /// The largest `SizeOfImage` that is believed. Real drivers stay far below it.
-const MAX_IMAGE: u32 = 256 << 20;
+const MAX_IMAGE: u32 = 64 << 20;
 
 /// One section of an image.
 #[derive(Clone, Debug)]

@@ -1,12 +1,12 @@
 //! The header's checksum, which Windows compares for every driver.
 
-use object::{LittleEndian as LE, read::pe::ImageOptionalHeader as _};
+use object::LittleEndian as LE;
 
 use super::{parse::Image, report::Report};
 
 /// Compares what the header says with what it should say.
 pub fn check(image: &Image, report: &mut Report) {
-    let stated = image.pe.nt_headers().optional_header().check_sum();
+    let stated = image.header().check_sum.get(LE);
     let right = checksum(image.data, field(image));
     report.check(
         "checksum",

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use iced_x86::{Code, CpuidFeature, Decoder, DecoderOptions, Instruction};
-use object::{LittleEndian as LE, Object as _, read::pe::ImageOptionalHeader as _};
+use object::LittleEndian as LE;
 
 use super::{
     parse::{Image, is_executable},
@@ -75,7 +75,10 @@ pub fn check(image: &Image, flavour: Flavour, report: &mut Report) -> Result<()>
     if functions == 0 {
         report.bad("code", "no function found");
     } else if faults.is_empty() {
-        report.good("code", format!("{functions} functions, {bytes} bytes: no x87, MMX or AVX, nothing newer than SSE2"));
+        report.good(
+            "code",
+            format!("{functions} functions, {bytes} bytes: no x87, MMX or AVX, nothing newer than SSE2"),
+        );
     }
     Ok(())
 }
@@ -84,12 +87,18 @@ fn objection(instruction: &Instruction, flavour: Flavour) -> Option<String> {
     if instruction.is_invalid() {
         return Some("not an instruction".into());
     }
-    if flavour == Flavour::Downlevel && instruction.code() == Code::Int_imm8 && instruction.immediate8() == 0x29 {
+    if flavour == Flavour::Downlevel
+        && instruction.code() == Code::Int_imm8
+        && instruction.immediate8() == 0x29
+    {
         return Some("int 29h, which Windows knows from 8 on".into());
     }
     let features = instruction.cpuid_features();
-    let foreign: Vec<String> =
-        features.iter().filter(|&&feature| !is_everywhere(feature)).map(|feature| format!("{feature:?}")).collect();
+    let foreign: Vec<String> = features
+        .iter()
+        .filter(|&&feature| !is_everywhere(feature))
+        .map(|feature| format!("{feature:?}"))
+        .collect();
     (!foreign.is_empty()).then(|| format!("{:?} is of {}", instruction.mnemonic(), foreign.join(", ")))
 }
 
@@ -99,10 +108,8 @@ fn ranges(image: &Image) -> Result<Vec<(u32, u32)>> {
     let mut starts = BTreeSet::new();
     let with_unwind = unwind::functions(image)?;
     starts.extend(with_unwind.iter().map(|function| function.begin));
-    starts.insert(image.pe.nt_headers().optional_header().address_of_entry_point());
-    for export in image.pe.exports()? {
-        starts.extend(u32::try_from(export.address() - image.pe.relative_address_base()));
-    }
+    starts.insert(image.header().address_of_entry_point.get(LE));
+    starts.extend(image.exports()?.into_iter().map(|(_, rva)| rva));
     if let Some(map) = &image.map {
         starts.extend(map.symbols().iter().map(|symbol| symbol.rva));
     }

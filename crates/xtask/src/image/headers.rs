@@ -1,21 +1,22 @@
 //! The headers: for which Windows, where it starts, what it promises.
 
+use anyhow::Result;
 use object::{
-    LittleEndian as LE, Object as _,
+    LittleEndian as LE,
     pe::{
-        IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT, IMAGE_DIRECTORY_ENTRY_TLS,
-        IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY,
-        IMAGE_DLLCHARACTERISTICS_NX_COMPAT, IMAGE_DLLCHARACTERISTICS_WDM_DRIVER, IMAGE_FILE_RELOCS_STRIPPED,
-        IMAGE_FILE_UP_SYSTEM_ONLY, IMAGE_SUBSYSTEM_NATIVE,
+        DllFlags, IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT,
+        IMAGE_DIRECTORY_ENTRY_TLS, IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE,
+        IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
+        IMAGE_DLLCHARACTERISTICS_WDM_DRIVER, IMAGE_FILE_RELOCS_STRIPPED, IMAGE_FILE_UP_SYSTEM_ONLY,
+        IMAGE_SUBSYSTEM_NATIVE,
     },
-    read::pe::ImageOptionalHeader as _,
 };
 
 use super::{parse::Image, report::Report};
 use crate::build::Flavour;
 
 /// What a kernel driver must have.
-const BITS: [(u16, &str, &str); 4] = [
+const BITS: [(DllFlags, &str, &str); 4] = [
     (IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, "DYNAMIC_BASE", "drivers are loaded anywhere"),
     (IMAGE_DLLCHARACTERISTICS_NX_COMPAT, "NX_COMPAT", "data is never executed"),
     (IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, "FORCE_INTEGRITY", "the signature is checked"),
@@ -23,17 +24,18 @@ const BITS: [(u16, &str, &str); 4] = [
 ];
 
 /// Checks machine, subsystem, entry and flags.
-pub fn check(image: &Image, flavour: Flavour, report: &mut Report) {
+pub fn check(image: &Image, flavour: Flavour, report: &mut Report) -> Result<()> {
     report.good("format", "PE32+ for AMD64");
     subsystem(image, flavour, report);
-    entry(image, report);
+    entry(image, report)?;
     flags(image, report);
     directories(image, report);
+    Ok(())
 }
 
 fn subsystem(image: &Image, flavour: Flavour, report: &mut Report) {
-    let header = image.pe.nt_headers().optional_header();
-    let subsystem = header.subsystem();
+    let header = image.header();
+    let subsystem = header.subsystem.get(LE);
     report.check(
         "subsystem",
         subsystem == IMAGE_SUBSYSTEM_NATIVE,
@@ -44,8 +46,9 @@ fn subsystem(image: &Image, flavour: Flavour, report: &mut Report) {
         Flavour::Default => (10, 0),
         Flavour::Downlevel => (5, 2),
     };
-    let subsystem = (header.major_subsystem_version(), header.minor_subsystem_version());
-    let system = (header.major_operating_system_version(), header.minor_operating_system_version());
+    let subsystem = (header.major_subsystem_version.get(LE), header.minor_subsystem_version.get(LE));
+    let system =
+        (header.major_operating_system_version.get(LE), header.minor_operating_system_version.get(LE));
     report.check(
         "version",
         subsystem == needed && system == needed,
@@ -63,36 +66,34 @@ fn subsystem(image: &Image, flavour: Flavour, report: &mut Report) {
     );
 }
 
-fn entry(image: &Image, report: &mut Report) {
-    let entry = image.pe.nt_headers().optional_header().address_of_entry_point();
-    let exported = image.pe.exports().unwrap_or_default().into_iter().find(|export| export.name() == b"DriverEntry");
-    let driver_entry = match exported {
-        Some(export) => u32::try_from(export.address() - image.pe.relative_address_base()).ok(),
-        None => image.map.as_ref().and_then(|map| map.find("DriverEntry")).map(|symbol| symbol.rva),
-    };
+fn entry(image: &Image, report: &mut Report) -> Result<()> {
+    let entry = image.header().address_of_entry_point.get(LE);
+    let exported = image.exports()?.into_iter().find(|(name, _)| name == "DriverEntry").map(|(_, rva)| rva);
+    let mapped = || image.map.as_ref()?.find("DriverEntry").map(|symbol| symbol.rva);
+    let driver_entry = exported.or_else(mapped);
     match driver_entry {
         Some(rva) if rva == entry => report.good("entry", format!("DriverEntry at {entry:#x}")),
         Some(rva) => report.bad("entry", format!("at {entry:#x}, but DriverEntry is at {rva:#x}")),
         None => report.bad("entry", format!("at {entry:#x}; DriverEntry is not known")),
     }
+    Ok(())
 }
 
 fn flags(image: &Image, report: &mut Report) {
-    let headers = image.pe.nt_headers();
-    let bits = headers.optional_header().dll_characteristics();
+    let bits = image.header().dll_characteristics.get(LE);
     for (bit, name, why) in BITS {
-        if bits & bit == 0 {
+        if !bits.contains(bit) {
             report.bad("flags", format!("{name} is missing: {why}"));
         }
     }
-    let file = headers.file_header.characteristics.get(LE);
-    if file & IMAGE_FILE_UP_SYSTEM_ONLY != 0 {
+    let file = image.pe.nt_headers().file_header.characteristics.get(LE);
+    if file.contains(IMAGE_FILE_UP_SYSTEM_ONLY) {
         report.bad("flags", "UP_SYSTEM_ONLY: no machine with two processors would load it");
     }
-    if file & IMAGE_FILE_RELOCS_STRIPPED != 0 {
+    if file.contains(IMAGE_FILE_RELOCS_STRIPPED) {
         report.bad("flags", "RELOCS_STRIPPED: it could be loaded at one address only");
     }
-    let has = BITS.iter().filter(|(bit, ..)| bits & bit != 0).map(|(_, name, _)| *name);
+    let has = BITS.iter().filter(|(bit, ..)| bits.contains(*bit)).map(|(_, name, _)| *name);
     report.fact("flags", has.collect::<Vec<_>>().join(" "));
 }
 

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::{parse::Image, report::Report};
+use super::{
+    parse::{Image, Module},
+    report::Report,
+};
 use crate::build::Flavour;
 
 /// The only modules that a WDM video driver links to.
@@ -94,27 +97,11 @@ fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
 
 /// Lists the imports and checks each.
 pub fn check(image: &Image, flavour: Flavour, lists: &Lists, report: &mut Report) -> Result<()> {
-    let mut modules = Vec::<(String, Vec<String>)>::new();
-    if let Some(table) = image.pe.import_table()? {
-        let mut descriptors = table.descriptors()?;
-        while let Some(descriptor) = descriptors.next()? {
-            let module = String::from_utf8_lossy(table.name(descriptor.name.get(object::LittleEndian))?).into_owned();
-            let mut names = Vec::new();
-            let first = match descriptor.original_first_thunk.get(object::LittleEndian) {
-                0 => descriptor.first_thunk.get(object::LittleEndian),
-                first => first,
-            };
-            let mut thunks = table.thunks(first)?;
-            while let Some(thunk) = thunks.next::<object::pe::ImageNtHeaders64>()? {
-                names.push(thunk_name(&table, thunk).with_context(|| format!("an import from {module}"))?);
-            }
-            modules.push((module, names));
-        }
-    }
+    let modules = image.imports()?;
     if modules.is_empty() {
         report.fact("imports", "none");
     }
-    for (module, names) in &modules {
+    for Module { name: module, functions: names, .. } in &modules {
         let mut objections = 0;
         for name in names {
             if let Some(why) = lists.objection(&Import::new(module, name), flavour) {
@@ -123,23 +110,13 @@ pub fn check(image: &Image, flavour: Flavour, lists: &Lists, report: &mut Report
             }
         }
         let list = format!("{module} ({}): {}", names.len(), names.join(" "));
-        if objections == 0 { report.good("imports", wrap(&list)) } else { report.fact("imports", wrap(&list)) }
+        if objections == 0 {
+            report.good("imports", wrap(&list))
+        } else {
+            report.fact("imports", wrap(&list))
+        }
     }
     Ok(())
-}
-
-fn thunk_name(
-    table: &object::read::pe::ImportTable<'_>,
-    thunk: object::pe::ImageThunkData64,
-) -> Result<String> {
-    use object::read::pe::ImageThunkData as _;
-
-    if thunk.is_ordinal() {
-        // Allowed by no list, so it is always an objection.
-        return Ok(format!("#{}", thunk.ordinal()));
-    }
-    let (_, name) = table.hint_name(thunk.address())?;
-    Ok(String::from_utf8_lossy(name).into_owned())
 }
 
 /// Lines that fit a terminal.

@@ -42,7 +42,8 @@ impl Map {
             let address = words.next().filter(|word| word.len() == 16)?;
             let rva = u64::from_str_radix(address, 16).ok()?.checked_sub(base)?;
             // Section 0 holds absolute values.
-            (u32::from_str_radix(section, 16).ok()? != 0).then_some(Symbol { name, rva: rva.try_into().ok()? })
+            (u32::from_str_radix(section, 16).ok()? != 0)
+                .then_some(Symbol { name, rva: rva.try_into().ok()? })
         };
         let mut symbols: Vec<Symbol> = text.lines().filter_map(symbol).collect();
         symbols.sort_by_key(|symbol| symbol.rva);
@@ -90,7 +91,11 @@ mod tests {
         let names: Vec<_> = map.symbols().iter().map(|symbol| (symbol.rva, symbol.readable())).collect();
         assert_eq!(
             names,
-            [(0x1000, "DriverEntry".into()), (0x1010, "second".into()), (0x1020, "core::panicking::panic".into())]
+            [
+                (0x1000, "DriverEntry".into()),
+                (0x1010, "second".into()),
+                (0x1020, "core::panicking::panic".into())
+            ]
         );
         assert_eq!(map.symbol_before(0x101f).unwrap().name, "second");
         assert!(map.symbol_before(0xfff).is_none());

@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::{map::Map, parse::Image, report::Report};
 use crate::{
@@ -34,7 +34,9 @@ use crate::{
 /// checksum, that no panic can happen, that every instruction is one of those which each x64 kernel allows, and the
 /// size of the stack frames. Exit code 1 and the reasons if something is wrong. Nothing is written.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  cargo xtask image\n  cargo xtask image target/driver/downlevel/loopcam.sys --flavour downlevel")]
+#[command(
+    after_help = "Examples:\n  cargo xtask image\n  cargo xtask image target/driver/downlevel/loopcam.sys --flavour downlevel"
+)]
 pub struct Options {
     /// The image [default: the built driver of each flavour]
     pub file: Option<PathBuf>,
@@ -79,7 +81,9 @@ pub fn check_file(file: &Path, flavour: Flavour) -> Result<Report> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
     };
     let map = match fs::read_to_string(file.with_extension("map")) {
-        Ok(text) => Some(Map::parse(&text).with_context(|| format!("the map beside {}", house::short(file)))?),
+        Ok(text) => {
+            Some(Map::parse(&text).with_context(|| format!("the map beside {}", house::short(file)))?)
+        }
         Err(_) => None,
     };
     let image = Image::parse(&data, map).with_context(|| house::short(file))?;
@@ -88,11 +92,11 @@ pub fn check_file(file: &Path, flavour: Flavour) -> Result<Report> {
 
 fn check(image: &Image, flavour: Flavour) -> Result<Report> {
     let mut report = Report::default();
-    headers::check(image, flavour, &mut report);
+    headers::check(image, flavour, &mut report)?;
     checksum::check(image, &mut report);
     sections::check(image, &mut report)?;
     imports::check(image, flavour, &imports::Lists::committed()?, &mut report)?;
-    panics::check(image, &mut report);
+    panics::check(image, &mut report)?;
     code::check(image, flavour, &mut report)?;
     stack::check(image, &mut report)?;
     Ok(report)

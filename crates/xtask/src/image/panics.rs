@@ -3,14 +3,18 @@
 //! Two signs, independent of each other: the panic handler (wdk-panic's) is the only user of KeBugCheckEx, so it is
 //! not imported when the handler was dropped as unreachable; and no function of `core::panicking` is left.
 
+use anyhow::Result;
+use object::LittleEndian as LE;
+
 use super::{
     parse::{Image, is_executable},
     report::Report,
 };
 
 /// Looks for both signs.
-pub fn check(image: &Image, report: &mut Report) {
-    let bug_check = imports(image, b"KeBugCheckEx");
+pub fn check(image: &Image, report: &mut Report) -> Result<()> {
+    let bug_check =
+        image.imports()?.iter().any(|module| module.functions.iter().any(|name| name == "KeBugCheckEx"));
     if bug_check {
         report.bad("panics", "KeBugCheckEx is imported: the panic handler can be reached");
     }
@@ -18,10 +22,11 @@ pub fn check(image: &Image, report: &mut Report) {
         if !bug_check {
             report.good("panics", "KeBugCheckEx is not imported (no map beside the image to look for more)");
         }
-        return;
+        return Ok(());
     };
-    if map.time_stamp != image.pe.nt_headers().file_header.time_date_stamp.get(object::LittleEndian) {
-        return report.bad("panics", "the map beside the image is of another link");
+    if map.time_stamp != image.pe.nt_headers().file_header.time_date_stamp.get(LE) {
+        report.bad("panics", "the map beside the image is of another link");
+        return Ok(());
     }
     let in_code = |rva| image.section_at(rva).is_some_and(is_executable);
     let symbols: Vec<String> = map
@@ -35,16 +40,13 @@ pub fn check(image: &Image, report: &mut Report) {
     } else if !bug_check {
         report.good("panics", "no panicking branch: no KeBugCheckEx, no core::panicking in the code");
     }
-}
-
-fn imports(image: &Image, name: &[u8]) -> bool {
-    use object::Object as _;
-
-    image.pe.imports().is_ok_and(|imports| imports.iter().any(|import| import.name() == name))
+    Ok(())
 }
 
 /// In either mangling, the path's parts stand with their lengths.
 fn is_of_a_panic(symbol: &str) -> bool {
-    ["4core9panicking", "17rust_begin_unwind", "5alloc18handle_alloc_error"].iter().any(|part| symbol.contains(part))
+    ["4core9panicking", "17rust_begin_unwind", "5alloc18handle_alloc_error"]
+        .iter()
+        .any(|part| symbol.contains(part))
         || symbol == "rust_begin_unwind"
 }

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use object::{
     FileKind, LittleEndian as LE,
-    pe::{self, ImageDataDirectory, ImageSectionHeader},
-    read::pe::PeFile64,
+    pe::{self, ImageDataDirectory, ImageNtHeaders64, ImageOptionalHeader64, ImageSectionHeader},
+    read::pe::{ExportTarget, Import, PeFile64},
 };
 
 use super::map::Map;
@@ -34,6 +34,47 @@ impl<'data> Image<'data> {
             bail!("for machine {machine:#06x}, not for AMD64 (0x8664)");
         }
         Ok(Self { data, pe, map })
+    }
+
+    /// The header with most of what matters.
+    pub fn header(&self) -> &'data ImageOptionalHeader64 {
+        &self.pe.nt_headers().optional_header
+    }
+
+    /// What the image exports: name and address.
+    pub fn exports(&self) -> Result<Vec<(String, u32)>> {
+        let mut exports = Vec::new();
+        if let Some(table) = self.pe.export_table()? {
+            for export in table.exports()? {
+                if let (Some(name), ExportTarget::Address(rva)) = (export.name, export.target) {
+                    exports.push((String::from_utf8_lossy(name).into_owned(), rva));
+                }
+            }
+        }
+        Ok(exports)
+    }
+
+    /// What the image imports, module by module; an import by number as `#number`.
+    pub fn imports(&self) -> Result<Vec<Module>> {
+        let mut modules = Vec::new();
+        let Some(table) = self.pe.import_table()? else { return Ok(modules) };
+        let mut descriptors = table.descriptors()?;
+        while let Some(descriptor) = descriptors.next()? {
+            let name = String::from_utf8_lossy(table.name(descriptor.name.get(LE))?).into_owned();
+            let address_table = descriptor.first_thunk.get(LE);
+            // The name table; a linker may leave it out, then the address table has the names.
+            let name_table = descriptor.original_first_thunk.get(LE);
+            let mut thunks = table.thunks(if name_table == 0 { address_table } else { name_table })?;
+            let mut functions = Vec::new();
+            while let Some(thunk) = thunks.next::<ImageNtHeaders64>()? {
+                functions.push(match table.import::<ImageNtHeaders64>(thunk)? {
+                    Import::Ordinal(number) => format!("#{number}"),
+                    Import::Name(_, name) => String::from_utf8_lossy(name).into_owned(),
+                });
+            }
+            modules.push(Module { name, functions, address_table });
+        }
+        Ok(modules)
     }
 
     /// Every section's header.
@@ -76,9 +117,19 @@ impl<'data> Image<'data> {
     }
 }
 
+/// What is imported from one module.
+pub struct Module {
+    /// As the import table names it.
+    pub name: String,
+    /// What is imported.
+    pub functions: Vec<String>,
+    /// Where the loader writes the addresses.
+    pub address_table: u32,
+}
+
 /// Whether the processor may run what is in a section.
 pub fn is_executable(section: &ImageSectionHeader) -> bool {
-    section.characteristics.get(LE) & pe::IMAGE_SCN_MEM_EXECUTE != 0
+    section.characteristics.get(LE).contains(pe::IMAGE_SCN_MEM_EXECUTE)
 }
 
 /// A section's name.

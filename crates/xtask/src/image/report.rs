@@ -39,13 +39,22 @@ impl Report {
     }
 
     /// One text for right, another for wrong.
-    pub fn check(&mut self, subject: &'static str, right: bool, good: impl Into<String>, bad: impl Into<String>) {
+    pub fn check(
+        &mut self,
+        subject: &'static str,
+        right: bool,
+        good: impl Into<String>,
+        bad: impl Into<String>,
+    ) {
         if right { self.good(subject, good) } else { self.bad(subject, bad) }
     }
 
     /// What is wrong: subject and reason.
     pub fn faults(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.lines.iter().filter(|line| line.verdict == Verdict::Bad).map(|line| (line.subject, line.text.as_str()))
+        self.lines
+            .iter()
+            .filter(|line| line.verdict == Verdict::Bad)
+            .map(|line| (line.subject, line.text.as_str()))
     }
 }
 

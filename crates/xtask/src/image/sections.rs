@@ -4,10 +4,9 @@ use anyhow::Result;
 use object::{
     LittleEndian as LE,
     pe::{
-        IMAGE_DIRECTORY_ENTRY_IAT, IMAGE_DIRECTORY_ENTRY_IMPORT, IMAGE_SCN_MEM_DISCARDABLE, IMAGE_SCN_MEM_EXECUTE,
-        IMAGE_SCN_MEM_READ, IMAGE_SCN_MEM_WRITE, ImageSectionHeader,
+        IMAGE_DIRECTORY_ENTRY_IAT, IMAGE_DIRECTORY_ENTRY_IMPORT, IMAGE_SCN_MEM_DISCARDABLE,
+        IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_READ, IMAGE_SCN_MEM_WRITE, ImageSectionHeader,
     },
-    read::pe::ImageOptionalHeader as _,
 };
 
 use super::{
@@ -17,7 +16,7 @@ use super::{
 
 /// Checks alignment and protection, and lists sizes.
 pub fn check(image: &Image, report: &mut Report) -> Result<()> {
-    let alignment = image.pe.nt_headers().optional_header().section_alignment();
+    let alignment = image.header().section_alignment.get(LE);
     if alignment == 0 || alignment % 0x1000 != 0 {
         report.bad("alignment", format!("sections at multiples of {alignment:#x}; HVCI demands whole pages"));
     }
@@ -45,22 +44,21 @@ fn imports_are_data(image: &Image, report: &mut Report) -> Result<()> {
     {
         tables.extend(image.directory(index).map(|directory| (directory.virtual_address.get(LE), what)));
     }
-    if let Some(imports) = image.pe.import_table()? {
-        let mut descriptors = imports.descriptors()?;
-        while let Some(descriptor) = descriptors.next()? {
-            tables.push((descriptor.first_thunk.get(LE), "import address table"));
-        }
+    for module in image.imports()? {
+        tables.push((module.address_table, "import address table"));
     }
     let in_code = tables.iter().find(|(rva, _)| image.section_at(*rva).is_some_and(is_executable));
     match in_code {
         None => report.good("import table", "in data"),
-        Some((rva, what)) => report.bad("import table", format!("the {what} at {rva:#x} is in an executable section")),
+        Some((rva, what)) => {
+            report.bad("import table", format!("the {what} at {rva:#x} is in an executable section"))
+        }
     }
     Ok(())
 }
 
 fn is_writable(section: &ImageSectionHeader) -> bool {
-    section.characteristics.get(LE) & IMAGE_SCN_MEM_WRITE != 0
+    section.characteristics.get(LE).contains(IMAGE_SCN_MEM_WRITE)
 }
 
 fn describe(section: &ImageSectionHeader) -> String {
@@ -72,7 +70,7 @@ fn describe(section: &ImageSectionHeader) -> String {
         (IMAGE_SCN_MEM_DISCARDABLE, 'D'),
     ]
     .iter()
-    .map(|&(bit, letter)| if flags & bit != 0 { letter } else { '-' })
+    .map(|&(bit, letter)| if flags.contains(bit) { letter } else { '-' })
     .collect();
     format!(
         "{:<8} {letters} at {:#x}, {} bytes",

@@ -59,14 +59,14 @@ fn allocated(slots: &[u8]) -> Result<u32> {
         let [_, operation] = slot(at)?.to_le_bytes();
         let information = u32::from(operation >> 4);
         let (size, length) = match (operation & 15, information) {
-            (0, _) => (8, 1),                          // UWOP_PUSH_NONVOL
+            (0, _) => (8, 1),                            // UWOP_PUSH_NONVOL
             (1, 0) => (u32::from(slot(at + 1)?) * 8, 2), // UWOP_ALLOC_LARGE
             (1, _) => (u32::from(slot(at + 1)?) | u32::from(slot(at + 2)?) << 16, 3),
-            (2, _) => (information * 8 + 8, 1), // UWOP_ALLOC_SMALL
-            (3, _) => (0, 1),                   // UWOP_SET_FPREG
-            (4 | 8, _) => (0, 2),               // UWOP_SAVE_NONVOL, UWOP_SAVE_XMM128
-            (5 | 9, _) => (0, 3),               // the same, far
-            (6, _) => (0, 1),                   // UWOP_EPILOG
+            (2, _) => (information * 8 + 8, 1),   // UWOP_ALLOC_SMALL
+            (3, _) => (0, 1),                     // UWOP_SET_FPREG
+            (4 | 8, _) => (0, 2),                 // UWOP_SAVE_NONVOL, UWOP_SAVE_XMM128
+            (5 | 9, _) => (0, 3),                 // the same, far
+            (6, _) => (0, 1),                     // UWOP_EPILOG
             (10, _) => (40 + information * 8, 1), // UWOP_PUSH_MACHFRAME
             (other, _) => bail!("unknown unwind code {other}"),
         };

@@ -1,0 +1,10 @@
+//! The I/O manager: devices, IRPs, MDLs, files, device interfaces.
+
+pub mod device;
+pub mod file;
+pub mod interface;
+pub mod irp;
+pub mod mdl;
+pub mod request;
+
+pub use self::{device::*, file::*, interface::*, irp::*, mdl::*};

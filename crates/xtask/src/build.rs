@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     house, process, rustc_wrapper,
+    setup::{self, Purpose},
     toolchain::{self, Route},
     wdk_tree::{self, WdkTree},
 };
@@ -73,6 +74,14 @@ impl Flavour {
         match self {
             Self::Default => "default",
             Self::Downlevel => "downlevel",
+        }
+    }
+
+    /// The feature of the package that makes it.
+    pub fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Default => None,
+            Self::Downlevel => Some("downlevel"),
         }
     }
 
@@ -148,8 +157,9 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Chooses the toolchain and makes the WDK's stand-in.
+    /// Installs what is missing, chooses the toolchain and makes the WDK's stand-in.
     pub fn open() -> Result<Self> {
+        setup::ensure(Purpose::Build)?;
         let route = Route::choose()?;
         let target_dir = house::driver().join("cargo");
         fs::create_dir_all(&target_dir).with_context(|| format!("cannot make {}", target_dir.display()))?;
@@ -176,12 +186,8 @@ impl Workshop {
 
     /// Builds loopcam.sys; gives its path.
     pub fn driver(&self, flavour: Flavour, profile: Profile) -> Result<PathBuf> {
-        let features = match flavour {
-            Flavour::Default => None,
-            Flavour::Downlevel => Some("downlevel"),
-        };
         let image = flavour.image();
-        self.build("loopcam", features, profile, &image)?;
+        self.build("loopcam", flavour.feature(), profile, &image)?;
         Ok(image)
     }
 
@@ -263,7 +269,7 @@ pub fn test_driver_packages(metadata: &Metadata) -> Vec<&Package> {
 
 /// The images that a package makes, each with the feature that makes it: one per entry of
 /// `[package.metadata.ksrig] variants`, or one of the package's own name.
-fn variants(package: &Package) -> Vec<(&str, Option<&str>)> {
+pub fn variants(package: &Package) -> Vec<(&str, Option<&str>)> {
     match package.metadata["ksrig"]["variants"].as_array() {
         Some(names) => names.iter().filter_map(|name| name.as_str()).map(|name| (name, Some(name))).collect(),
         None => vec![(package.name.as_str(), None)],

@@ -8,7 +8,10 @@ mod house;
 mod image;
 mod import_library;
 mod process;
+mod rig;
 mod rustc_wrapper;
+mod setup;
+mod test;
 mod toolchain;
 mod wdk_tree;
 
@@ -18,8 +21,8 @@ use clap::{Parser, Subcommand};
 
 /// Builds the loopcam driver on Linux, checks it, shows it at work and tests it.
 ///
-/// Start with `cargo xtask demo`. Whatever is missing on this machine is installed first (see `setup`).
-/// Everything that is made lies under target/.
+/// Start with `cargo xtask demo`. Whatever is missing on this machine is installed first (see `setup`). Everything
+/// that is made lies under target/.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 110)]
 struct Arguments {
@@ -29,9 +32,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Setup(setup::Options),
     Build(build::Options),
-    Cargo(build::CargoOptions),
     Image(image::Options),
+    Demo(rig::DemoOptions),
+    Test(test::Options),
+    Bench(rig::BenchOptions),
+    Cargo(build::CargoOptions),
 }
 
 fn main() -> ExitCode {
@@ -39,9 +46,13 @@ fn main() -> ExitCode {
         return rustc_wrapper::main();
     }
     let result = match Arguments::parse().command {
+        Command::Setup(options) => setup::run(&options),
         Command::Build(options) => build::run(&options),
-        Command::Cargo(options) => build::run_cargo(&options),
         Command::Image(options) => image::run(&options),
+        Command::Demo(options) => rig::demo(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Bench(options) => rig::bench(&options),
+        Command::Cargo(options) => build::run_cargo(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

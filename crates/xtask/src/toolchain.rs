@@ -6,11 +6,12 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{house, process, rustc_wrapper, wdk_tree::WdkTree};
 
@@ -18,32 +19,76 @@ use crate::{house, process, rustc_wrapper, wdk_tree::WdkTree};
 pub const TARGET: &str = "x86_64-pc-windows-msvc";
 /// The version of LLVM whose libclang, linker and tools are used.
 pub const LLVM: &str = "22";
+/// Where Debian installs it.
+pub const LLVM_ROOT: &str = "/usr/lib/llvm-22";
 /// mingw-w64's headers.
 pub const MINGW_HEADERS: &str = "/usr/share/mingw-w64/include";
 /// mingw-w64's import libraries.
 pub const MINGW_LIBRARIES: &str = "/usr/x86_64-w64-mingw32/lib";
+/// Debian's clippy.
+pub const DEBIAN_CLIPPY: &str = "/usr/bin/cargo-clippy";
+/// Debian's formatter.
+pub const DEBIAN_FMT: &str = "/usr/bin/cargo-fmt";
 /// The oldest compiler that will do, as in Cargo.toml.
 pub const OLDEST_RUST: (u32, u32) = (1, 95);
 
 /// A program of LLVM.
 pub fn llvm(program: &str) -> PathBuf {
-    Path::new("/usr/lib").join(format!("llvm-{LLVM}/bin")).join(program)
+    Path::new(LLVM_ROOT).join("bin").join(program)
 }
 
 /// The ordinary cargo: the one that runs this program.
 pub fn host_cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(house::root());
-    // What `cargo run` tells this program about its own package is not for others.
+    forget(&mut command, &[]);
+    command
+}
+
+/// Whether the ordinary cargo has a subcommand.
+pub fn host_has(subcommand: &str) -> bool {
+    process::output(host_cargo().args([subcommand, "--version"])).is_ok()
+}
+
+/// `cargo fmt`, or Debian's.
+pub fn formatter() -> Command {
+    if host_has("fmt") {
+        let mut command = host_cargo();
+        command.arg("fmt");
+        return command;
+    }
+    let mut command = Command::new(DEBIAN_FMT);
+    command.arg("fmt").current_dir(house::root()).env("RUSTFMT", "/usr/bin/rustfmt");
+    forget(&mut command, &OTHER_TOOLCHAIN);
+    command
+}
+
+/// `cargo clippy` for crates of the host, or Debian's, if there is one.
+pub fn host_clippy() -> Option<Command> {
+    if host_has("clippy") {
+        let mut command = host_cargo();
+        command.arg("clippy");
+        return Some(command);
+    }
+    if !Path::new(DEBIAN_CLIPPY).exists() {
+        return None;
+    }
+    let mut command = debian();
+    command.args(["clippy", "--target-dir"]).arg(house::root().join("target/debian"));
+    Some(command)
+}
+
+/// What rustup and `cargo run` set for this program, and what would lead another toolchain astray.
+const OTHER_TOOLCHAIN: [&str; 3] = ["CARGO", "LD_LIBRARY_PATH", "RUSTUP_TOOLCHAIN"];
+
+/// Removes what `cargo run` tells this program about its own package, and more.
+fn forget(command: &mut Command, more: &[&str]) {
     for (name, _) in env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-        {
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || more.contains(&name) {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// How the driver's crates are compiled.
@@ -87,11 +132,14 @@ impl Route {
     pub fn cargo(self, tree: &WdkTree, target_dir: &Path, subcommand: &str) -> Result<Command> {
         let mut cargo = match self {
             Self::Rustup => host_cargo(),
-            Self::Debian => debian_cargo()?,
+            Self::Debian => {
+                // The unstable options of a stable compiler: the library is made from its own source.
+                let mut cargo = debian();
+                cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "core,alloc");
+                cargo
+            }
         };
-        let llvm_library = llvm("").join("../lib");
-        let llvm_library =
-            llvm_library.canonicalize().with_context(|| format!("no {}", llvm_library.display()))?;
+        let llvm_library = format!("{LLVM_ROOT}/lib");
         cargo
             .args([subcommand, "--locked", "--target", TARGET, "--target-dir"])
             .arg(target_dir)
@@ -102,7 +150,7 @@ impl Route {
                 "BINDGEN_EXTRA_CLANG_ARGS",
                 // libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a
                 // compiler that says it is GCC.
-                format!("-resource-dir={}/clang/{LLVM} -fgnuc-version=13.2", llvm_library.display()),
+                format!("-resource-dir={llvm_library}/clang/{LLVM} -fgnuc-version=13.2"),
             )
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", llvm("lld-link"))
             // Set by a user for the host; it would hide .cargo/config.toml's flags for the target.
@@ -114,30 +162,19 @@ impl Route {
     }
 }
 
-fn debian_cargo() -> Result<Command> {
-    let mut path = std::ffi::OsString::from("/usr/bin:");
+/// Debian's cargo with Debian's compiler.
+fn debian() -> Command {
+    let mut path = OsString::from("/usr/bin:");
     path.push(env::var_os("PATH").unwrap_or_default());
     let mut cargo = Command::new("/usr/bin/cargo");
+    cargo.current_dir(house::root()).env("PATH", path);
+    cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTDOC", "/usr/bin/rustdoc");
+    forget(&mut cargo, &OTHER_TOOLCHAIN);
     cargo
-        .current_dir(house::root())
-        .env("PATH", path)
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTDOC", "/usr/bin/rustdoc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_UNSTABLE_BUILD_STD", "core,alloc");
-    // Of another toolchain: what rustup and `cargo run` set for this program.
-    for (name, _) in env::vars_os() {
-        let Some(name) = name.to_str() else { continue };
-        let of_cargo_run =
-            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO";
-        if of_cargo_run || name == "RUSTUP_TOOLCHAIN" || name == "LD_LIBRARY_PATH" {
-            cargo.env_remove(name);
-        }
-    }
-    Ok(cargo)
 }
 
-fn rustup_has_target() -> bool {
+/// Whether the ordinary compiler has the library of the driver's target.
+pub fn rustup_has_target() -> bool {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
     command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(house::root());
@@ -147,6 +184,11 @@ fn rustup_has_target() -> bool {
 /// The version of a compiler, if it can be run.
 pub fn rust_version(rustc: &str) -> Option<(u32, u32)> {
     let text = process::output(Command::new(rustc).arg("--version").env_remove("LD_LIBRARY_PATH")).ok()?;
-    let mut numbers = text.strip_prefix("rustc ")?.split('.').map(|number| number.parse().ok());
+    parse_version(text.strip_prefix("rustc ")?)
+}
+
+/// The first two numbers of `1.96.0+anything`.
+pub fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }

@@ -135,3 +135,42 @@ fn wrap(text: &str) -> String {
     }
     wrapped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flavour_has_its_imports() {
+        let lists = Lists::parse(
+            "# comment\n\nks.sys KsFilterGetFirstChildPin\nntoskrnl.exe ExAllocatePool2 default # 2004\n\
+             ntoskrnl.exe ExAllocatePoolWithTag downlevel\nntoskrnl.exe ExFreePool\n\
+             HAL.dll KeQueryPerformanceCounter\nntoskrnl.exe EtwWrite\n",
+            "# comment\nntoskrnl.exe\tExFreePool\nntoskrnl.exe\tExAllocatePoolWithTag\n\
+             hal.dll\tKeQueryPerformanceCounter\nntoskrnl.exe\tExAllocatePool2\n",
+        )
+        .unwrap();
+        let allowed = |module, name| {
+            [Flavour::Default, Flavour::Downlevel]
+                .map(|flavour| lists.objection(&Import::new(module, name), flavour).is_none())
+        };
+        assert_eq!(allowed("ks.sys", "KsFilterGetFirstChildPin"), [true, true]);
+        assert_eq!(allowed("ntoskrnl.exe", "ExFreePool"), [true, true]);
+        assert_eq!(allowed("HAL.DLL", "KeQueryPerformanceCounter"), [true, true]);
+        assert_eq!(allowed("ntoskrnl.exe", "ExAllocatePool2"), [true, false]);
+        assert_eq!(allowed("ntoskrnl.exe", "ExAllocatePoolWithTag"), [false, true]);
+        // In the list, but NT 5.2 has it not; and in no list.
+        assert_eq!(allowed("ntoskrnl.exe", "EtwWrite"), [true, false]);
+        assert_eq!(allowed("ks.sys", "KsCreatePin2"), [false, false]);
+        // The module counts.
+        assert_eq!(allowed("ntoskrnl.exe", "KeQueryPerformanceCounter"), [false, false]);
+    }
+
+    #[test]
+    fn a_spoilt_list_is_told() {
+        assert!(Lists::parse("ks.sys", "").is_err());
+        assert!(Lists::parse("ks.sys KsGetDevice sometimes", "").is_err());
+        assert!(Lists::parse("", "ntoskrnl.exe").is_err());
+        assert!(Lists::committed().is_ok());
+    }
+}

@@ -11,7 +11,11 @@ mod panics;
 mod parse;
 mod report;
 mod sections;
+#[cfg(test)]
+mod specimen;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod unwind;
 
 use std::{

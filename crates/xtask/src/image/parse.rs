@@ -25,8 +25,7 @@ impl<'data> Image<'data> {
         match FileKind::parse(data) {
             Ok(FileKind::Pe64) => {}
             Ok(FileKind::Pe32) => bail!("a 32-bit image (PE32); PE32+ is needed"),
-            Ok(kind) => bail!("not a PE image but {kind:?}"),
-            Err(_) => bail!("not a PE image"),
+            _ => bail!("not a PE image"),
         }
         let pe = PeFile64::parse(data).context("the PE headers are broken")?;
         let machine = pe.nt_headers().file_header.machine.get(LE);

@@ -17,7 +17,7 @@ use super::{
 /// Checks alignment and protection, and lists sizes.
 pub fn check(image: &Image, report: &mut Report) -> Result<()> {
     let alignment = image.header().section_alignment.get(LE);
-    if alignment == 0 || alignment % 0x1000 != 0 {
+    if alignment == 0 || !alignment.is_multiple_of(0x1000) {
         report.bad("alignment", format!("sections at multiples of {alignment:#x}; HVCI demands whole pages"));
     }
     let writable: Vec<String> =

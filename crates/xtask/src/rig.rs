@@ -1,0 +1,87 @@
+//! Running the rig: `cargo xtask demo` and `cargo xtask bench`. Its command line is known here and nowhere else.
+
+use std::{
+    path::{PathBuf, absolute},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    build::{Flavour, Profile, Workshop},
+    house, process, toolchain,
+};
+
+/// Show the driver at work: connect a source pin to its sink pin, stream video, look at the pictures.
+///
+/// Builds the driver, loads it into the rig, connects the test source to the camera's input (or, with --input, feeds
+/// a video into it as an application would), reads from the camera with two readers and takes everything down again.
+/// Leaves report.html, frames.png, capture.y4m and events.jsonl in target/demo/.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cargo xtask demo
+  ffmpeg -i holiday.mp4 -pix_fmt yuv420p holiday.y4m && cargo xtask demo --input holiday.y4m")]
+pub struct DemoOptions {
+    /// Send this video through the camera instead of the test source's pictures
+    #[arg(long, value_name = "FILE.y4m")]
+    input: Option<PathBuf>,
+    /// How many pictures
+    #[arg(long, value_name = "N")]
+    frames: Option<u32>,
+    /// Where to leave the results
+    #[arg(long, value_name = "DIR", default_value = "target/demo")]
+    out: PathBuf,
+    /// More arguments for `ksrig demo`
+    #[arg(last = true, value_name = "KSRIG ARGUMENTS")]
+    more: Vec<String>,
+}
+
+/// Measure the driver: time per picture beside a bare copy of the same bytes, connecting, the rig's own speed.
+///
+/// Builds the driver and the rig optimised, and runs `ksrig bench`, which prints a table. Measures this machine as it
+/// is, so let nothing else run beside it.
+#[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask bench")]
+pub struct BenchOptions {
+    /// More arguments for `ksrig bench`
+    #[arg(last = true, value_name = "KSRIG ARGUMENTS")]
+    more: Vec<String>,
+}
+
+/// The command.
+pub fn demo(options: &DemoOptions) -> Result<()> {
+    let mut rig = rig("demo")?;
+    // A path of the user's is relative to where the user is, the default one to the workspace.
+    let out = match options.out.to_str() {
+        Some("target/demo") => house::root().join("target/demo"),
+        _ => absolute(&options.out).context("--out")?,
+    };
+    rig.arg("--out").arg(&out);
+    match &options.input {
+        Some(file) => rig.arg("--input").arg(absolute(file).context("--input")?),
+        None => rig.args(["--connect", "Loopcam Test Source/0 -> Loopcam/1"]),
+    };
+    if let Some(frames) = options.frames {
+        rig.args(["--frames", &frames.to_string()]);
+    }
+    rig.args(&options.more);
+    process::run(&mut rig)
+}
+
+/// The command.
+pub fn bench(options: &BenchOptions) -> Result<()> {
+    process::run(rig("bench")?.args(&options.more))
+}
+
+/// The rig with a freshly built driver: `ksrig <command> target/driver/default/loopcam.sys`, options are to follow.
+fn rig(command: &str) -> Result<Command> {
+    let driver = Workshop::open()?.driver(Flavour::Default, Profile::Release)?;
+    println!("building the rig");
+    let mut cargo = toolchain::host_cargo();
+    let package = ["--locked", "--release", "--package", "ksrig"];
+    process::run(cargo.arg("build").args(package))?;
+    let mut cargo = toolchain::host_cargo();
+    cargo.args(["run", "--quiet"]).args(package).args(["--bin", "ksrig", "--", command]).arg(driver);
+    Ok(cargo)
+}

@@ -1,0 +1,149 @@
+//! The device: what a driver is loaded for.
+
+use core::{marker::PhantomData, mem::zeroed, ptr::NonNull};
+
+use crate::{
+    bag,
+    callback::callbacks,
+    descriptor::FilterDescriptor,
+    error::{Error, Result, status_of},
+    ffi::{
+        KSDEVICE, KSDEVICE_DESCRIPTOR, KSDEVICE_DESCRIPTOR_VERSION, KSDEVICE_DISPATCH, KsAcquireDevice,
+        KsInitializeDriver, KsReleaseDevice, NTSTATUS, PDRIVER_OBJECT, PKSDEVICE, PUNICODE_STRING,
+    },
+    kbox::KBox,
+};
+
+/// A kind of device: its filters, and what it does. A value is the context of one device; all its
+/// filters and pins meet there.
+///
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/ns-ks-_ksdevice_dispatch>
+pub trait DeviceDispatch: Sized + Send + Sync + 'static {
+    /// The filters that exist as long as the device.
+    const FILTERS: &'static [&'static FilterDescriptor<Self>];
+
+    /// Makes the context of a device that Plug and Play has found. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Any: the device is not added.
+    fn add(device: &Device<'_>) -> Result<Self>;
+}
+
+/// A device, during one of its callbacks.
+pub struct Device<'a> {
+    raw: NonNull<KSDEVICE>,
+    callback: PhantomData<&'a KSDEVICE>,
+}
+
+impl Device<'_> {
+    /// For a DDI that this crate does not know.
+    #[must_use]
+    pub const fn as_ptr(&self) -> PKSDEVICE {
+        self.raw.as_ptr()
+    }
+}
+
+/// The context, as an item of the device's bag.
+struct Block<D> {
+    context: D,
+    /// An item has a size even if the context has none.
+    _size: u8,
+}
+
+/// The context of a device.
+///
+/// # Safety
+///
+/// `device` is a device of kind `D`, and outlives the reference.
+pub(crate) unsafe fn context<'a, D: DeviceDispatch>(device: PKSDEVICE) -> Result<&'a D> {
+    // SAFETY: the caller's promise.
+    let block = unsafe { (*device).Context }.cast::<Block<D>>();
+    // SAFETY: NULL until `add` has put a block there, which lives as long as the device.
+    unsafe { block.as_ref() }.map(|block| &block.context).ok_or(Error::DEVICE_NOT_READY)
+}
+
+struct Table<D>(PhantomData<D>);
+
+impl<D: DeviceDispatch> Table<D> {
+    const DISPATCH: KSDEVICE_DISPATCH = KSDEVICE_DISPATCH {
+        Add: Some(add::<D>),
+        // SAFETY: absent callbacks.
+        ..unsafe { zeroed() }
+    };
+
+    const DESCRIPTOR: KSDEVICE_DESCRIPTOR = KSDEVICE_DESCRIPTOR {
+        Dispatch: &Self::DISPATCH,
+        FilterDescriptorsCount: D::FILTERS.len() as u32,
+        FilterDescriptors: D::FILTERS.as_ptr().cast(),
+        Version: KSDEVICE_DESCRIPTOR_VERSION,
+    };
+}
+
+/// What `DriverEntry` does: hands the device's description to the class driver. Called by
+/// [`driver!`](crate::driver).
+///
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nf-ks-ksinitializedriver>
+///
+/// # Safety
+///
+/// The arguments are those of `DriverEntry`, at PASSIVE_LEVEL.
+#[must_use]
+pub unsafe fn initialize<D: DeviceDispatch>(driver: PDRIVER_OBJECT, registry_path: PUNICODE_STRING) -> NTSTATUS {
+    // SAFETY: the caller's promise; the descriptor is static (R1.1).
+    unsafe { KsInitializeDriver(driver, registry_path, &Table::<D>::DESCRIPTOR) }
+}
+
+callbacks! {
+    /// `KSDEVICE_DISPATCH.Add` (`nc-ks-pfnksdevicecreate.md`).
+    fn add<D: DeviceDispatch>(device: PKSDEVICE) -> NTSTATUS {
+        let Some(raw) = NonNull::new(device) else { return Error::INVALID_PARAMETER.status() };
+        // SAFETY: the class driver's promise: the device is being added (R1.4).
+        status_of(unsafe { add_context::<D>(raw) })
+    }
+}
+
+/// # Safety
+///
+/// `raw` is a device of kind `D` that is being added.
+unsafe fn add_context<D: DeviceDispatch>(raw: NonNull<KSDEVICE>) -> Result {
+    let context = D::add(&Device { raw, callback: PhantomData })?;
+    let block = KBox::new(Block { context, _size: 0 })?;
+    let device = raw.as_ptr();
+    // The mutex that guards a device's bag. ASSUMED (contract 10.3): not held during Add.
+    // SAFETY: a live device, PASSIVE_LEVEL.
+    unsafe { KsAcquireDevice(device) };
+    // SAFETY: a live device.
+    let bag = unsafe { (*device).Bag };
+    // SAFETY: the bag of a live device, whose mutex is held.
+    let item = unsafe { bag::add(bag, block) };
+    // SAFETY: acquired above.
+    unsafe { KsReleaseDevice(device) };
+    // SAFETY: a live device; nobody uses its context before Add has returned (R1.5).
+    unsafe { (*device).Context = item?.as_ptr().cast() };
+    Ok(())
+}
+
+/// Exports `DriverEntry` of a driver for this kind of device.
+///
+/// ```ignore
+/// avstream::driver!(Loopcam);
+/// ```
+#[macro_export]
+macro_rules! driver {
+    ($device:ty) => {
+        /// Where Windows enters the driver.
+        ///
+        /// # Safety
+        ///
+        /// Called by the I/O manager only.
+        #[unsafe(export_name = "DriverEntry")]
+        pub unsafe extern "system" fn driver_entry(
+            driver: $crate::ffi::PDRIVER_OBJECT,
+            registry_path: $crate::ffi::PUNICODE_STRING,
+        ) -> $crate::ffi::NTSTATUS {
+            // SAFETY: the arguments of DriverEntry.
+            unsafe { $crate::device::initialize::<$device>(driver, registry_path) }
+        }
+    };
+}

@@ -1,0 +1,98 @@
+//! A filter: what a client opens.
+
+use core::{marker::PhantomData, ptr::NonNull};
+
+use crate::{
+    bag,
+    callback::callbacks,
+    context::{Context, Control},
+    device::{self, DeviceDispatch},
+    error::{Error, Result, status_of},
+    ffi::{KSFILTER, KSFILTER_DISPATCH, KsGetDevice, NTSTATUS, PIRP, PKSFILTER},
+    kbox::KBox,
+};
+
+/// A kind of filter. A value is the context of one instance, that is of one client.
+///
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/ns-ks-_ksfilter_dispatch>
+pub trait FilterDispatch: Sized + Send + Sync + 'static {
+    /// The device that has such filters.
+    type Device: DeviceDispatch;
+
+    /// Makes the context of a filter that a client opens. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Any: the open fails with it.
+    fn create(filter: &Filter<'_, Control>, device: &Self::Device) -> Result<Self>;
+}
+
+/// A filter, during one of its callbacks.
+pub struct Filter<'a, C: Context> {
+    raw: NonNull<KSFILTER>,
+    callback: PhantomData<(&'a KSFILTER, C)>,
+}
+
+impl<C: Context> Filter<'_, C> {
+    /// For a DDI that this crate does not know.
+    #[must_use]
+    pub const fn as_ptr(&self) -> PKSFILTER {
+        self.raw.as_ptr()
+    }
+}
+
+/// The context, as an item of the filter's bag.
+struct Block<F> {
+    context: F,
+    /// An item has a size even if the context has none.
+    _size: u8,
+}
+
+/// The context of a filter.
+///
+/// # Safety
+///
+/// `filter` is a filter of kind `F`, and outlives the reference.
+pub(crate) unsafe fn context<'a, F: FilterDispatch>(filter: PKSFILTER) -> Result<&'a F> {
+    // SAFETY: the caller's promise.
+    let filter = unsafe { filter.as_ref() }.ok_or(Error::INVALID_PARAMETER)?;
+    // SAFETY: Create has put a block there, which lives as long as the filter.
+    unsafe { filter.Context.cast::<Block<F>>().as_ref() }.map(|block| &block.context).ok_or(Error::DEVICE_NOT_READY)
+}
+
+/// The dispatch table of a kind of filter.
+pub(crate) struct Table<F>(PhantomData<F>);
+
+impl<F: FilterDispatch> Table<F> {
+    pub(crate) const DISPATCH: KSFILTER_DISPATCH =
+        KSFILTER_DISPATCH { Create: Some(create::<F>), Close: None, Process: None, Reset: None };
+}
+
+callbacks! {
+    /// `KSFILTER_DISPATCH.Create` (`nc-ks-pfnksfilterirp.md`).
+    fn create<F: FilterDispatch>(filter: PKSFILTER, _irp: PIRP) -> NTSTATUS {
+        let Some(raw) = NonNull::new(filter) else { return Error::INVALID_PARAMETER.status() };
+        // SAFETY: the class driver's promise: the filter is being created (R2.1).
+        status_of(unsafe { create_context::<F>(raw) })
+    }
+}
+
+/// # Safety
+///
+/// `raw` is a filter of kind `F` that is being created.
+unsafe fn create_context<F: FilterDispatch>(raw: NonNull<KSFILTER>) -> Result {
+    let filter = raw.as_ptr();
+    // SAFETY: a live filter, PASSIVE_LEVEL.
+    let device = unsafe { KsGetDevice(filter.cast()) };
+    // SAFETY: the device of a filter whose kind says which kind of device it belongs to; it outlives it.
+    let device = unsafe { device::context::<F::Device>(device) }?;
+    let context = F::create(&Filter { raw, callback: PhantomData }, device)?;
+    let block = KBox::new(Block { context, _size: 0 })?;
+    // SAFETY: a live filter.
+    let bag = unsafe { (*filter).Bag };
+    // SAFETY: the bag of a live filter, whose control mutex is held (R2.2).
+    let item = unsafe { bag::add(bag, block) }?;
+    // SAFETY: a live filter; its pins, which copy the context, come later (R1.5).
+    unsafe { (*filter).Context = item.as_ptr().cast() };
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Stand-ins for the imports where there is no Windows kernel: each refuses.
+
+#![allow(non_snake_case, clippy::missing_safety_doc, missing_docs)]
+
+use core::ptr::null_mut;
+
+use ks_sys::*;
+
+macro_rules! refuse {
+    ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty = $value:expr)?;)*) => {
+        $(pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
+            $(let _ = $argument;)*
+            $($value)?
+        })*
+    };
+}
+
+refuse! {
+    fn ExAllocatePool2(Flags: u64, NumberOfBytes: u64, Tag: ULONG) -> PVOID = null_mut();
+    fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID = null_mut();
+    fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
+    fn KeAcquireSpinLockRaiseToDpc(SpinLock: PKSPIN_LOCK) -> KIRQL = 0;
+    fn KeReleaseSpinLock(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL);
+    fn KeInitializeEvent(Event: PRKEVENT, Type: EVENT_TYPE, State: BOOLEAN);
+    fn KeSetEvent(Event: PRKEVENT, Increment: KPRIORITY, Wait: BOOLEAN) -> LONG = 0;
+    fn KeClearEvent(Event: PRKEVENT);
+    fn KeWaitForSingleObject(
+        Object: PVOID, WaitReason: KWAIT_REASON, WaitMode: KPROCESSOR_MODE, Alertable: BOOLEAN,
+        Timeout: PLARGE_INTEGER,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KeQueryPerformanceCounter(PerformanceFrequency: PLARGE_INTEGER) -> LARGE_INTEGER = LARGE_INTEGER::default();
+    fn KeInitializeDpc(Dpc: PRKDPC, DeferredRoutine: PKDEFERRED_ROUTINE, DeferredContext: PVOID);
+    fn KeInitializeTimer(Timer: PKTIMER);
+    fn KeSetTimer(Timer: PKTIMER, DueTime: LARGE_INTEGER, Dpc: PKDPC) -> BOOLEAN = 0;
+    fn KeCancelTimer(Timer: PKTIMER) -> BOOLEAN = 0;
+    fn KeFlushQueuedDpcs();
+    fn KsInitializeDriver(
+        DriverObject: PDRIVER_OBJECT, RegistryPathName: PUNICODE_STRING, Descriptor: *const KSDEVICE_DESCRIPTOR,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsAcquireDevice(Device: PKSDEVICE);
+    fn KsReleaseDevice(Device: PKSDEVICE);
+    fn KsGetDevice(Object: PVOID) -> PKSDEVICE = null_mut();
+    fn KsPinGetParentFilter(Pin: PKSPIN) -> PKSFILTER = null_mut();
+    fn KsGetFilterFromIrp(Irp: PIRP) -> PKSFILTER = null_mut();
+    fn KsAddItemToObjectBag(ObjectBag: KSOBJECT_BAG, Item: PVOID, Free: PFNKSFREE) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn _KsEdit(
+        ObjectBag: KSOBJECT_BAG, PointerToPointerToItem: *mut PVOID, NewSize: ULONG, OldSize: ULONG, Tag: ULONG,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinAttemptProcessing(Pin: PKSPIN, Asynchronous: BOOLEAN);
+    fn KsPinGetLeadingEdgeStreamPointer(
+        Pin: PKSPIN, State: KSSTREAM_POINTER_STATE::Type,
+    ) -> PKSSTREAM_POINTER = null_mut();
+    fn KsStreamPointerLock(StreamPointer: PKSSTREAM_POINTER) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsStreamPointerUnlock(StreamPointer: PKSSTREAM_POINTER, Eject: BOOLEAN);
+    fn KsStreamPointerAdvanceOffsetsAndUnlock(
+        StreamPointer: PKSSTREAM_POINTER, InUsed: ULONG, OutUsed: ULONG, Eject: BOOLEAN,
+    );
+    fn KsStreamPointerClone(
+        StreamPointer: PKSSTREAM_POINTER, CancelCallback: PFNKSSTREAMPOINTER, ContextSize: ULONG,
+        CloneStreamPointer: *mut PKSSTREAM_POINTER,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsStreamPointerDelete(StreamPointer: PKSSTREAM_POINTER);
+    fn KsPinGetReferenceClockInterface(Pin: PKSPIN, Interface: *mut PIKSREFERENCECLOCK) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinGetConnectedPinInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinGetConnectedFilterInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsRegisterAggregatedClientUnknown(Object: PVOID, ClientUnknown: PUNKNOWN) -> PUNKNOWN = null_mut();
+}

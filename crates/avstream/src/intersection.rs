@@ -1,0 +1,51 @@
+//! The answer to a data intersection.
+
+use crate::{
+    callback::callbacks,
+    error::Error,
+    ffi::{
+        KS_DATAFORMAT_VIDEOINFOHEADER, NTSTATUS, PIRP, PKSDATARANGE, PKSP_PIN, PULONG, PVOID,
+        STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS, ULONG,
+    },
+    format::DataRange,
+    pin_dispatch::PinDispatch,
+};
+
+const FORMAT_SIZE: u32 = size_of::<KS_DATAFORMAT_VIDEOINFOHEADER>() as u32;
+
+callbacks! {
+    /// `KSPIN_DESCRIPTOR_EX.IntersectHandler` (`nc-ks-pfnksintersecthandlerex.md`). The context is not
+    /// used: the pages do not agree on what it is (R3.22).
+    pub(crate) fn intersect<T: PinDispatch>(
+        _context: PVOID,
+        _irp: PIRP,
+        _pin: PKSP_PIN,
+        theirs: PKSDATARANGE,
+        ours: PKSDATARANGE,
+        buffer_size: ULONG,
+        buffer: PVOID,
+        needed: PULONG,
+    ) -> NTSTATUS {
+        let Some(intersect) = T::INTERSECT else { return Error::NO_MATCH.status() };
+        // SAFETY: the class driver checks that the client's range lies in its buffer (R3.20).
+        let theirs = unsafe { DataRange::from_raw(theirs) };
+        // SAFETY: one of the pin's own ranges.
+        let ours = unsafe { DataRange::from_raw(ours) };
+        let format = match intersect(theirs, ours) {
+            Ok(format) => format,
+            Err(error) => return error.status(),
+        };
+        // R3.21
+        if buffer_size != 0 && (buffer_size < FORMAT_SIZE || buffer.is_null()) {
+            return STATUS_BUFFER_TOO_SMALL;
+        }
+        // SAFETY: where the class driver wants the size.
+        unsafe { needed.write(FORMAT_SIZE) };
+        if buffer_size == 0 {
+            return STATUS_BUFFER_OVERFLOW;
+        }
+        // SAFETY: a buffer of at least that size.
+        unsafe { buffer.cast::<KS_DATAFORMAT_VIDEOINFOHEADER>().write_unaligned(format.0) };
+        STATUS_SUCCESS
+    }
+}

@@ -1,0 +1,65 @@
+//! The unnamed unions of the C structures, whose generated names appear here only.
+
+use core::mem::zeroed;
+
+use crate::ffi::{
+    KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX,
+    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER,
+};
+
+/// The members of a format or a data range.
+pub(crate) type FormatHeader = KSDATAFORMAT__bindgen_ty_1;
+
+/// Where the members of a format or a data range lie.
+pub(crate) const fn format_header(format: *const KSDATAFORMAT) -> *const FormatHeader {
+    format.cast()
+}
+
+/// A format or a data range with these members.
+pub(crate) const fn format_of(header: FormatHeader) -> KSDATAFORMAT {
+    KSDATAFORMAT { __bindgen_anon_1: header }
+}
+
+/// A pin descriptor with nothing in it.
+pub(crate) const fn empty_pin_descriptor() -> KSPIN_DESCRIPTOR_EX {
+    // SAFETY: numbers, null pointers and absent callbacks.
+    unsafe { zeroed() }
+}
+
+/// The position in the direction in which data flows through a pin.
+///
+/// # Safety
+///
+/// `pointer` is a live stream pointer.
+pub(crate) unsafe fn offset(
+    pointer: *mut KSSTREAM_POINTER,
+    flow: KSPIN_DATAFLOW::Type,
+) -> *mut KSSTREAM_POINTER_OFFSET {
+    if flow == KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN {
+        // SAFETY: the caller's promise.
+        unsafe { &raw mut (*pointer).OffsetIn }
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { &raw mut (*pointer).OffsetOut }
+    }
+}
+
+/// Where the bytes at a position lie, and how many there are up to the end of the frame. Valid while
+/// the frame is locked.
+pub(crate) fn bytes(offset: &KSSTREAM_POINTER_OFFSET) -> (*mut u8, usize) {
+    // SAFETY: pins of this crate do not ask for mappings, so that the union holds an address
+    // (`ns-ks-_ksstream_pointer_offset.md`).
+    let data = unsafe { offset.__bindgen_anon_1.Data };
+    (data, offset.Remaining as usize)
+}
+
+/// The number in a `LARGE_INTEGER`.
+pub(crate) fn quad(value: &LARGE_INTEGER) -> i64 {
+    // SAFETY: every view of the union is numbers of the same 64 bits.
+    unsafe { value.QuadPart }
+}
+
+/// A number as `LARGE_INTEGER`.
+pub(crate) const fn large(value: i64) -> LARGE_INTEGER {
+    LARGE_INTEGER { QuadPart: value }
+}

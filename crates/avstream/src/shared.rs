@@ -1,0 +1,104 @@
+//! Memory with several owners.
+
+use core::{
+    ops::Deref,
+    ptr::NonNull,
+    sync::atomic::{AtomicUsize, Ordering, fence},
+};
+
+use crate::{
+    allocator::{Allocator, Pool},
+    error::Result,
+    kbox::KBox,
+};
+
+/// A value in non-paged memory that lives as long as its last owner.
+///
+/// # Invariants
+///
+/// `inner` points at an [`Inner`] that is valid while its count is not zero, and this is one of the
+/// counted owners.
+pub struct Shared<T, A: Allocator = Pool> {
+    inner: NonNull<Inner<T>>,
+    allocator: core::marker::PhantomData<(T, A)>,
+}
+
+struct Inner<T> {
+    owners: AtomicUsize,
+    value: T,
+}
+
+impl<T, A: Allocator> Shared<T, A> {
+    /// Moves a value into non-paged memory, with one owner. IRQL ≤ DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES): there is no memory; the
+    /// value is dropped.
+    pub fn new(value: T) -> Result<Self> {
+        let inner = KBox::<_, A>::new(Inner { owners: AtomicUsize::new(1), value })?;
+        Ok(Self { inner: KBox::into_raw(inner), allocator: core::marker::PhantomData })
+    }
+
+    /// Whether two are owners of the same value.
+    #[must_use]
+    pub fn same(a: &Self, b: &Self) -> bool {
+        a.inner == b.inner
+    }
+
+    /// The value's place, with this owner's count.
+    pub(crate) fn into_raw(this: Self) -> NonNull<T> {
+        let value = NonNull::from(&*this);
+        core::mem::forget(this);
+        value
+    }
+
+    /// Takes back what [`into_raw`](Self::into_raw) gave.
+    ///
+    /// # Safety
+    ///
+    /// `value` came from `into_raw`, whose count is taken back once.
+    pub(crate) unsafe fn from_raw(value: NonNull<T>) -> Self {
+        let offset = core::mem::offset_of!(Inner<T>, value);
+        // SAFETY: the value lies that far inside its `Inner`.
+        let inner = unsafe { value.byte_sub(offset) };
+        Self { inner: inner.cast(), allocator: core::marker::PhantomData }
+    }
+
+    fn inner(&self) -> &Inner<T> {
+        // SAFETY: by the invariant it is valid as long as this owner is counted.
+        unsafe { self.inner.as_ref() }
+    }
+}
+
+impl<T, A: Allocator> Clone for Shared<T, A> {
+    fn clone(&self) -> Self {
+        // An overflow would take more owners than fit into the address space.
+        self.inner().owners.fetch_add(1, Ordering::Relaxed);
+        Self { inner: self.inner, allocator: core::marker::PhantomData }
+    }
+}
+
+impl<T, A: Allocator> Drop for Shared<T, A> {
+    fn drop(&mut self) {
+        if self.inner().owners.fetch_sub(1, Ordering::Release) == 1 {
+            // What the other owners did comes before the end.
+            fence(Ordering::Acquire);
+            // SAFETY: it came from `KBox::into_raw` in `new`, and this was the last owner.
+            drop(unsafe { KBox::<Inner<T>, A>::from_raw(self.inner) });
+        }
+    }
+}
+
+impl<T, A: Allocator> Deref for Shared<T, A> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner().value
+    }
+}
+
+// SAFETY: any owner may be the last, and all share access to the value.
+unsafe impl<T: Send + Sync, A: Allocator> Send for Shared<T, A> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync, A: Allocator> Sync for Shared<T, A> {}

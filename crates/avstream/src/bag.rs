@@ -25,7 +25,7 @@ pub(crate) unsafe fn add<T: Send>(bag: KSOBJECT_BAG, value: KBox<T>) -> Result<N
     let status = unsafe { KsAddItemToObjectBag(bag, item.as_ptr().cast(), Some(free::<T>)) };
     if let Err(error) = Error::check(status) {
         // SAFETY: the bag has not taken it.
-        drop(unsafe { KBox::from_raw(item) });
+        drop(unsafe { KBox::<T>::from_raw(item) });
         return Err(error);
     }
     Ok(item)
@@ -61,7 +61,7 @@ callbacks! {
     fn free<T: Send>(item: PVOID) {
         if let Some(item) = NonNull::new(item.cast::<T>()) {
             // SAFETY: `add` took it from a box and gave it to the bag, which calls this once.
-            drop(unsafe { KBox::from_raw(item) });
+            drop(unsafe { KBox::<T>::from_raw(item) });
         }
     }
 }

@@ -23,15 +23,26 @@ pub struct KBox<T, A: Allocator = Pool> {
     owns: PhantomData<(T, A)>,
 }
 
+impl<T> KBox<T> {
+    /// Moves a value into non-paged memory of the pool. IRQL ≤ DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new_in`](Self::new_in).
+    pub fn new(value: T) -> Result<Self> {
+        Self::new_in(value)
+    }
+}
+
 impl<T, A: Allocator> KBox<T, A> {
     const LAYOUT: Layout = Layout::new::<T>();
 
-    /// Moves a value into non-paged memory. IRQL ≤ DISPATCH_LEVEL.
+    /// Moves a value into memory of the allocator. IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory; the value is dropped.
-    pub fn new(value: T) -> Result<Self> {
+    pub fn new_in(value: T) -> Result<Self> {
         let place = if Self::LAYOUT.size() == 0 {
             NonNull::dangling()
         } else {

@@ -1,2 +1,101 @@
-//! draft
+//! A safe layer over `ks.h` for writing AVStream minidrivers: Windows kernel streaming without `unsafe`
+//! in the driver.
+//!
+//! A driver says what it is in constants and traits, and this crate makes the class driver's tables
+//! of them when the driver is compiled:
+//!
+//! * a [`DeviceDispatch`] names the filters and is the context of a device;
+//! * a [`FilterDispatch`] is the context of a filter, that is of one client;
+//! * a [`PinDispatch`] is the context of a pin, and its callbacks;
+//! * [`driver!`] exports `DriverEntry`.
+//!
+//! # What does not compile
+//!
+//! | mistake | why not |
+//! |---|---|
+//! | a callback that must not return `STATUS_PENDING` returns it | [`Error`] holds failures only |
+//! | PFNKSPIN is the type of Process and of Connect | [`Processed`] against [`Result`] |
+//! | a callback has the wrong signature or context | tables are made from traits |
+//! | a description contradicts itself | checked by [`descriptor`] |
+//! | the filter control mutex is taken in Process | [`Pin<'_, Processing>`](Pin) cannot |
+//! | a stream pointer is unlocked twice or never | [`LeadingEdge`] does it when dropped |
+//! | a clone is leaked | [`FrameClone`] and [`Reading`] are owned |
+//! | a `&[u8]` of memory that a user process changes | [`FrameSource`] and [`FrameSink`] copy |
+//! | memory runs out and nobody notices | [`KBox::new`] and [`Shared::new`] say so |
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | filter | what a client opens; it has pins |
+//! | pin | where data goes into a filter or out of it |
+//! | sink, source | of two connected pins, the one that gets the requests and the one that makes them |
+//! | frame | a buffer on its way, with a header |
+//! | stream pointer | a reference to a frame in a pin's queue |
+//! | leading edge | the stream pointer at the next frame to process |
+//!
+//! Facts of the class driver's contract are cited as `R4.17` and the like, or by the name of the page
+//! in Microsoft's documentation.
+
 #![no_std]
+#![warn(clippy::missing_const_for_fn)]
+
+#[cfg(test)]
+extern crate std;
+
+mod allocator;
+mod bag;
+mod callback;
+mod clone;
+mod context;
+pub mod descriptor;
+#[doc(hidden)]
+pub mod device;
+mod edge;
+mod error;
+mod event;
+#[doc(hidden)]
+pub mod ffi;
+mod filter;
+mod format;
+#[cfg(not(windows))]
+mod host;
+pub mod interface;
+mod intersection;
+mod kbox;
+mod memory;
+mod pin;
+mod pin_dispatch;
+mod processed;
+mod published;
+mod raw;
+mod shared;
+mod spin_lock;
+mod state;
+mod subscribers;
+pub mod time;
+mod timer;
+
+pub use allocator::{Allocator, POOL_ALIGNMENT, Pool};
+pub use clone::FrameClone;
+pub use context::{Context, Control, Processing};
+pub use descriptor::{
+    ANY_NUMBER, Communication, DataFlow, DataRangeRef, FilterDescriptor, FilterFlags, Framing, PinDescriptor,
+    PinFlags, VideoRange,
+};
+pub use device::{Device, DeviceDispatch};
+pub use edge::LeadingEdge;
+pub use error::{Error, Result};
+pub use filter::{Filter, FilterDispatch};
+pub use format::{DataRange, Format, VideoFormat};
+pub use kbox::KBox;
+pub use memory::{FrameSink, FrameSource};
+pub use pin::Pin;
+pub use pin_dispatch::PinDispatch;
+pub use processed::Processed;
+pub use published::{Reading, Slots};
+pub use shared::Shared;
+pub use spin_lock::{SpinGuard, SpinLock};
+pub use state::State;
+pub use subscribers::{Subscribers, Subscription};
+pub use timer::PinTimer;

@@ -28,15 +28,26 @@ struct Inner<T> {
     value: T,
 }
 
+impl<T> Shared<T> {
+    /// Moves a value into non-paged memory of the pool, with one owner. IRQL ≤ DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new_in`](Self::new_in).
+    pub fn new(value: T) -> Result<Self> {
+        Self::new_in(value)
+    }
+}
+
 impl<T, A: Allocator> Shared<T, A> {
-    /// Moves a value into non-paged memory, with one owner. IRQL ≤ DISPATCH_LEVEL.
+    /// Moves a value into memory of the allocator, with one owner. IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES): there is no memory; the
     /// value is dropped.
-    pub fn new(value: T) -> Result<Self> {
-        let inner = KBox::<_, A>::new(Inner { owners: AtomicUsize::new(1), value })?;
+    pub fn new_in(value: T) -> Result<Self> {
+        let inner = KBox::<_, A>::new_in(Inner { owners: AtomicUsize::new(1), value })?;
         Ok(Self { inner: KBox::into_raw(inner), allocator: core::marker::PhantomData })
     }
 
@@ -44,25 +55,6 @@ impl<T, A: Allocator> Shared<T, A> {
     #[must_use]
     pub fn same(a: &Self, b: &Self) -> bool {
         a.inner == b.inner
-    }
-
-    /// The value's place, with this owner's count.
-    pub(crate) fn into_raw(this: Self) -> NonNull<T> {
-        let value = NonNull::from(&*this);
-        core::mem::forget(this);
-        value
-    }
-
-    /// Takes back what [`into_raw`](Self::into_raw) gave.
-    ///
-    /// # Safety
-    ///
-    /// `value` came from `into_raw`, whose count is taken back once.
-    pub(crate) unsafe fn from_raw(value: NonNull<T>) -> Self {
-        let offset = core::mem::offset_of!(Inner<T>, value);
-        // SAFETY: the value lies that far inside its `Inner`.
-        let inner = unsafe { value.byte_sub(offset) };
-        Self { inner: inner.cast(), allocator: core::marker::PhantomData }
     }
 
     fn inner(&self) -> &Inner<T> {

@@ -20,9 +20,9 @@ use crate::{
 
 /// Build the driver for Windows.
 ///
-/// Leaves target/driver/<flavour>/loopcam.sys with its symbols (loopcam.pdb, loopcam.map), and the raw test drivers
-/// of tests/drivers/ in target/driver/tests/<name>.sys. The first build takes a few minutes (the WDK's
-/// bindings are generated), later ones seconds.
+/// Leaves loopcam.sys with its symbols (loopcam.pdb, loopcam.map) in target/driver/default/ and
+/// target/driver/downlevel/, and the raw test drivers of tests/drivers/ in target/driver/tests/. The first build takes
+/// a few minutes (the WDK's bindings are generated), later ones seconds.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask build --flavour downlevel")]
 pub struct Options {

@@ -229,17 +229,17 @@ fn without_apt(missing: &[&Need]) -> String {
 fn check_offered_rust() -> Result<()> {
     let policy = process::output(Command::new("apt-cache").args(["policy", "rustc-web"]).env("LC_ALL", "C"))?;
     let offered = candidate(&policy);
-    let (major, minor) = OLDEST_RUST;
-    match offered.and_then(toolchain::parse_version) {
-        Some(version) if version >= OLDEST_RUST => Ok(()),
-        _ => bail!(
-            "apt offers rustc-web {}, but {major}.{minor} or later is needed. It is in Debian 12's security archive; \
-             is this line in /etc/apt/sources.list, and can it be reached?\n  \
-             deb http://deb.debian.org/debian-security bookworm-security main\n\
-             On another system, rustup's toolchain will do: `rustup target add {TARGET}`",
-            offered.unwrap_or("not at all")
-        ),
+    if offered.and_then(toolchain::parse_version).is_some_and(|version| version >= OLDEST_RUST) {
+        return Ok(());
     }
+    let offers = offered.map_or("no rustc-web".to_owned(), |version| format!("rustc-web {version}"));
+    let (major, minor) = OLDEST_RUST;
+    bail!(
+        "apt offers {offers}, but {major}.{minor} or later is needed. It is in Debian 12's security archive; is this \
+         line in /etc/apt/sources.list, and can it be reached?\n  \
+         deb http://deb.debian.org/debian-security bookworm-security main\n\
+         On another system, rustup's toolchain will do: `rustup target add {TARGET}`"
+    )
 }
 
 /// What `apt-cache policy` says it would install.

@@ -1,0 +1,210 @@
+//! The memory of frames.
+//!
+//! A user process may write to a frame, and read it, at any time. It is therefore never seen as a
+//! `&[u8]`: bytes are copied from or to it, by an instruction of which the compiler knows nothing but
+//! that it touches memory. Two reads of one byte need not agree.
+
+use core::marker::PhantomData;
+
+/// A locked frame that is read.
+#[derive(Clone, Copy)]
+pub struct FrameSource<'a> {
+    data: *const u8,
+    len: usize,
+    frame: PhantomData<&'a [u8]>,
+}
+
+/// A locked frame that is written.
+pub struct FrameSink<'a> {
+    data: *mut u8,
+    len: usize,
+    frame: PhantomData<&'a mut [u8]>,
+}
+
+impl FrameSource<'_> {
+    /// # Safety
+    ///
+    /// `len` bytes from `data` on can be read as long as the value lives.
+    pub(crate) const unsafe fn new(data: *const u8, len: usize) -> Self {
+        Self { data, len, frame: PhantomData }
+    }
+
+    /// The size in bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is not a single byte.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies the bytes from `offset` on into the whole of `out`.
+    ///
+    /// Returns `false`, and leaves `out` alone, when that reaches beyond the end.
+    pub fn read(&self, offset: usize, out: &mut [u8]) -> bool {
+        if !fits(offset, out.len(), self.len) {
+            return false;
+        }
+        // SAFETY: `offset` is inside.
+        let from = unsafe { self.data.add(offset) };
+        // SAFETY: as many bytes can be read from there, and nobody else has `out`.
+        unsafe { copy(from, out.as_mut_ptr(), out.len()) };
+        true
+    }
+
+    /// Copies the first `len` bytes to the beginning of another frame: once, with nothing in between.
+    ///
+    /// Returns `false`, and writes nothing, if there are not as many bytes in both.
+    pub fn copy_to(&self, sink: &mut FrameSink<'_>, len: usize) -> bool {
+        if len > self.len || len > sink.len {
+            return false;
+        }
+        // SAFETY: as many bytes can be read and written.
+        unsafe { copy(self.data, sink.data, len) };
+        true
+    }
+}
+
+impl FrameSink<'_> {
+    /// # Safety
+    ///
+    /// `len` bytes from `data` on can be read and written as long as the value lives.
+    pub(crate) const unsafe fn new(data: *mut u8, len: usize) -> Self {
+        Self { data, len, frame: PhantomData }
+    }
+
+    /// The size in bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is not a single byte.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies the whole of `data` to the bytes from `offset` on.
+    ///
+    /// Returns `false`, and writes nothing, when that reaches beyond the end.
+    pub fn write(&mut self, offset: usize, data: &[u8]) -> bool {
+        if !fits(offset, data.len(), self.len) {
+            return false;
+        }
+        // SAFETY: `offset` is inside.
+        let to = unsafe { self.data.add(offset) };
+        // SAFETY: as many bytes can be written there.
+        unsafe { copy(data.as_ptr(), to, data.len()) };
+        true
+    }
+
+    /// Sets `len` bytes from `offset` on to `value`.
+    ///
+    /// Returns `false`, and writes nothing, when that reaches beyond the end.
+    pub fn fill(&mut self, offset: usize, len: usize, value: u8) -> bool {
+        if !fits(offset, len, self.len) {
+            return false;
+        }
+        // SAFETY: `offset` is inside.
+        let to = unsafe { self.data.add(offset) };
+        // SAFETY: as many bytes can be written there.
+        unsafe { fill(to, len, value) };
+        true
+    }
+}
+
+/// Whether `len` bytes from `offset` on lie within `size` bytes.
+const fn fits(offset: usize, len: usize, size: usize) -> bool {
+    offset <= size && len <= size - offset
+}
+
+/// Copies by eights, which every x86-64 processor does in whole cache lines, and the rest by ones.
+///
+/// # Safety
+///
+/// `len` bytes can be read from `from` and written to `to`, which do not overlap.
+unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise; the direction flag is clear, as the calling convention asks.
+    unsafe {
+        core::arch::asm!(
+            "rep movsq",
+            "mov ecx, {rest:e}",
+            "rep movsb",
+            rest = in(reg) len % 8,
+            inout("rcx") len / 8 => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Fills by eights, and the rest by ones.
+///
+/// # Safety
+///
+/// `len` bytes can be written to `to`.
+unsafe fn fill(to: *mut u8, len: usize, value: u8) {
+    // SAFETY: the caller's promise; the direction flag is clear, as the calling convention asks.
+    unsafe {
+        core::arch::asm!(
+            "rep stosq",
+            "mov ecx, {rest:e}",
+            "rep stosb",
+            rest = in(reg) len % 8,
+            in("rax") u64::from_ne_bytes([value; 8]),
+            inout("rcx") len / 8 => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_is_copied() {
+        for len in 0..40 {
+            let from: [u8; 40] = core::array::from_fn(|i| i as u8 + 1);
+            let mut to = [0; 40];
+            // SAFETY: the arrays.
+            let (source, mut sink) =
+                unsafe { (FrameSource::new(from.as_ptr(), 40), FrameSink::new(to.as_mut_ptr(), 40)) };
+            assert!(source.copy_to(&mut sink, len));
+            assert_eq!(to[..len], from[..len]);
+            assert!(to[len..].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn pieces_are_where_they_belong() {
+        let mut bytes = [0; 20];
+        // SAFETY: the array.
+        let mut sink = unsafe { FrameSink::new(bytes.as_mut_ptr(), 20) };
+        assert!(sink.fill(1, 18, 7));
+        assert!(sink.write(3, &[1, 2, 3]));
+        let expected = [0, 7, 7, 1, 2, 3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0];
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn nothing_beyond_the_end() {
+        let mut bytes = [0; 4];
+        let mut out = [9; 2];
+        // SAFETY: the array.
+        let (source, mut sink) =
+            unsafe { (FrameSource::new(bytes.as_ptr(), 4), FrameSink::new(bytes.as_mut_ptr(), 4)) };
+        assert!(!sink.write(3, &[1, 1]));
+        assert!(!sink.fill(usize::MAX, 2, 1));
+        assert!(!source.read(3, &mut out));
+        assert!(!source.copy_to(&mut sink, 5));
+        assert!(source.read(4, &mut []));
+        assert_eq!((bytes, out), ([0; 4], [9; 2]));
+    }
+}

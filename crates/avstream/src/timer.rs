@@ -1,0 +1,180 @@
+//! A timer that makes a pin process.
+
+use core::{
+    cell::UnsafeCell,
+    mem::zeroed,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::{
+    bag::Ends,
+    callback::callbacks,
+    context::Control,
+    error::{Error, Result},
+    ffi::{
+        KDPC, KSPIN, KTIMER, KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeSetTimer,
+        KsPinAttemptProcessing, PKDPC, PVOID,
+    },
+    pin::Pin,
+    raw::large,
+    shared::Shared,
+    spin_lock::SpinLock,
+    time,
+};
+
+/// Attempts to process a pin at equal intervals, and counts them. It does not drift: a tick that comes late
+/// does not delay those after it, and one that is missed is counted with the next.
+pub struct PinTimer {
+    inner: Shared<Inner>,
+}
+
+struct Inner {
+    pin: NonNull<KSPIN>,
+    timer: UnsafeCell<KTIMER>,
+    dpc: UnsafeCell<KDPC>,
+    schedule: SpinLock<Schedule>,
+    ticks: AtomicU32,
+}
+
+struct Schedule {
+    /// May be armed.
+    enabled: bool,
+    armed: bool,
+    /// The pin has gone: never armed again.
+    ended: bool,
+    /// Between ticks, in 100 ns.
+    interval: i64,
+    /// The next tick.
+    due: i64,
+}
+
+// SAFETY: timer and DPC are set and cancelled with the lock held; the kernel synchronizes the rest.
+unsafe impl Sync for Inner {}
+// SAFETY: they belong to no thread. The pin is used while armed, which ends before the pin does.
+unsafe impl Send for Inner {}
+
+impl PinTimer {
+    /// A timer for a pin, not enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
+    pub fn new(pin: &Pin<'_, Control>) -> Result<Self> {
+        let raw = NonNull::new(pin.as_ptr()).ok_or(Error::INVALID_PARAMETER)?;
+        let schedule = Schedule { enabled: false, armed: false, ended: false, interval: 1, due: 0 };
+        let inner = Shared::new(Inner {
+            pin: raw,
+            // SAFETY: numbers and null pointers; the kernel fills it in below.
+            timer: UnsafeCell::new(unsafe { zeroed() }),
+            // SAFETY: as above.
+            dpc: UnsafeCell::new(unsafe { zeroed() }),
+            schedule: SpinLock::new(schedule),
+            ticks: AtomicU32::new(0),
+        })?;
+        let context: *const Inner = &raw const *inner;
+        // SAFETY: non-paged memory that stays where it is (`nf-wdm-keinitializetimer.md`).
+        unsafe { KeInitializeTimer(inner.timer.get()) };
+        // SAFETY: as above; no DPC is running or queued when the memory goes (`Ends`).
+        unsafe { KeInitializeDpc(inner.dpc.get(), Some(tick), context.cast_mut().cast()) };
+        pin.ends(inner.clone())?;
+        Ok(Self { inner })
+    }
+
+    /// Lets [`arm`](Self::arm) work. IRQL ≤ DISPATCH_LEVEL.
+    pub fn enable(&self) {
+        let mut schedule = self.inner.schedule.lock();
+        schedule.enabled = !schedule.ended;
+    }
+
+    /// Starts ticking, the first time at once, unless it ticks already or is not enabled. `interval` is in 100 ns.
+    /// IRQL ≤ DISPATCH_LEVEL.
+    pub fn arm(&self, interval: i64) {
+        let mut schedule = self.inner.schedule.lock();
+        if schedule.enabled && !schedule.armed {
+            schedule.armed = true;
+            schedule.interval = interval.max(1);
+            schedule.due = time::now();
+            self.inner.ticks.store(0, Ordering::Relaxed);
+            self.inner.set(0);
+        }
+    }
+
+    /// Stops ticking, and forgets the ticks that were counted. IRQL ≤ DISPATCH_LEVEL.
+    pub fn disarm(&self) {
+        self.inner.stop(&mut self.inner.schedule.lock());
+    }
+
+    /// Stops ticking for good, until it is enabled again, and waits for a tick that is going on.
+    /// PASSIVE_LEVEL.
+    pub fn disable(&self) {
+        self.inner.disable(false);
+    }
+
+    /// The ticks since the last call. IRQL ≤ DISPATCH_LEVEL.
+    #[must_use]
+    pub fn take_ticks(&self) -> u32 {
+        self.inner.ticks.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Inner {
+    /// Sets the timer to go off after a time. The lock is held.
+    fn set(&self, after: i64) {
+        // Negative: from now on.
+        let due = large(after.max(1).wrapping_neg());
+        // SAFETY: both are initialized and stay where they are (`nf-wdm-kesettimer.md`).
+        unsafe { KeSetTimer(self.timer.get(), due, self.dpc.get()) };
+    }
+
+    fn stop(&self, schedule: &mut Schedule) {
+        schedule.armed = false;
+        self.ticks.store(0, Ordering::Relaxed);
+        // SAFETY: an initialized timer (`nf-wdm-kecanceltimer.md`).
+        unsafe { KeCancelTimer(self.timer.get()) };
+    }
+
+    fn disable(&self, forever: bool) {
+        {
+            let mut schedule = self.schedule.lock();
+            schedule.enabled = false;
+            schedule.ended |= forever;
+            self.stop(&mut schedule);
+        }
+        // SAFETY: PASSIVE_LEVEL (`nf-wdm-keflushqueueddpcs.md`).
+        unsafe { KeFlushQueuedDpcs() };
+    }
+
+    /// Counts the ticks that have come, and sets the timer for the next; `false` if it has been stopped.
+    fn advance(&self) -> bool {
+        let mut schedule = self.schedule.lock();
+        if !schedule.armed {
+            return false;
+        }
+        let late = time::now().wrapping_sub(schedule.due).max(0);
+        let missed = late.checked_div(schedule.interval).unwrap_or(0);
+        let ticks = missed.saturating_add(1);
+        schedule.due = schedule.due.wrapping_add(ticks.wrapping_mul(schedule.interval));
+        self.ticks.fetch_add(u32::try_from(ticks).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.set(schedule.due.wrapping_sub(time::now()));
+        true
+    }
+}
+
+impl Ends for Inner {
+    fn end(&self) {
+        self.disable(true);
+    }
+}
+
+callbacks! {
+    /// The timer has gone off: DISPATCH_LEVEL (`nc-wdm-kdeferred_routine.md`).
+    fn tick(_dpc: PKDPC, context: PVOID, _argument1: PVOID, _argument2: PVOID) {
+        // SAFETY: `PinTimer::new` has put it there; it waits for this before it goes.
+        let Some(inner) = (unsafe { context.cast::<Inner>().as_ref() }) else { return };
+        if inner.advance() {
+            // SAFETY: whoever ends the pin waits for this (`Ends`).
+            unsafe { KsPinAttemptProcessing(inner.pin.as_ptr(), 1) };
+        }
+    }
+}

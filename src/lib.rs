@@ -1,1 +1,28 @@
-//! draft
+//! loopcam: a loopback camera for Windows, as an AVStream minidriver.
+//!
+//! One device, two filters:
+//!
+//! * [`camera`], which applications open: its pin *Capture* gives pictures to any number of readers, its
+//!   pin *Input* takes them from one writer, an application or another driver's pin in the kernel;
+//! * [`test_source`], whose one pin makes moving bars; it is there to be connected to *Input*.
+//!
+//! Writer and readers are different clients, which have different filters. They meet in the device's
+//! [`hub`]: it knows the newest picture, where the writer left it, and who waits for the next.
+
+#![cfg(windows)]
+#![no_std]
+
+extern crate wdk_panic;
+
+mod camera;
+mod clock;
+mod counter;
+mod device;
+mod formats;
+mod hub;
+mod picture;
+mod test_source;
+
+use device::Loopcam;
+
+avstream::driver!(Loopcam);

@@ -77,6 +77,8 @@ fn builder() -> Result<(Builder, Vec<PathBuf>), Box<dyn Error>> {
     let config = Config::from_env_auto()?;
     config.configure_library_build()?;
     println!("cargo::rerun-if-env-changed=WDKContentRoot");
+    // wdk-build's link settings find it beside ntoskrnl.lib.
+    println!("cargo::rustc-link-lib=ks");
     let include = config.include_paths()?.collect();
     let builder = Builder::wdk_default(&config)?
         .allowlist_file(r"(?i).*[/\\]ks(media)?\.h")

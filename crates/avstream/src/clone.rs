@@ -1,6 +1,9 @@
 //! A further reference to a frame.
 
-use core::{marker::PhantomData, ptr::{NonNull, null_mut}};
+use core::{
+    marker::PhantomData,
+    ptr::{NonNull, null_mut},
+};
 
 use crate::{
     error::{Error, Result},

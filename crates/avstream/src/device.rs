@@ -89,7 +89,10 @@ impl<D: DeviceDispatch> Table<D> {
 ///
 /// The arguments are those of `DriverEntry`, at PASSIVE_LEVEL.
 #[must_use]
-pub unsafe fn initialize<D: DeviceDispatch>(driver: PDRIVER_OBJECT, registry_path: PUNICODE_STRING) -> NTSTATUS {
+pub unsafe fn initialize<D: DeviceDispatch>(
+    driver: PDRIVER_OBJECT,
+    registry_path: PUNICODE_STRING,
+) -> NTSTATUS {
     // SAFETY: the caller's promise; the descriptor is static (R1.1).
     unsafe { KsInitializeDriver(driver, registry_path, &Table::<D>::DESCRIPTOR) }
 }

@@ -5,11 +5,12 @@ use core::{marker::PhantomData, ptr::NonNull};
 use crate::{
     clone::FrameClone,
     context::Processing,
-    error::Result,
+    error::{Error, Result},
     ffi::{
         KS_FRAME_INFO, KSPIN, KSPIN_DATAFLOW, KSSTREAM_HEADER, KSSTREAM_HEADER_OPTIONSF_DURATIONVALID,
         KSSTREAM_HEADER_OPTIONSF_TIMEVALID, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE, KSTIME,
-        KsPinGetLeadingEdgeStreamPointer, KsStreamPointerAdvanceOffsetsAndUnlock, KsStreamPointerUnlock,
+        KsPinGetLeadingEdgeStreamPointer, KsStreamPointerAdvanceOffsetsAndUnlock,
+        KsStreamPointerSetStatusCode, KsStreamPointerUnlock,
     },
     memory::{FrameSink, FrameSource},
     pin::Pin,
@@ -153,6 +154,13 @@ impl<'a> LeadingEdge<'a> {
         core::mem::forget(self);
         // SAFETY: locked, and unlocked by this; the guard is gone.
         unsafe { KsStreamPointerAdvanceOffsetsAndUnlock(pointer, input, output, 1) };
+    }
+
+    /// Goes on to the next frame; the request that this one belongs to fails.
+    pub fn refuse(self, error: Error) {
+        // SAFETY: locked; the frame is there. If the status cannot be set the request succeeds, with an empty frame.
+        let _ = unsafe { KsStreamPointerSetStatusCode(self.pointer.as_ptr(), error.status()) };
+        self.skip();
     }
 
     /// Goes on to the next frame without having done anything with this one.

@@ -1,6 +1,6 @@
 //! A filter: what a client opens.
 
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{marker::PhantomData, mem::zeroed, ptr::NonNull};
 
 use crate::{
     bag,
@@ -8,8 +8,12 @@ use crate::{
     context::{Context, Control},
     device::{self, DeviceDispatch},
     error::{Error, Result, status_of},
-    ffi::{KSFILTER, KSFILTER_DISPATCH, KsGetDevice, NTSTATUS, PIRP, PKSFILTER},
+    ffi::{
+        KSAUTOMATION_TABLE, KSFILTER, KSFILTER_DISPATCH, KSPROPERTY_ITEM, KsGetDevice, NTSTATUS, PIRP,
+        PKSFILTER,
+    },
     kbox::KBox,
+    property::PropertySet,
 };
 
 /// A kind of filter. A value is the context of one instance, that is of one client.
@@ -18,6 +22,9 @@ use crate::{
 pub trait FilterDispatch: Sized + Send + Sync + 'static {
     /// The device that has such filters.
     type Device: DeviceDispatch;
+
+    /// Its properties, beside those that the class driver has.
+    const PROPERTIES: &'static [PropertySet<Self>] = &[];
 
     /// Makes the context of a filter that a client opens. PASSIVE_LEVEL.
     ///
@@ -57,7 +64,9 @@ pub(crate) unsafe fn context<'a, F: FilterDispatch>(filter: PKSFILTER) -> Result
     // SAFETY: the caller's promise.
     let filter = unsafe { filter.as_ref() }.ok_or(Error::INVALID_PARAMETER)?;
     // SAFETY: Create has put a block there, which lives as long as the filter.
-    unsafe { filter.Context.cast::<Block<F>>().as_ref() }.map(|block| &block.context).ok_or(Error::DEVICE_NOT_READY)
+    unsafe { filter.Context.cast::<Block<F>>().as_ref() }
+        .map(|block| &block.context)
+        .ok_or(Error::DEVICE_NOT_READY)
 }
 
 /// The dispatch table of a kind of filter.
@@ -66,6 +75,14 @@ pub(crate) struct Table<F>(PhantomData<F>);
 impl<F: FilterDispatch> Table<F> {
     pub(crate) const DISPATCH: KSFILTER_DISPATCH =
         KSFILTER_DISPATCH { Create: Some(create::<F>), Close: None, Process: None, Reset: None };
+
+    pub(crate) const AUTOMATION: KSAUTOMATION_TABLE = KSAUTOMATION_TABLE {
+        PropertySetsCount: F::PROPERTIES.len() as u32,
+        PropertyItemSize: size_of::<KSPROPERTY_ITEM>() as u32,
+        PropertySets: F::PROPERTIES.as_ptr().cast(),
+        // SAFETY: numbers and null pointers.
+        ..unsafe { zeroed() }
+    };
 }
 
 callbacks! {

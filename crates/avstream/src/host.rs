@@ -50,6 +50,7 @@ refuse! {
     fn KsPinGetLeadingEdgeStreamPointer(
         Pin: PKSPIN, State: KSSTREAM_POINTER_STATE::Type,
     ) -> PKSSTREAM_POINTER = null_mut();
+    fn KsStreamPointerSetStatusCode(StreamPointer: PKSSTREAM_POINTER, Status: NTSTATUS) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsStreamPointerLock(StreamPointer: PKSSTREAM_POINTER) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsStreamPointerUnlock(StreamPointer: PKSSTREAM_POINTER, Eject: BOOLEAN);
     fn KsStreamPointerAdvanceOffsetsAndUnlock(

@@ -81,7 +81,8 @@ impl Pin<'_, Control> {
         // SAFETY: a member that points at a KSPIN_DESCRIPTOR_EX; the control mutex is held.
         let descriptor = unsafe { self.edit::<KSPIN_DESCRIPTOR_EX>(&raw mut (*pin).Descriptor) }?;
         // SAFETY: a member of the pin's own copy that points at a KSALLOCATOR_FRAMING_EX.
-        let framing = unsafe { self.edit::<KSALLOCATOR_FRAMING_EX>(&raw mut (*descriptor).AllocatorFraming) }?;
+        let framing =
+            unsafe { self.edit::<KSALLOCATOR_FRAMING_EX>(&raw mut (*descriptor).AllocatorFraming) }?;
         // SAFETY: the pin's own copy, which nobody reads before the control mutex is dropped.
         let [item] = unsafe { &mut (*framing).FramingItem };
         item.Frames = frames;

@@ -51,7 +51,8 @@ pub trait PinDispatch: Sized + Send + Sync + 'static {
     /// A client proposes a format that is in a range of the pin: the first time before there is a
     /// context. [`Error::NO_MATCH`] lets the class driver try the next range. Without it every
     /// format of the ranges is accepted.
-    const SET_FORMAT: Option<fn(Option<&Self>, &Self::Filter, &Pin<'_, Control>, Format<'_>) -> Result> = None;
+    const SET_FORMAT: Option<fn(Option<&Self>, &Self::Filter, &Pin<'_, Control>, Format<'_>) -> Result> =
+        None;
 
     /// The pin goes from one state to a neighbouring one: `to`, then `from`.
     const SET_STATE: Option<fn(&Self, &Pin<'_, Control>, State, State) -> Result> = None;
@@ -123,7 +124,11 @@ impl<T: PinDispatch> Table<T> {
         Process: if T::PROCESS.is_some() { Some(process::<T>) } else { None },
         Reset: if T::RESET.is_some() { Some(reset::<T>) } else { None },
         SetDataFormat: if T::SET_FORMAT.is_some() { Some(set_format::<T>) } else { None },
-        SetDeviceState: if T::SET_STATE.is_some() || T::PUBLISHES.is_some() { Some(set_state::<T>) } else { None },
+        SetDeviceState: if T::SET_STATE.is_some() || T::PUBLISHES.is_some() {
+            Some(set_state::<T>)
+        } else {
+            None
+        },
         Connect: if T::CONNECT.is_some() { Some(connect::<T>) } else { None },
         Disconnect: if T::DISCONNECT.is_some() { Some(disconnect::<T>) } else { None },
         Clock: core::ptr::null(),

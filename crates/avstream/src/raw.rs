@@ -3,8 +3,8 @@
 use core::mem::zeroed;
 
 use crate::ffi::{
-    KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX,
-    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER,
+    KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPROPERTY_ITEM,
+    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER,
 };
 
 /// The members of a format or a data range.
@@ -51,6 +51,22 @@ pub(crate) fn bytes(offset: &KSSTREAM_POINTER_OFFSET) -> (*mut u8, usize) {
     // (`ns-ks-_ksstream_pointer_offset.md`).
     let data = unsafe { offset.__bindgen_anon_1.Data };
     (data, offset.Remaining as usize)
+}
+
+/// A property that can be read.
+pub(crate) const fn property_item(
+    id: u32,
+    min_property: u32,
+    min_data: u32,
+    get: PFNKSHANDLER,
+) -> KSPROPERTY_ITEM {
+    // SAFETY: numbers, null pointers and absent callbacks.
+    let mut item: KSPROPERTY_ITEM = unsafe { zeroed() };
+    item.PropertyId = id;
+    item.MinProperty = min_property;
+    item.MinData = min_data;
+    item.__bindgen_anon_1.GetPropertyHandler = get;
+    item
 }
 
 /// The number in a `LARGE_INTEGER`.

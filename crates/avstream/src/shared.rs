@@ -57,6 +57,19 @@ impl<T, A: Allocator> Shared<T, A> {
         a.inner == b.inner
     }
 
+    /// Another handle of the same owner.
+    ///
+    /// # Safety
+    ///
+    /// `value` lies in a [`Shared`] that lives as long as this handle, which is not dropped unless one of
+    /// the value's owners ends with it.
+    pub(crate) unsafe fn from_value(value: NonNull<T>) -> Self {
+        let offset = core::mem::offset_of!(Inner<T>, value);
+        // SAFETY: the value lies that far inside.
+        let inner = unsafe { value.byte_sub(offset) };
+        Self { inner: inner.cast(), allocator: core::marker::PhantomData }
+    }
+
     fn inner(&self) -> &Inner<T> {
         // SAFETY: by the invariant it is valid as long as this owner is counted.
         unsafe { self.inner.as_ref() }

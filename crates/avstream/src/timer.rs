@@ -13,8 +13,8 @@ use crate::{
     context::Control,
     error::{Error, Result},
     ffi::{
-        KDPC, KSPIN, KTIMER, KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeSetTimer,
-        KsPinAttemptProcessing, PKDPC, PVOID,
+        KDPC, KSPIN, KTIMER, KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer,
+        KeSetTimer, KsPinAttemptProcessing, PKDPC, PVOID,
     },
     pin::Pin,
     raw::large,

@@ -71,3 +71,14 @@ pub const fn surface_pitch(info: &KS_FRAME_INFO) -> LONG {
 pub const fn NT_SUCCESS(status: NTSTATUS) -> bool {
     status >= 0
 }
+
+#[cfg(feature = "driver")]
+unsafe extern "C" {
+    /// Allocates pool memory on every Windows (`nf-wdm-exallocatepoolwithtag.md`). wdk-sys leaves it out, as its
+    /// page prefers `ExAllocatePool2`, which exists from Windows 10 2004 on.
+    pub fn ExAllocatePoolWithTag(
+        PoolType: crate::POOL_TYPE,
+        NumberOfBytes: crate::SIZE_T,
+        Tag: ULONG,
+    ) -> crate::PVOID;
+}

@@ -35,6 +35,9 @@ pub struct Options {
     /// Leave the raw test drivers out
     #[arg(long)]
     pub no_tests: bool,
+    /// Build nothing but the raw test drivers
+    #[arg(long, conflicts_with_all = ["no_tests", "flavour"])]
+    pub only_tests: bool,
 }
 
 /// A choice of flavours.
@@ -119,8 +122,10 @@ impl Profile {
 /// The command.
 pub fn run(options: &Options) -> Result<()> {
     let workshop = Workshop::open()?;
-    for &flavour in options.flavour.each() {
-        workshop.driver(flavour, options.profile)?;
+    if !options.only_tests {
+        for &flavour in options.flavour.each() {
+            workshop.driver(flavour, options.profile)?;
+        }
     }
     if !options.no_tests {
         workshop.test_drivers(options.profile)?;

@@ -1,6 +1,6 @@
 //! Filter descriptors.
 
-use core::{marker::PhantomData, mem::zeroed};
+use core::{marker::PhantomData, mem::zeroed, ptr::null};
 
 use super::{FilterFlags, PinDescriptor};
 use crate::{
@@ -40,6 +40,7 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
         Self {
             raw: KSFILTER_DESCRIPTOR {
                 Dispatch: &Table::<F>::DISPATCH,
+                AutomationTable: if F::PROPERTIES.is_empty() { null() } else { &Table::<F>::AUTOMATION },
                 Version: KSFILTER_DESCRIPTOR_VERSION,
                 ReferenceGuid: reference,
                 PinDescriptorsCount: pins.len() as u32,

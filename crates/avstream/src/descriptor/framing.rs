@@ -1,12 +1,12 @@
 //! Which frames a pin would like to have.
 
 use crate::{
+    ffi::guid,
     ffi::{
         GUID, KS_COMPRESSION, KS_FRAMING_ITEM, KS_FRAMING_RANGE, KS_FRAMING_RANGE_WEIGHTED,
         KSALLOCATOR_FRAMING_EX, KSALLOCATOR_REQUIREMENTF_PREFERENCES_ONLY,
         KSALLOCATOR_REQUIREMENTF_SYSTEM_MEMORY, KSMEMORY_TYPE_KERNEL_NONPAGED, ULONG,
     },
-    ffi::guid,
 };
 
 /// `KSALLOCATOR_FRAMING_EX` with one item: frames in non-paged memory. Advice that others need not

@@ -4,8 +4,8 @@ use core::marker::PhantomData;
 
 use crate::{
     ffi::{
-        GUID, KS_DATARANGE_VIDEO, KS_VIDEO_STREAM_CONFIG_CAPS, KS_VIDEOINFOHEADER, KSDATARANGE,
-        KSDATAFORMAT_SPECIFIER_VIDEOINFO, KSDATAFORMAT_TYPE_VIDEO, SIZE,
+        GUID, KS_DATARANGE_VIDEO, KS_VIDEO_STREAM_CONFIG_CAPS, KS_VIDEOINFOHEADER,
+        KSDATAFORMAT_SPECIFIER_VIDEOINFO, KSDATAFORMAT_TYPE_VIDEO, KSDATARANGE, SIZE,
     },
     raw::{self, FormatHeader},
 };
@@ -19,7 +19,11 @@ pub struct VideoRange(KS_DATARANGE_VIDEO);
 impl VideoRange {
     /// Pictures within `caps`; `preferred` is the one to take if nothing speaks against it.
     #[must_use]
-    pub const fn new(subtype: GUID, caps: KS_VIDEO_STREAM_CONFIG_CAPS, preferred: KS_VIDEOINFOHEADER) -> Self {
+    pub const fn new(
+        subtype: GUID,
+        caps: KS_VIDEO_STREAM_CONFIG_CAPS,
+        preferred: KS_VIDEOINFOHEADER,
+    ) -> Self {
         let (min, max) = (caps.MinOutputSize, caps.MaxOutputSize);
         let picture = preferred.bmiHeader;
         assert!(min.cx > 0 && min.cy > 0, "data range: a picture needs a size");

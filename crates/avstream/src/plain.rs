@@ -1,0 +1,52 @@
+//! Values that are nothing but numbers.
+
+/// A type of which every pattern of bits is a value, and which has no pointers: it may come from anybody.
+///
+/// # Safety
+///
+/// So it is.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {}
+
+macro_rules! plain {
+    ($($type:ty)*) => {
+        $(
+            // SAFETY: a number.
+            unsafe impl Plain for $type {}
+        )*
+    };
+}
+
+plain! { u8 u16 u32 u64 i8 i16 i32 i64 }
+
+// SAFETY: an array has nothing but its elements.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
+
+/// Declares a structure of numbers, laid out as in C: [`Plain`].
+///
+/// ```
+/// avstream::plain! {
+///     /// A point.
+///     pub struct Point {
+///         /// From the left.
+///         pub x: i32,
+///         /// From the top.
+///         pub y: i32,
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! plain {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident {
+        $($(#[$field_meta:meta])* $field_visibility:vis $field:ident: $type:ty),* $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(C)]
+        $visibility struct $name {
+            $($(#[$field_meta])* $field_visibility $field: $type,)*
+        }
+
+        // SAFETY: each member is.
+        unsafe impl $crate::Plain for $name where $($type: $crate::Plain,)* {}
+    };
+}

@@ -1,0 +1,59 @@
+//! The camera: what applications see.
+
+mod capture;
+mod connect;
+mod input;
+
+use avstream::{
+    ANY_NUMBER, Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing,
+    PinDescriptor, PinFlags, Result, Shared,
+    ffi::{GUID, KSCATEGORY_CAPTURE, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA, PINNAME_VIDEO_CAPTURE, guid},
+};
+
+use crate::{device::Loopcam, formats::DATA_RANGES, hub::Hub};
+use capture::Capture;
+use input::Input;
+
+/// One client of the camera.
+pub struct Camera {
+    /// Where it meets the others.
+    hub: Shared<Hub>,
+}
+
+impl FilterDispatch for Camera {
+    type Device = Loopcam;
+
+    fn create(_: &Filter<'_, Control>, device: &Loopcam) -> Result<Self> {
+        Ok(Self { hub: device.hub.clone() })
+    }
+}
+
+/// The filter's description. The INF names it by its reference string.
+pub const FILTER: FilterDescriptor<Loopcam> = FilterDescriptor::new::<Camera>(&REFERENCE, &CATEGORIES, PINS);
+
+static REFERENCE: GUID = guid(0x6C1F_3F5A_93A8_4E0E_8F6B_2D9C_57A1_E4B0);
+static CATEGORIES: [GUID; 3] = [KSCATEGORY_CAPTURE, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA];
+static CAPTURE: GUID = PINNAME_VIDEO_CAPTURE;
+/// The name of the pin *Input*: `{5A0B9E1C-7D43-4F28-B6C5-E81F30D2A974}`.
+static INPUT: GUID = guid(0x5A0B_9E1C_7D43_4F28_B6C5_E81F_30D2_A974);
+
+/// What is asked for if the format is not known yet.
+static FRAMING: Framing = Framing::new(FRAMES, 0, video::Format::MAX_IMAGE_SIZE);
+/// Frames that a pin would like to have: one that is read, one that is written, and one on its way.
+const FRAMES: u32 = 4;
+
+const PINS: &[PinDescriptor<Camera>] = &[
+    PinDescriptor::new::<Capture>(DataFlow::Out, Communication::Both)
+        .category(&CAPTURE)
+        .name(&CAPTURE)
+        .instances(ANY_NUMBER, 0)
+        .flags(PinFlags::PROCESS_IN_RUN_STATE_ONLY)
+        .data_ranges(&DATA_RANGES)
+        .framing(&FRAMING),
+    PinDescriptor::new::<Input>(DataFlow::In, Communication::Sink)
+        .category(&INPUT)
+        .name(&INPUT)
+        .flags(PinFlags::PROCESS_IN_RUN_STATE_ONLY)
+        .data_ranges(&DATA_RANGES)
+        .framing(&FRAMING),
+];

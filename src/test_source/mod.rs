@@ -1,0 +1,45 @@
+//! The test source: moving bars, for whoever wants to connect something to the camera's *Input*.
+
+mod output;
+
+use avstream::{
+    Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing, PinDescriptor,
+    PinFlags, Result,
+    ffi::{GUID, PINNAME_VIDEO_CAPTURE, guid},
+};
+
+use crate::{device::Loopcam, formats::DATA_RANGES};
+use output::Output;
+
+/// One client of the test source.
+pub struct TestSource;
+
+impl FilterDispatch for TestSource {
+    type Device = Loopcam;
+
+    fn create(_: &Filter<'_, Control>, _: &Loopcam) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+/// The filter's description. The INF names it by its reference string.
+pub const FILTER: FilterDescriptor<Loopcam> =
+    FilterDescriptor::new::<TestSource>(&REFERENCE, &CATEGORIES, PINS);
+
+static REFERENCE: GUID = guid(0xB8A4_D2C7_5E61_4B39_A7F0_91C3_E8D5_062F);
+/// A category of its own: among the cameras it would be a second webcam.
+static CATEGORIES: [GUID; 1] = [guid(0x3D7A_9C14_0B5E_4C86_9E27_F4A6_B1D8_0C53)];
+static OUTPUT: GUID = PINNAME_VIDEO_CAPTURE;
+
+static FRAMING: Framing = Framing::new(FRAMES, 0, video::Format::MAX_IMAGE_SIZE);
+/// Frames on their way: one that is painted, one that is the camera's newest picture, one that somebody still
+/// reads, and one to spare.
+const FRAMES: u32 = 4;
+
+const PINS: &[PinDescriptor<TestSource>] =
+    &[PinDescriptor::new::<Output>(DataFlow::Out, Communication::Both)
+        .category(&OUTPUT)
+        .name(&OUTPUT)
+        .flags(PinFlags::PROCESS_IN_RUN_STATE_ONLY.with(PinFlags::DO_NOT_INITIATE_PROCESSING))
+        .data_ranges(&DATA_RANGES)
+        .framing(&FRAMING)];

@@ -1,0 +1,62 @@
+//! A driver as it would be written in C, on the raw bindings: a filter *Sink* with one pin that data goes into,
+//! a filter *Source* with one pin that data comes out of, one fixed format.
+//!
+//! The features are its variants, one image each: [`mod@variant`] lists them. `sound` has no fault.
+
+#![no_std]
+#![cfg(windows)]
+// A kernel driver in the manner of C: the header's names, structures full of pointers.
+#![allow(non_upper_case_globals)]
+
+#[cfg(not(test))]
+extern crate wdk_panic;
+
+mod answers;
+mod filter;
+mod format;
+mod sink;
+mod source;
+mod variant;
+
+use ks_sys::{
+    KSDEVICE_DESCRIPTOR, KSFILTER_DESCRIPTOR, KsInitializeDriver, NTSTATUS, PDRIVER_OBJECT, PUNICODE_STRING,
+};
+
+/// Lets a constant structure of pointers be a `static`.
+#[repr(transparent)]
+struct Constant<T>(T);
+
+// SAFETY: nobody writes to a constant.
+unsafe impl<T> Sync for Constant<T> {}
+
+impl<T> Constant<T> {
+    const fn get(&'static self) -> *const T {
+        &raw const self.0
+    }
+}
+
+static FILTERS: Constant<[*const KSFILTER_DESCRIPTOR; 2]> =
+    Constant([filter::SINK.get(), filter::SOURCE.get()]);
+
+static DEVICE: Constant<KSDEVICE_DESCRIPTOR> = Constant(KSDEVICE_DESCRIPTOR {
+    Dispatch: core::ptr::null(),
+    FilterDescriptorsCount: 2,
+    FilterDescriptors: FILTERS.get().cast(),
+    Version: 0,
+});
+
+/// The entry point.
+///
+/// # Safety
+///
+/// For the kernel only.
+// SAFETY: no other item of the image has this name.
+#[unsafe(export_name = "DriverEntry")]
+pub unsafe extern "system" fn driver_entry(
+    driver: PDRIVER_OBJECT,
+    registry_path: PUNICODE_STRING,
+) -> NTSTATUS {
+    variant::in_driver_entry();
+    // SAFETY: the kernel's own arguments, and a constant descriptor.
+    unsafe { KsInitializeDriver(driver, registry_path, DEVICE.get()) }
+}

@@ -1,0 +1,87 @@
+//! The deliberate faults. Each feature is one of:
+//!
+//! | feature | what is wrong |
+//! |---|---|
+//! | `sound` | nothing: Connect succeeds |
+//! | `no-connect` | nothing: the sink has neither Connect nor Disconnect, which are optional |
+//! | `pending-connect` | Connect returns STATUS_PENDING (Verifier rule KsCallbackReturn, contract T4.4) |
+//! | `failing-connect` | nothing: Connect refuses with the status that a test has set, STATUS_ACCESS_DENIED at first (T4.3) |
+//! | `raised-irql` | Connect returns at DISPATCH_LEVEL (rule KsIrqlPinCallbacks) |
+//! | `access-violation` | Connect writes to a null pointer's neighbourhood |
+//! | `not-emulated` | Connect calls an export that ks.sys has and the rig does not emulate |
+//! | `missing-import` | imports KsPinHandshake, which is documented and no export of ks.sys (contract R0.3) |
+//! | `create-fails` | nothing: the source's Create fails, when Connect has succeeded already (T4.11) |
+//! | `leak` | DriverEntry allocates pool that nobody frees |
+
+use ks_sys::{NTSTATUS, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS};
+use wdk_sys::{POOL_FLAG_NON_PAGED, ntddk::ExAllocatePool2};
+
+use crate::answers;
+
+/// Whether the sink has the dispatch entries Connect and Disconnect.
+pub const CONNECTS: bool = !cfg!(feature = "no-connect");
+
+unsafe extern "C" {
+    /// An export of ntoskrnl.exe that wdk-sys does not have.
+    fn KeRaiseIrqlToDpcLevel() -> u8;
+}
+
+#[cfg(feature = "missing-import")]
+#[link(name = "ks.sys", kind = "raw-dylib", modifiers = "+verbatim")]
+unsafe extern "C" {
+    fn KsPinHandshake(
+        pin: PKSPIN,
+        input: *mut ks_sys::KSHANDSHAKE,
+        output: *mut ks_sys::KSHANDSHAKE,
+    ) -> NTSTATUS;
+}
+
+/// In DriverEntry.
+pub fn in_driver_entry() {
+    if cfg!(feature = "leak") {
+        // SAFETY: passive level.
+        let _ = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"LEAK")) };
+    }
+}
+
+/// At the end of the sink's Connect.
+pub fn in_connect(_pin: PKSPIN) -> NTSTATUS {
+    if cfg!(feature = "raised-irql") {
+        // SAFETY: always allowed; never to be left like this.
+        let _ = unsafe { KeRaiseIrqlToDpcLevel() };
+    }
+    if cfg!(feature = "access-violation") {
+        // SAFETY: none; that is the fault.
+        unsafe { core::ptr::without_provenance_mut::<u32>(8).write_volatile(1) };
+    }
+    if cfg!(feature = "not-emulated") {
+        // SAFETY: nothing here is a resource; never comes back on the rig.
+        let _ = unsafe {
+            ks_sys::KsLoadResource(
+                core::ptr::null_mut(),
+                0,
+                1,
+                1,
+                core::ptr::null_mut(),
+                core::ptr::null_mut(),
+            )
+        };
+    }
+    #[cfg(feature = "missing-import")]
+    {
+        // SAFETY: never reached: such an image is not loaded.
+        let _ = unsafe { KsPinHandshake(_pin, core::ptr::null_mut(), core::ptr::null_mut()) };
+    }
+    if cfg!(feature = "pending-connect") {
+        STATUS_PENDING
+    } else if cfg!(feature = "failing-connect") {
+        answers::connect_status()
+    } else {
+        STATUS_SUCCESS
+    }
+}
+
+/// At the end of the source's Create.
+pub fn in_source_create() -> NTSTATUS {
+    if cfg!(feature = "create-fails") { STATUS_INSUFFICIENT_RESOURCES } else { STATUS_SUCCESS }
+}

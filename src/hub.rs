@@ -44,6 +44,11 @@ impl Hub {
         self.writer.lock().live
     }
 
+    /// Whether somebody is the writer, running or not.
+    pub fn is_claimed(&self) -> bool {
+        self.writer.lock().is_claimed
+    }
+
     /// The writer runs from now on.
     pub fn start(&self, format: Format) {
         self.writer.lock().live = Some(format);

@@ -21,6 +21,8 @@ mod device;
 mod formats;
 mod hub;
 mod picture;
+mod source_info;
+mod status;
 mod test_source;
 
 use device::Loopcam;

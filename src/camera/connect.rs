@@ -4,9 +4,11 @@
 //! Connect runs inside the open of the source pin, with the control mutexes of both filters held. Nothing
 //! that takes one of them may be done: no property is asked of the source (R4.17, R4.22).
 
-use avstream::{Control, Error, Pin, Result, ffi::IKsControl, interface::Owned};
+use avstream::{Control, Error, Pin, Result, facts::IFacts, ffi::IKsControl, interface::Owned};
+use video::Format;
 
 use super::input::Input;
+use crate::source_info::SourceInfo;
 
 /// What *Input* is connected to.
 pub enum Connection {
@@ -15,19 +17,30 @@ pub enum Connection {
     /// A source that could not be seen during Connect.
     Unseen,
     /// A source.
-    Seen(Peer),
+    Seen(#[expect(dead_code, reason = "kept until the source goes")] Peer),
 }
 
 /// The source at the other end.
 pub struct Peer {
     /// Takes properties for it, once no mutex is held.
     _control: Owned<IKsControl>,
+    /// What else it says, if it is one that knows of loopcam.
+    _info: Option<SourceInfo>,
 }
 
 impl Peer {
-    /// Attempts the intra-connection.
-    fn new(pin: &Pin<'_, Control>) -> Result<Self> {
-        Ok(Self { _control: pin.connected_pin()? })
+    /// Checks that a source that can be seen is one to be connected to.
+    fn new(pin: &Pin<'_, Control>, control: Owned<IKsControl>, format: Format) -> Result<Self> {
+        let info = match pin.connected_filter::<IFacts<SourceInfo>>() {
+            Ok(facts) => Some(facts.get()?),
+            // An ordinary source.
+            Err(Error::NOINTERFACE) => None,
+            Err(error) => return Err(error),
+        };
+        if info.is_some_and(|info| !info.agrees_with(format)) {
+            return Err(Error::NO_MATCH);
+        }
+        Ok(Self { _control: control, _info: info })
     }
 }
 
@@ -37,8 +50,8 @@ impl Input {
         if self.is_connected() {
             return Err(Error::SHARING_VIOLATION);
         }
-        let connection = match Peer::new(pin) {
-            Ok(peer) => Connection::Seen(peer),
+        let connection = match pin.connected_pin() {
+            Ok(control) => Connection::Seen(Peer::new(pin, control, self.stream().format)?),
             // The documented "there is no such connection". No page says whether the source can be seen already;
             // it is tried again on the way into ACQUIRE (contract 10.33).
             Err(Error::UNSUCCESSFUL) => Connection::Unseen,
@@ -60,7 +73,7 @@ impl Input {
         if !matches!(*self.connection.lock(), Connection::Unseen) {
             return Ok(());
         }
-        let peer = Peer::new(pin)?;
+        let peer = Peer::new(pin, pin.connected_pin()?, self.stream().format)?;
         self.set_connection(Connection::Seen(peer));
         Ok(())
     }

@@ -6,11 +6,16 @@ mod input;
 
 use avstream::{
     ANY_NUMBER, Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing,
-    PinDescriptor, PinFlags, Result, Shared,
+    PinDescriptor, PinFlags, Property, PropertyItem, PropertySet, Result, Shared,
     ffi::{GUID, KSCATEGORY_CAPTURE, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA, PINNAME_VIDEO_CAPTURE, guid},
 };
 
-use crate::{device::Loopcam, formats::DATA_RANGES, hub::Hub};
+use crate::{
+    device::Loopcam,
+    formats::DATA_RANGES,
+    hub::Hub,
+    status::{self, Status},
+};
 use capture::Capture;
 use input::Input;
 
@@ -22,6 +27,9 @@ pub struct Camera {
 
 impl FilterDispatch for Camera {
     type Device = Loopcam;
+
+    const PROPERTIES: &'static [PropertySet<Self>] =
+        &[PropertySet::new(&status::SET, &[PropertyItem::new::<Status>()])];
 
     fn create(_: &Filter<'_, Control>, device: &Loopcam) -> Result<Self> {
         Ok(Self { hub: device.hub.clone() })
@@ -57,3 +65,15 @@ const PINS: &[PinDescriptor<Camera>] = &[
         .data_ranges(&DATA_RANGES)
         .framing(&FRAMING),
 ];
+
+/// The property *status* of the camera.
+impl Property for Status {
+    type Filter = Camera;
+    type Value = Self;
+
+    const ID: u32 = status::ID;
+
+    fn get(filter: &Camera) -> Result<Self> {
+        Ok(Self::of(&filter.hub))
+    }
+}

@@ -4,21 +4,42 @@ mod output;
 
 use avstream::{
     Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing, PinDescriptor,
-    PinFlags, Result,
+    PinFlags, Provide, Result, Shared, SpinLock,
     ffi::{GUID, PINNAME_VIDEO_CAPTURE, guid},
 };
 
-use crate::{device::Loopcam, formats::DATA_RANGES};
+use crate::{
+    device::Loopcam,
+    formats::{DATA_RANGES, Stream},
+    source_info::SourceInfo,
+};
 use output::Output;
 
 /// One client of the test source.
-pub struct TestSource;
+pub struct TestSource {
+    about: Shared<About>,
+}
 
 impl FilterDispatch for TestSource {
     type Device = Loopcam;
 
-    fn create(_: &Filter<'_, Control>, _: &Loopcam) -> Result<Self> {
-        Ok(Self)
+    fn create(filter: &Filter<'_, Control>, _: &Loopcam) -> Result<Self> {
+        let about = Shared::new(About { stream: SpinLock::new(None) })?;
+        filter.provide(about.clone())?;
+        Ok(Self { about })
+    }
+}
+
+/// What the filter tells whoever is connected to its pin.
+struct About {
+    /// What the pin was opened for last.
+    stream: SpinLock<Option<Stream>>,
+}
+
+impl Provide<SourceInfo> for About {
+    fn provide(&self) -> Result<SourceInfo> {
+        let stream = *self.stream.lock();
+        Ok(SourceInfo::new(stream, "Loopcam Test Source"))
     }
 }
 

@@ -45,12 +45,19 @@ impl PinDispatch for Output {
 }
 
 impl Output {
-    fn set_format(pin: Option<&Self>, _: &TestSource, raw: &Pin<'_, Control>, format: Format<'_>) -> Result {
+    fn set_format(
+        pin: Option<&Self>,
+        filter: &TestSource,
+        raw: &Pin<'_, Control>,
+        format: Format<'_>,
+    ) -> Result {
         let stream = Stream::of(format)?;
         if let Some(pin) = pin {
             raw.set_framing(FRAMES, stream.format.image_size())?;
             *pin.stream.lock() = stream;
         }
+        // Before Create: a sink may ask for it during its Connect, which may come first (contract 10.1).
+        *filter.about.stream.lock() = Some(stream);
         Ok(())
     }
 

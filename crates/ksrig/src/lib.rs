@@ -4,6 +4,7 @@
 //!
 //! Layers, each importing only what is below it: [`pe`], [`nt`], [`ks`], [`verifier`], [`client`].
 
+pub mod cli;
 pub mod client;
 pub mod ks;
 pub mod nt;

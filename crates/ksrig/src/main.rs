@@ -1,3 +1,7 @@
 //! The `ksrig` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ksrig::cli::main()
+}

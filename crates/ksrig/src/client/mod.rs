@@ -1,1 +1,39 @@
-//! draft
+//! The user's side: what a program does with handles, as KsStudio does it.
+//!
+//! A [`Rig`] is one emulated computer. It loads drivers; their filters are opened by interface, pins are
+//! created and connected, states are set, streams read and written, properties asked. Every call goes
+//! through `NtCreateFile`, `NtDeviceIoControlFile` and `NtClose` as a user-mode process whose buffers lie in
+//! that process's memory. Tests, the command and whatever face comes later use this one interface.
+
+pub mod bench;
+pub mod bytes;
+mod driver;
+mod error;
+mod filter;
+pub mod format;
+pub mod graph;
+pub mod guid;
+pub mod inf;
+mod packet;
+mod pin;
+mod pixel;
+pub mod property;
+mod range;
+mod request;
+mod rig;
+pub mod session;
+mod status;
+pub mod stream;
+pub mod sys;
+
+pub use driver::Driver;
+pub use error::Error;
+pub use filter::{Communication, Filter, Interface, PinInfo, connect};
+pub use format::{Format, Video};
+pub use packet::Packet;
+pub use pin::{Pin, Reset, State};
+pub use pixel::Pixels;
+pub use range::Range;
+pub use request::{Completion, Request};
+pub use rig::{Builder, Rig};
+pub use status::Status;

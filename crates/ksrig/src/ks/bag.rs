@@ -8,10 +8,10 @@ use std::{
 use ks_sys::{NTSTATUS, PFNKSFREE, PKSDEVICE, PVOID, STATUS_SUCCESS};
 
 use super::{
-    driver_call,
+    call::{BAG_FREE, driver_call, driver_error},
     object::{Device, Object},
 };
-use crate::nt::{ExFreePool, Machine, bugcheck, callback::CallbackKind, violation};
+use crate::nt::{ExFreePool, Machine, violation};
 
 /// One bag. Its address is the `KSOBJECT_BAG`.
 pub struct Bag {
@@ -59,7 +59,7 @@ impl Bag {
 
     fn of(handle: PVOID) -> &'static Self {
         if !registry().bags.contains_key(&(handle as usize)) {
-            bugcheck::stop("KsInvalidObject", "the handle is no live object bag".to_owned());
+            driver_error("KsInvalidObject", "the handle is no live object bag");
         }
         // SAFETY: it is in the list of live bags.
         unsafe { &*handle.cast::<Self>() }
@@ -145,7 +145,7 @@ impl Bag {
     fn free_item(&self, item: PVOID, free: PFNKSFREE) {
         match free {
             // SAFETY: the driver's own routine for its own item.
-            Some(free) => driver_call(CallbackKind::BagFree, self.owner_name(), || unsafe { free(item) }),
+            Some(free) => driver_call(BAG_FREE, self.owner_name(), || unsafe { free(item) }),
             // SAFETY: without a routine the item is pool memory (nf-ks-ksadditemtoobjectbag.md).
             None => unsafe { ExFreePool(item) },
         }
@@ -187,7 +187,7 @@ pub unsafe fn KsAllocateObjectBag(Device: PKSDEVICE, ObjectBag: *mut PVOID) -> N
 pub unsafe fn KsFreeObjectBag(ObjectBag: PVOID) {
     let bag = Bag::of(ObjectBag);
     if !matches!(registry().bags.get(&(ObjectBag as usize)), Some(Owner::Free { .. })) {
-        bugcheck::stop("KsInvalidObject", "KsFreeObjectBag: the bag belongs to an AVStream object".to_owned());
+        driver_error("KsInvalidObject", "KsFreeObjectBag: the bag belongs to an AVStream object");
     }
     bag.end();
     // SAFETY: made by Box::leak in KsAllocateObjectBag, and no longer in the list.

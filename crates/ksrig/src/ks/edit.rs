@@ -18,7 +18,7 @@ pub unsafe fn _KsEdit(ObjectBag: PVOID, Item: *mut PVOID, NewSize: u32, OldSize:
         return STATUS_SUCCESS;
     }
     // SAFETY: any size.
-    let new = unsafe { ExAllocatePoolWithTag(NonPagedPool, NewSize as usize, Tag) };
+    let new = unsafe { ExAllocatePoolWithTag(NonPagedPool, u64::from(NewSize), Tag) };
     if new.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }

@@ -5,22 +5,79 @@
 //! is silent the code says `ASSUMED:`.
 
 // This layer is an ABI shim: it reads and writes the driver's structures all the time.
-#![allow(clippy::multiple_unsafe_ops_per_block)]
+#![allow(clippy::multiple_unsafe_ops_per_block, clippy::not_unsafe_ptr_arg_deref, non_snake_case)]
 
 pub mod object;
 
+pub mod automation;
 pub mod bag;
+mod call;
+pub mod clock;
+pub mod connect;
+mod connection_properties;
+mod create;
+pub mod descriptor;
 pub mod device;
+mod dispatch;
+pub mod driver;
+pub mod edit;
+pub mod exports;
 pub mod factory;
 pub mod filter;
+#[cfg(test)]
+mod fixture;
 pub mod format;
 pub mod handshake;
+pub mod hierarchy;
+mod intersect;
+mod irp;
 pub mod mutex;
 pub mod options;
+pub mod peer;
+pub mod pending;
 pub mod pin;
+mod pin_close;
+mod pin_open;
+mod pin_properties;
+mod pnp;
+mod post_start;
+mod power;
+pub mod property;
+mod property_support;
+pub mod synchronous;
+#[cfg(test)]
+mod tests;
+mod topology_properties;
 pub mod unknown;
+mod validate;
 
 pub mod transport;
 
+mod cancel;
+pub mod circuit;
+pub mod clone;
+pub mod frame;
+pub mod gate;
+pub mod pipe;
+pub mod pointer;
+pub mod processing;
+pub mod queue;
+pub mod requester;
+pub mod reset;
+pub mod state;
+pub mod stream_irp;
+pub mod stream_pointer;
+mod timeout;
+
 pub use object::{Device, Factory, Filter, Object, Pin};
 pub use options::Options;
+
+use crate::nt::Machine;
+
+/// Puts `ks.sys` into the calling thread's machine: drivers can import from it, and it behaves as the options say.
+/// Before any driver is loaded.
+pub fn install(options: Options) {
+    let machine = Machine::current();
+    assert!(machine.set_extension(options), "ks.sys is installed once, before a driver is loaded");
+    machine.add_provider("ks.sys", exports::lookup);
+}

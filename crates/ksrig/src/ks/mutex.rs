@@ -6,9 +6,9 @@ use std::{
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
 };
 
-use ks_sys::{_KWAIT_REASON::Executive, _MODE::KernelMode, KMUTEX};
+use ks_sys::{_KWAIT_REASON::Executive, _MODE::KernelMode, KMUTEX, LARGE_INTEGER, STATUS_SUCCESS};
 
-use crate::nt::{KeGetCurrentThread, KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject, violation};
+use crate::nt::{KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject, thread::{KeGetCurrentThread, Thread}, trace, violation};
 
 /// A mutex that the documentation calls not recursive.
 ///
@@ -19,6 +19,7 @@ pub struct Mutex {
     holder: AtomicUsize,
     depth: AtomicU32,
     rule: Rule,
+    name: String,
 }
 
 /// The Driver Verifier rule that a misuse breaks.
@@ -34,6 +35,8 @@ pub struct Rule {
 pub const DEVICE: Rule = Rule { name: "KsDeviceMutex", code: 0x81001 };
 /// Rule of the filter control mutex.
 pub const CONTROL: Rule = Rule { name: "KsFilterMutex", code: 0x8100A };
+/// Rule of the processing mutex.
+pub const PROCESSING: Rule = Rule { name: "KsProcessingMutex", code: 0x8100B };
 
 // SAFETY: the kernel mutex is made to be shared.
 unsafe impl Sync for Mutex {}
@@ -41,22 +44,40 @@ unsafe impl Sync for Mutex {}
 unsafe impl Send for Mutex {}
 
 impl Mutex {
-    /// A free mutex.
+    /// A free mutex, named after its rule.
     pub fn new(rule: Rule) -> Self {
+        Self::named(rule, rule.name.to_owned())
+    }
+
+    /// A free mutex; the name is for the trace.
+    pub fn named(rule: Rule, name: String) -> Self {
         // SAFETY: all zero is a valid KMUTEX to initialize.
         let kernel = Box::new(UnsafeCell::new(unsafe { std::mem::zeroed::<KMUTEX>() }));
         // SAFETY: the memory stays where it is.
         unsafe { KeInitializeMutex(kernel.get(), 0) };
-        Self { kernel, holder: AtomicUsize::new(0), depth: AtomicU32::new(0), rule }
+        Self { kernel, holder: AtomicUsize::new(0), depth: AtomicU32::new(0), rule, name }
     }
 
     /// Takes the mutex; the guard gives it back. Passive level.
     pub fn acquire(&self) -> Guard<'_> {
         // SAFETY: the mutex is initialized; no time limit.
         unsafe { KeWaitForSingleObject(self.kernel.get().cast(), Executive, KernelMode as i8, 0, null_mut()) };
-        self.holder.store(current(), Ordering::Relaxed);
-        self.depth.fetch_add(1, Ordering::Relaxed);
+        self.taken();
         Guard { mutex: self }
+    }
+
+    /// Takes the mutex if it is free. IRQL <= DISPATCH_LEVEL.
+    pub fn try_acquire(&self) -> Option<Guard<'_>> {
+        let mut now = LARGE_INTEGER { QuadPart: 0 };
+        // SAFETY: the mutex is initialized; a wait of no time does not block.
+        let status = unsafe {
+            KeWaitForSingleObject(self.kernel.get().cast(), Executive, KernelMode as i8, 0, &raw mut now)
+        };
+        if status != STATUS_SUCCESS {
+            return None;
+        }
+        self.taken();
+        Some(Guard { mutex: self })
     }
 
     /// Whether the calling thread holds it.
@@ -64,7 +85,21 @@ impl Mutex {
         self.depth.load(Ordering::Relaxed) > 0 && self.holder.load(Ordering::Relaxed) == current()
     }
 
+    fn taken(&self) {
+        self.holder.store(current(), Ordering::Relaxed);
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        if trace::enabled() {
+            Thread::current().holds.borrow_mut().push(self.name.clone());
+        }
+    }
+
     fn release(&self) {
+        if trace::enabled() {
+            let mut holds = Thread::current().holds.borrow_mut();
+            if let Some(place) = holds.iter().rposition(|name| *name == self.name) {
+                holds.remove(place);
+            }
+        }
         if self.depth.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.holder.store(0, Ordering::Relaxed);
         }
@@ -95,8 +130,7 @@ impl Mutex {
 }
 
 fn current() -> usize {
-    // SAFETY: no arguments, any IRQL.
-    unsafe { KeGetCurrentThread() as usize }
+    KeGetCurrentThread() as usize
 }
 
 /// The mutex is taken while this lives.

@@ -10,7 +10,8 @@ use std::{
 use ks_sys::{KSOBJECTTYPE, PVOID};
 
 pub use super::{device::Device, factory::Factory, filter::Filter, pin::Pin};
-use crate::nt::{Machine, bugcheck};
+use super::call::driver_error;
+use crate::nt::Machine;
 
 /// Which of the four AVStream objects.
 #[repr(u32)]
@@ -111,7 +112,7 @@ impl Object {
             Some(Kind::Factory) => Self::Factory(Factory::of(object.cast())),
             Some(Kind::Filter) => Self::Filter(Filter::of(object.cast())),
             Some(Kind::Pin) => Self::Pin(Pin::of(object.cast())),
-            None => bugcheck::stop("KsInvalidObject", "the pointer is no live AVStream object".to_owned()),
+            None => driver_error("KsInvalidObject", "the pointer is no live AVStream object"),
         }
     }
 
@@ -161,7 +162,7 @@ impl Object {
 /// The returned reference is good until the object is closed; nothing keeps it longer than the call it is in.
 pub(super) fn container<T>(ks: PVOID, kind: Kind) -> &'static T {
     if Objects::kind(ks) != Some(kind) {
-        bugcheck::stop("KsInvalidObject", format!("the pointer is no live AVStream {kind:?} object"));
+        driver_error("KsInvalidObject", format!("the pointer is no live AVStream {kind:?} object"));
     }
     // SAFETY: a live object's public structure stands in its container right behind the header.
     unsafe { &*ks.cast::<u8>().sub(size_of::<Basic>()).cast::<T>() }

@@ -4,22 +4,25 @@ use std::{
     cell::UnsafeCell,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use ks_sys::{
-    KSALLOCATOR_FRAMING_EX, KSPIN, KSPIN_COMMUNICATION, KSPIN_DESCRIPTOR_EX, KSPIN_DISPATCH, PFILE_OBJECT,
+    KSALLOCATOR_FRAMING_EX, KSPIN, KSPIN_COMMUNICATION, KSPIN_CONNECT, KSPIN_DESCRIPTOR_EX, KSPIN_DISPATCH, KSRESET,
+    KSSTATE, PFILE_OBJECT, PFNKSPINHANDSHAKE,
 };
 
 use super::{
     bag::Bag,
     filter::Filter,
-    handshake::Handshake,
+    format::Format,
     object::{Basic, Kind, Objects, container},
+    options::Options,
     transport::Transport,
     unknown::Unknown,
 };
+use crate::nt::{Machine, ObfDereferenceObject, ObfReferenceObject};
 
 /// A pin instance.
 ///
@@ -35,17 +38,17 @@ pub struct Pin {
     /// The other end of an intra-AVStream connection (kind B).
     pub(super) peer: Mutex<Option<&'static Pin>>,
     /// The sink's file object, referenced while this source lives (R4.3).
-    pub(super) connected_file: Mutex<usize>,
-    /// Whether the Connect of this sink succeeded and its Disconnect is still due.
+    connected_file: AtomicUsize,
+    /// The Connect of this sink succeeded, and its Disconnect is due.
     pub(super) connected: AtomicBool,
-    /// Whether the source's create request has completed (contract 10.33).
+    /// The source's create request is over (10.33).
     pub(super) link_complete: AtomicBool,
     /// Private protocols: the callback of `KsPinRegisterHandshakeCallback`.
-    pub(super) handshake: Mutex<Handshake>,
-    pub(super) unknown: Unknown,
-    pub(super) bag: Bag,
+    pub(super) handshake: Mutex<PFNKSPINHANDSHAKE>,
     /// `ConnectionFormat` and `AttributeList`: the pin's own copies.
-    pub(super) format: Mutex<super::format::Owned>,
+    pub(super) format: Mutex<Format>,
+    bag: Box<Bag>,
+    unknown: &'static Unknown,
     transport: Transport,
 }
 
@@ -65,7 +68,7 @@ impl Pin {
         self.ks.get()
     }
 
-    /// Its name in logs: `pin Camera#1/0#3` is the third instance of pin type 0, on the filter `Camera#1`.
+    /// Its name in logs: `pin Camera#1/0#3` is the third instance of pin type 0 on the filter `Camera#1`.
     pub fn name(&self) -> &'static str {
         // SAFETY: the name lives as long as the pin, which outlives whoever asks for its name.
         unsafe { &*std::ptr::from_ref(self.name.as_str()) }
@@ -82,8 +85,13 @@ impl Pin {
     }
 
     /// The other end of an intra-AVStream connection (kind B of the contract).
-    pub fn peer(&self) -> Option<&'static Pin> {
+    pub fn peer(&self) -> Option<&'static Self> {
         *self.peer.lock().expect("never poisoned")
+    }
+
+    /// The file object of the sink that this source is connected to, or null.
+    pub fn connected_file(&self) -> PFILE_OBJECT {
+        self.connected_file.load(Ordering::Relaxed) as PFILE_OBJECT
     }
 
     /// Whether this instance is the IRP source of a connection.
@@ -118,5 +126,99 @@ impl Pin {
     /// Queue, state and processing.
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// The outer unknown.
+    pub fn unknown(&self) -> &'static Unknown {
+        self.unknown
+    }
+
+    /// Step 1 of section 3.3. `sink` is the referenced file object of the sink for a source, else null; the pin
+    /// takes the reference over. The control mutex is held.
+    pub(super) fn new(
+        filter: &'static Filter,
+        file: PFILE_OBJECT,
+        connect: &KSPIN_CONNECT,
+        sink: PFILE_OBJECT,
+    ) -> &'static Self {
+        let descriptor = filter.pin_descriptor(connect.PinId).expect("checked by the validation");
+        let options = Machine::current().extension::<Options>();
+        let basic = Basic::new(Kind::Pin);
+        let bag = Bag::new();
+        // SAFETY: all zero is a valid KSPIN; STOP is 0.
+        let mut ks = unsafe { std::mem::zeroed::<KSPIN>() };
+        ks.Descriptor = descriptor;
+        ks.Bag = bag.handle();
+        // R1.5: a copy of the parent's at this moment.
+        // SAFETY: the filter lives.
+        ks.Context = unsafe { (*filter.ks()).Context };
+        ks.Id = connect.PinId;
+        // R2.16, 10.8: the role that it takes.
+        ks.Communication = if sink.is_null() {
+            KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SINK
+        } else {
+            KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SOURCE
+        };
+        ks.ConnectionIsExternal = u8::from(options.client_is_external && sink.is_null());
+        ks.ConnectionInterface = connect.Interface;
+        ks.ConnectionMedium = connect.Medium;
+        ks.ConnectionPriority = connect.Priority;
+        ks.StreamHeaderSize = options.stream_header_size;
+        // SAFETY: the descriptor lives as long as the filter.
+        ks.DataFlow = unsafe { (*descriptor).PinDescriptor.DataFlow };
+        ks.DeviceState = KSSTATE::KSSTATE_STOP;
+        ks.ClientState = KSSTATE::KSSTATE_STOP;
+        ks.ResetState = KSRESET::KSRESET_END;
+        let name = format!("pin {}/{}#{}", filter.name(), connect.PinId, filter.count_pin(connect.PinId));
+        let pin: &'static Self = Box::leak(Box::new(Self {
+            basic,
+            ks: UnsafeCell::new(ks),
+            name,
+            filter,
+            file_object: file,
+            source: !sink.is_null(),
+            peer: Mutex::default(),
+            connected_file: AtomicUsize::new(sink as usize),
+            connected: AtomicBool::new(false),
+            link_complete: AtomicBool::new(false),
+            handshake: Mutex::new(None),
+            format: Mutex::default(),
+            bag,
+            unknown: Unknown::new(),
+            transport: Transport::new(),
+        }));
+        Objects::born(pin.ks().cast(), Kind::Pin);
+        pin.bag.belongs_to(pin.ks().cast());
+        pin.unknown.belongs_to(pin.ks().cast());
+        // SAFETY: both file objects live; R2.3: a filter closes after its pins.
+        unsafe {
+            (*file).FsContext = pin.ks().cast();
+            ObfReferenceObject(filter.file_object().cast());
+        }
+        pin
+    }
+
+    /// Empties the bag; the control mutex is held (R3.9, R3.12).
+    pub(super) fn empty(&'static self) {
+        self.filter.strike(self);
+        self.bag.end();
+        // SAFETY: the public structure lives as long as the pin.
+        self.filter.uncount_pin(unsafe { (*self.ks()).Id });
+    }
+
+    /// Frees the pin. No mutex is held: giving up the references may close the sink and the filter.
+    pub(super) fn end(&'static self) {
+        let (filter, sink) = (self.filter, self.connected_file());
+        // SAFETY: the file object lives as long as the request on it.
+        unsafe { (*self.file_object).FsContext = std::ptr::null_mut() };
+        self.unknown.end(self.name());
+        Objects::died(self.ks().cast());
+        // SAFETY: leaked in `new`; the lists no longer have it.
+        drop(unsafe { Box::from_raw(std::ptr::from_ref(self).cast_mut()) });
+        let files = [sink, filter.file_object()];
+        for file in files.into_iter().filter(|file| !file.is_null()) {
+            // SAFETY: the pin's own references: the sink's of R4.3, the filter's of `new`.
+            unsafe { ObfDereferenceObject(file.cast()) };
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicI32, Ordering},
+    atomic::{AtomicI32, AtomicUsize, Ordering},
 };
 
 use ks_sys::{
@@ -11,11 +11,11 @@ use ks_sys::{
 };
 
 use super::{
-    call::{driver_call, from_driver},
+    call::{ADD_REF, QUERY_INTERFACE, RELEASE, driver_call, driver_error, from_driver, method},
     object::{Kind, Object, Objects},
     property,
 };
-use crate::nt::{bugcheck, callback::CallbackKind, violation};
+use crate::nt::{bugcheck, exports::Export, violation};
 
 /// `IUnknown`.
 pub const IID_IUNKNOWN: GUID = guid(0x00000000_0000_0000_C000_000000000046);
@@ -30,7 +30,7 @@ pub struct Unknown {
     outer: *const IUnknownVtbl,
     control: *const IKsControlVtbl,
     /// The public structure of the object.
-    object: usize,
+    object: AtomicUsize,
     references: AtomicI32,
     client: Mutex<usize>,
 }
@@ -55,16 +55,27 @@ static CONTROL: IKsControlVtbl = IKsControlVtbl {
     KsEvent: Some(ks_event),
 };
 
+static OUTER_QUERY_INTERFACE: Export = method("IUnknown::QueryInterface");
+static CONTROL_QUERY_INTERFACE: Export = method("IKsControl::QueryInterface");
+static CONTROL_KS_PROPERTY: Export = method("IKsControl::KsProperty");
+static CONTROL_KS_METHOD: Export = method("IKsControl::KsMethod");
+static CONTROL_KS_EVENT: Export = method("IKsControl::KsEvent");
+
 impl Unknown {
-    /// The interfaces of the object whose public structure is at `object`.
-    pub fn new(object: PVOID) -> &'static Self {
+    /// Interfaces that do not belong to an object yet.
+    pub fn new() -> &'static Self {
         Box::leak(Box::new(Self {
             outer: &raw const OUTER,
             control: &raw const CONTROL,
-            object: object as usize,
+            object: AtomicUsize::new(0),
             references: AtomicI32::new(0),
             client: Mutex::new(0),
         }))
+    }
+
+    /// They are those of the object with this public structure.
+    pub fn belongs_to(&self, object: PVOID) {
+        self.object.store(object as usize, Ordering::Relaxed);
     }
 
     /// The outer unknown. ASSUMED: no reference is added, no page asks for its release.
@@ -95,7 +106,7 @@ impl Unknown {
         }
         let mut found: PVOID = std::ptr::null_mut();
         let object = self.object();
-        let status = driver_call(CallbackKind::QueryInterface, object.name(), || {
+        let status = driver_call(QUERY_INTERFACE, object.name(), || {
             // SAFETY: the client's unknown, alive since AVStream holds a reference.
             unsafe {
                 ((*(*client).lpVtbl).QueryInterface.expect("COM has it"))(client, &raw const *interface, &mut found)
@@ -105,10 +116,11 @@ impl Unknown {
     }
 
     fn object(&self) -> Object {
-        if Objects::kind(self.object as PVOID).is_none() {
-            bugcheck::stop("KsInvalidObject", "an interface was used after its AVStream object had ended".to_owned());
+        let object = self.object.load(Ordering::Relaxed) as PVOID;
+        if Objects::kind(object).is_none() {
+            driver_error("KsInvalidObject", "an interface was used after its AVStream object had ended");
         }
-        Object::of(self.object as PVOID)
+        Object::of(object)
     }
 
     /// KsRegisterAggregatedClientUnknown: `client` becomes the inner unknown.
@@ -119,7 +131,7 @@ impl Unknown {
         let object = self.object().name();
         if !client.is_null() {
             // SAFETY: the caller's interface.
-            driver_call(CallbackKind::AddRef, object, || unsafe {
+            driver_call(ADD_REF, object, || unsafe {
                 ((*(*client).lpVtbl).AddRef.expect("COM has it"))(client)
             });
         }
@@ -144,7 +156,7 @@ impl Unknown {
     fn release_one(&self) -> u32 {
         let left = self.references.fetch_sub(1, Ordering::Relaxed) - 1;
         if left < 0 {
-            bugcheck::stop("KsInterfaceReference", "an interface was released more often than referenced".to_owned());
+            driver_error("KsInterfaceReference", "an interface was released more often than referenced");
         }
         left as u32
     }
@@ -153,7 +165,7 @@ impl Unknown {
 fn release(client: PUNKNOWN, object: &str) {
     if !client.is_null() {
         // SAFETY: AVStream holds the reference that it gives up here.
-        driver_call(CallbackKind::Release, object, || unsafe {
+        driver_call(RELEASE, object, || unsafe {
             ((*(*client).lpVtbl).Release.expect("COM has it"))(client)
         });
     }
@@ -184,7 +196,7 @@ unsafe fn query_into(unknown: &'static Unknown, interface: *const IID, place: *m
 
 unsafe extern "win64" fn outer_query_interface(this: *mut IUnknown, iid: *const IID, place: *mut PVOID) -> NTSTATUS {
     // SAFETY: COM's rules.
-    from_driver("IUnknown::QueryInterface", || unsafe { query_into(of_outer(this), iid, place) })
+    from_driver(&OUTER_QUERY_INTERFACE, || unsafe { query_into(of_outer(this), iid, place) })
 }
 
 unsafe extern "win64" fn outer_add_ref(this: *mut IUnknown) -> u32 {
@@ -203,7 +215,7 @@ unsafe extern "win64" fn control_query_interface(
     place: *mut PVOID,
 ) -> NTSTATUS {
     // SAFETY: COM's rules.
-    from_driver("IKsControl::QueryInterface", || unsafe { query_into(of_control(this), iid, place) })
+    from_driver(&CONTROL_QUERY_INTERFACE, || unsafe { query_into(of_control(this), iid, place) })
 }
 
 unsafe extern "win64" fn control_add_ref(this: *mut IKsControl) -> u32 {
@@ -225,7 +237,7 @@ unsafe extern "win64" fn ks_property(
     DataLength: u32,
     BytesReturned: *mut u32,
 ) -> NTSTATUS {
-    from_driver("IKsControl::KsProperty", || {
+    from_driver(&CONTROL_KS_PROPERTY, || {
         // SAFETY: COM's rules.
         let object = unsafe { of_control(this) }.object();
         let mut returned = 0;
@@ -250,7 +262,7 @@ unsafe extern "win64" fn ks_method(
     _data_length: u32,
     _returned: *mut u32,
 ) -> NTSTATUS {
-    from_driver("IKsControl::KsMethod", || STATUS_PROPSET_NOT_FOUND)
+    from_driver(&CONTROL_KS_METHOD, || STATUS_PROPSET_NOT_FOUND)
 }
 
 unsafe extern "win64" fn ks_event(
@@ -261,7 +273,7 @@ unsafe extern "win64" fn ks_event(
     _data_length: u32,
     _returned: *mut u32,
 ) -> NTSTATUS {
-    from_driver("IKsControl::KsEvent", || STATUS_PROPSET_NOT_FOUND)
+    from_driver(&CONTROL_KS_EVENT, || STATUS_PROPSET_NOT_FOUND)
 }
 
 /// `KsGetOuterUnknown`. Passive level.

@@ -1,11 +1,18 @@
 //! Fatal stops.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+
+use super::{
+    machine::{Machine, lock},
+    pnp, sched,
+    thread::Thread,
+    trace,
+};
 
 /// What stopped the machine.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    /// What: "not emulated", "access violation", "deadlock", or the rule's name.
+    /// "not emulated", "access violation", "deadlock", or the rule that was broken.
     pub rule: String,
     /// What happened.
     pub message: String,
@@ -16,13 +23,64 @@ pub struct Stop {
 /// The process's exit code after a fatal stop.
 pub const EXIT_CODE: i32 = 70;
 
+impl Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "*** STOP: {}\n    {}", self.rule, self.message)?;
+        if let Some(thread) = Thread::try_current() {
+            let (irql, now) = (thread.irql(), sched::now());
+            writeln!(f, "    thread {}, IRQL {irql}, time {now} x 100 ns", thread.name())?;
+            if let Some(active) = thread.callbacks.try_borrow().ok().filter(|active| !active.is_empty()) {
+                let names: Vec<_> = active.iter().map(|active| format!("{} {}", active.name, active.object)).collect();
+                writeln!(f, "    in {}", names.join(" > "))?;
+            }
+        }
+        if !self.stack.is_empty() {
+            writeln!(f, "    driver call stack:")?;
+            for frame in &self.stack {
+                writeln!(f, "      {frame}")?;
+            }
+        }
+        let events = trace::last(16);
+        if !events.is_empty() {
+            writeln!(f, "    last events:")?;
+            for event in events {
+                writeln!(f, "      {:>12} {} {} {} {}", event.time, event.thread, event.kind, event.object, event.detail)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Prints a readable report (what, rule, driver call stack, last events) and ends the process with
 /// [`EXIT_CODE`]. `MachineOptions::on_stop` is called first.
 pub fn stop(rule: impl Display, message: impl Display) -> ! {
-    todo!()
+    stop_with(rule, message, pnp::driver_stack())
+}
+
+/// The same with a call stack that is known otherwise.
+pub(super) fn stop_with(rule: impl Display, message: impl Display, stack: Vec<String>) -> ! {
+    let stop = Stop { rule: rule.to_string(), message: message.to_string(), stack };
+    if let Some(machine) = Machine::try_current() {
+        lock(&machine.stopped).get_or_insert_with(|| stop.clone());
+        if let Some(on_stop) = machine.options().on_stop {
+            on_stop(&stop);
+        }
+    }
+    eprintln!("{stop}");
+    std::process::exit(EXIT_CODE)
 }
 
 /// A call of a function that the real DLL exports and the rig does not emulate.
 pub fn not_emulated(name: &str) -> ! {
-    todo!()
+    let stack = pnp::driver_stack();
+    let from = stack.first().map_or_else(String::new, |frame| format!(", called from {frame}"));
+    stop_with("not emulated", format_args!("{name}{from}"), stack)
+}
+
+/// The driver's own bug check. (`nf-wdm-kebugcheckex.md`)
+pub fn KeBugCheckEx(BugCheckCode: u32, P1: usize, P2: usize, P3: usize, P4: usize) -> ! {
+    stop(
+        format_args!("bug check {BugCheckCode:#x}"),
+        format_args!("KeBugCheckEx({BugCheckCode:#x}, {P1:#x}, {P2:#x}, {P3:#x}, {P4:#x})"),
+    )
 }

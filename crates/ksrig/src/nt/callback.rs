@@ -4,6 +4,9 @@ use std::fmt::Display;
 
 use ks_sys::*;
 
+use super::{exports, thread::Thread, trace, violation};
+use crate::pe::stub::PerThread;
+
 /// Whose callback it is: decides which rule an IRQL that changed across it breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
@@ -15,6 +18,17 @@ pub enum Group {
     Filter,
     /// KSPIN_DISPATCH and pin-like (0x81008)
     Pin,
+}
+
+impl Group {
+    fn rule(self) -> (&'static str, u32) {
+        match self {
+            Self::Driver => ("IrqlReturn", 0x2001D),
+            Self::Device => ("KsIrqlDeviceCallbacks", 0x81006),
+            Self::Filter => ("KsIrqlFilterCallbacks", 0x81007),
+            Self::Pin => ("KsIrqlPinCallbacks", 0x81008),
+        }
+    }
 }
 
 /// A kind of callback. Upper layers make their own constants.
@@ -48,16 +62,16 @@ pub struct Callback<'a> {
     pub object: &'a dyn Display,
 }
 
+/// A callback that has not returned.
+pub(super) struct Active {
+    pub name: &'static str,
+    pub object: String,
+}
+
 /// What a callback returns.
 pub trait Returned {
     /// As a status, if it is one.
     fn status(&self) -> Option<NTSTATUS>;
-}
-
-impl Returned for () {
-    fn status(&self) -> Option<NTSTATUS> {
-        None
-    }
 }
 
 impl Returned for NTSTATUS {
@@ -73,20 +87,108 @@ macro_rules! no_status {
         }
     })*};
 }
-no_status!(u8 u32 u64 usize PVOID);
+no_status!(() u8 u32 u64 usize PVOID);
 
 /// Calls into the driver: logs, watches the IRQL and the returned status, measures.
 /// Never call it with a lock of the rig held.
 pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R {
-    todo!()
+    let thread = Thread::current();
+    let kind = callback.kind;
+    let traced = trace::enabled();
+    let object = if traced { callback.object.to_string() } else { String::new() };
+    let irql = thread.irql();
+    if traced {
+        let holds = thread.holds.borrow().join(", ");
+        let values: [(&'static str, &dyn Display); 2] = [("irql", &irql), ("holds", &holds)];
+        trace::event_with("callback", &object, kind.name, &values[..1 + usize::from(!holds.is_empty())]);
+    }
+    let apcs = thread.apc_disable();
+    let noted = PerThread::noted();
+    let depth = thread.exports.replace(0);
+    thread.callbacks.borrow_mut().push(Active { name: kind.name, object });
+
+    let meter = thread.meter.enter(thread, kind.name);
+    let result = body();
+    thread.meter.leave(thread, meter);
+
+    let object = thread.callbacks.borrow_mut().pop().map_or_else(String::new, |active| active.object);
+    thread.exports.set(depth);
+    PerThread::restore(&noted);
+    let status = result.status();
+    if traced {
+        match status {
+            Some(status) => {
+                let values: [(&'static str, &dyn Display); 1] = [("status", &format_args!("{:#010x}", status as u32))];
+                trace::event_with("return", &object, kind.name, &values);
+            }
+            None => trace::event("return", &object, kind.name),
+        }
+    }
+    check(&callback, status, irql, apcs, thread);
+    result
+}
+
+fn check(callback: &Callback<'_>, status: Option<NTSTATUS>, irql: KIRQL, apcs: i32, thread: &Thread) {
+    let Callback { kind, object } = callback;
+    if thread.irql() != irql {
+        let (rule, code) = kind.group.rule();
+        let message = format!("{} was called at IRQL {irql} and returned at {}", kind.name, thread.irql());
+        violation::report(rule, code, object, message);
+        thread.set_irql(irql);
+    }
+    if thread.apc_disable() != apcs {
+        let change = thread.apc_disable() - apcs;
+        let message = format!("{} changed the APC disable count by {change}", kind.name);
+        violation::report("CriticalRegions", 0x0004_0003, object, message);
+    }
+    if let Some(status) = status.filter(|status| kind.forbidden.contains(status)) {
+        let message = format!("{} returned {:#010x}, which it must not", kind.name, status as u32);
+        violation::report("KsCallbackReturn", 0x81005, object, message);
+    }
+}
+
+/// Calls a routine of the kernel interface: as a callback if its code is a driver's, directly if it is the rig's.
+pub(super) fn routine<R: Returned>(
+    address: usize,
+    kind: CallbackKind,
+    object: &dyn Display,
+    body: impl FnOnce() -> R,
+) -> R {
+    if super::pnp::is_driver_code(address) { call(Callback { kind, object }, body) } else { exports::quiet(body) }
 }
 
 /// The callbacks the calling thread is in, innermost last.
 pub fn stack() -> Vec<&'static str> {
-    todo!()
+    Thread::current().callbacks.borrow().iter().map(|active| active.name).collect()
 }
 
 /// Whether the calling thread is in a callback of that kind.
 pub fn inside(name: &str) -> bool {
-    todo!()
+    Thread::current().callbacks.borrow().iter().any(|active| active.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{Machine, MachineOptions};
+
+    /// A callback that returns at another IRQL breaks the rule of its group, and its IRQL is restored; a
+    /// forbidden status is reported and comes back; everything is in the log.
+    #[test]
+    fn callback_is_watched() {
+        const KIND: CallbackKind = CallbackKind::no_pending("PinConnect", Group::Pin);
+        let machine = Machine::new(MachineOptions::default());
+        let status = call(Callback { kind: KIND, object: &"pin 1" }, || {
+            assert!(inside("PinConnect"));
+            Thread::current().set_irql(DISPATCH_LEVEL as u8);
+            STATUS_PENDING
+        });
+        assert_eq!(status, STATUS_PENDING);
+        assert_eq!(Thread::current().irql(), 0);
+        let codes: Vec<_> = violation::list().iter().map(|violation| violation.code).collect();
+        assert_eq!(codes, [0x81008, 0x81005]);
+        let kinds: Vec<_> = trace::take().iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, ["callback", "return", "violation", "violation"]);
+        machine.shutdown();
+    }
 }

@@ -1,15 +1,149 @@
-//! What drivers import from ntoskrnl.exe and HAL.dll.
+//! What drivers import from ntoskrnl.exe and HAL.dll, and the machinery every emulated DLL uses for it.
 
-/// One export of an emulated DLL.
-#[derive(Clone, Copy, Debug)]
-pub struct Import {
-    /// What to put into the import table: the thunk, or the variable.
-    pub address: usize,
-    /// A variable (`IoFileObjectType`): the table gets its address, no stub.
-    pub data: bool,
+use std::{ops::RangeInclusive, sync::Mutex};
+
+use super::{
+    bugcheck,
+    machine::{Machine, lock},
+    ntoskrnl, sched,
+    thread::Thread,
+    violation,
+};
+pub use crate::pe::Import;
+use crate::pe::stub::PerThread;
+
+/// One function that a DLL exports, as the driver sees it.
+pub struct Export {
+    /// Its name.
+    pub name: &'static str,
+    /// The `extern "win64"` thunk.
+    pub thunk: *const (),
+    /// The IRQLs it may be called at.
+    pub irql: RangeInclusive<u8>,
+    /// The rule that another IRQL breaks, with its code.
+    pub rule: (&'static str, u32),
+}
+
+// SAFETY: the pointer is a function's address.
+unsafe impl Sync for Export {}
+
+/// Declares the table of a DLL's exports, with a thunk for each:
+/// `Name(argument: Type, ...) -> Type, irqls;` calls the function `Name` that is in scope,
+/// `Name(...) -> Type, irqls, path;` another one. The thunk notes the call, checks the IRQL, is a switch
+/// point and asks the fault injection.
+///
+/// ```ignore
+/// exports! {
+///     pub static TABLE = ("KsIrqlDDIs", 0x81009);
+///     KsPinGetConnectedPinFileObject(Pin: PKSPIN) -> PFILE_OBJECT, 0..=0;
+///     KsStreamPointerUnlock(StreamPointer: PKSSTREAM_POINTER, Eject: BOOLEAN) -> (), 0..=2;
+/// }
+/// ```
+macro_rules! exports {
+    ($(#[$meta:meta])* $vis:vis static $table:ident = $rule:expr;
+     $($name:ident($($arg:ident : $ty:ty),* $(,)?) -> $ret:ty, $irql:expr $(, $path:path)?;)*) => {
+        $(#[$meta])*
+        $vis static $table: &[&$crate::nt::exports::Export] = &[$({
+            unsafe extern "win64" fn thunk($($arg: $ty),*) -> $ret {
+                let _call = $crate::nt::exports::enter(&THIS);
+                if $crate::nt::inject::armed()
+                    && let Some(result) = $crate::nt::inject::strike::<$ret>(stringify!($name))
+                {
+                    return result;
+                }
+                #[allow(unused_unsafe)]
+                // SAFETY: the driver's promise, as the function's page asks for it.
+                unsafe { $crate::nt::exports::target!($name $(, $path)?)($($arg),*) }
+            }
+            static THIS: $crate::nt::exports::Export = $crate::nt::exports::Export {
+                name: stringify!($name),
+                thunk: thunk as *const (),
+                irql: $irql,
+                rule: $rule,
+            };
+            &THIS
+        }),*];
+    };
+}
+
+/// The function behind an export.
+macro_rules! target {
+    ($name:ident) => {
+        $name
+    };
+    ($name:ident, $path:path) => {
+        $path
+    };
+}
+
+pub(crate) use {exports, target};
+
+/// The driver is in an export of the rig as long as this lives.
+pub struct Call {
+    thread: &'static Thread,
+    running: bool,
+}
+
+/// The start of every thunk.
+pub fn enter(export: &'static Export) -> Call {
+    let thread = Thread::current();
+    let running = thread.meter.pause();
+    thread.exports.set(thread.exports.get() + 1);
+    if !export.irql.contains(&thread.irql()) {
+        let (low, high) = (export.irql.start(), export.irql.end());
+        let message = format!("called at IRQL {}, allowed are {low} to {high}", thread.irql());
+        violation::report(export.rule.0, export.rule.1, export.name, message);
+    }
+    sched::switch_point();
+    Call { thread, running }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.thread.exports.set(self.thread.exports.get() - 1);
+        self.thread.meter.resume(self.running);
+    }
+}
+
+/// Runs rig code that does not count as the driver's time.
+pub(super) fn quiet<R>(body: impl FnOnce() -> R) -> R {
+    let thread = Thread::current();
+    let running = thread.meter.pause();
+    let result = body();
+    thread.meter.resume(running);
+    result
+}
+
+/// Names that are exported and not emulated, numbered by the imports that were asked for.
+static MISSING: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+unsafe extern "win64" fn not_emulated() -> ! {
+    let tag = PerThread::noted().tag as usize;
+    let name = lock(&MISSING).get(tag).cloned().unwrap_or_default();
+    bugcheck::not_emulated(&name)
+}
+
+/// The import of a name that the real DLL exports and the rig does not emulate: a call of it is fatal.
+pub fn missing(name: &str) -> Import {
+    let mut names = lock(&MISSING);
+    let tag = names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    });
+    Import::Function { thunk: not_emulated as *const () as usize, tag: tag as u32 }
+}
+
+/// The import of a name from a table.
+pub fn find(table: &[&'static Export], name: &str) -> Option<Import> {
+    table.iter().find(|export| export.name == name).map(|export| Import::function(export.thunk as usize))
 }
 
 /// The import of that name, from the DLLs of this layer and the machine's providers.
 pub fn lookup(dll: &str, name: &str) -> Option<Import> {
-    todo!()
+    if let Some(found) = ntoskrnl::lookup(dll, name) {
+        return Some(found);
+    }
+    let providers = lock(&Machine::current().providers).clone();
+    let mut mine = providers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(dll));
+    mine.find_map(|(_, lookup)| lookup(name))
 }

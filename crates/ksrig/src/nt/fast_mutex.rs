@@ -1,38 +1,145 @@
-//! Fast mutexes.
+//! Fast mutexes. Count is 1 when free; Owner holds the thread.
+
+use std::ptr::null_mut;
 
 use ks_sys::*;
 
+use super::{bugcheck, dispatcher::KeInitializeEvent, spinlock, thread::Thread, violation};
+
 /// Initialises a fast mutex (inline in the headers).
 pub unsafe fn ExInitializeFastMutex(FastMutex: PFAST_MUTEX) {
-    todo!()
+    // SAFETY: the caller's memory has the size of a fast mutex.
+    unsafe {
+        FastMutex.write(FAST_MUTEX { Count: 1, ..FAST_MUTEX::default() });
+        KeInitializeEvent(&raw mut (*FastMutex).Event, _EVENT_TYPE::SynchronizationEvent, 0);
+    }
+}
+
+unsafe fn acquire(FastMutex: PFAST_MUTEX) {
+    // SAFETY: the caller's mutex.
+    unsafe {
+        if fast_mutex_is_mine(FastMutex) {
+            bugcheck::stop("0xC4/1000 deadlock", "the thread acquires a fast mutex that it holds already");
+        }
+        spinlock::wait_until(FastMutex as usize, "a fast mutex", || (*FastMutex).Count == 1);
+        (*FastMutex).Count = 0;
+        (*FastMutex).Owner = Thread::current().kthread();
+    }
+}
+
+unsafe fn release(FastMutex: PFAST_MUTEX) {
+    // SAFETY: the caller's mutex.
+    unsafe {
+        if !fast_mutex_is_mine(FastMutex) {
+            bugcheck::stop("0xC4/1007 fast mutex", "the thread releases a fast mutex that it does not hold");
+        }
+        (*FastMutex).Owner = null_mut();
+        (*FastMutex).Count = 1;
+    }
+    spinlock::wake(FastMutex as usize);
 }
 
 /// Acquires a fast mutex and raises to APC_LEVEL. IRQL <= APC_LEVEL; not recursive.
 pub unsafe fn ExAcquireFastMutex(FastMutex: PFAST_MUTEX) {
-    todo!()
+    let thread = Thread::current();
+    let old = thread.irql();
+    if old > APC_LEVEL as KIRQL {
+        violation::report("FastMutex", 0x33, thread.name(), format_args!("ExAcquireFastMutex at IRQL {old}"));
+    } else {
+        thread.set_irql(APC_LEVEL as KIRQL);
+    }
+    // SAFETY: the caller's mutex.
+    unsafe {
+        acquire(FastMutex);
+        (*FastMutex).OldIrql = ULONG::from(old);
+    }
 }
 
 /// Acquires a fast mutex if it is free.
 pub unsafe fn ExTryToAcquireFastMutex(FastMutex: PFAST_MUTEX) -> BOOLEAN {
-    todo!()
+    // SAFETY: the caller's mutex.
+    unsafe {
+        if (*FastMutex).Count != 1 {
+            return 0;
+        }
+        ExAcquireFastMutex(FastMutex);
+    }
+    1
 }
 
 /// Releases a fast mutex and restores the IRQL.
 pub unsafe fn ExReleaseFastMutex(FastMutex: PFAST_MUTEX) {
-    todo!()
+    let thread = Thread::current();
+    if thread.irql() != APC_LEVEL as KIRQL {
+        let message = format!("ExReleaseFastMutex at IRQL {}", thread.irql());
+        violation::report("FastMutex", 0x34, thread.name(), message);
+    }
+    // SAFETY: the caller's mutex.
+    unsafe {
+        let old = (*FastMutex).OldIrql as KIRQL;
+        release(FastMutex);
+        thread.set_irql(old);
+    }
 }
 
 /// Acquires a fast mutex with APCs disabled by the caller.
 pub unsafe fn ExAcquireFastMutexUnsafe(FastMutex: PFAST_MUTEX) {
-    todo!()
+    let thread = Thread::current();
+    if thread.irql() < APC_LEVEL as KIRQL && thread.apc_disable() == 0 {
+        violation::report("FastMutex", 0x39, thread.name(), "ExAcquireFastMutexUnsafe without APCs disabled");
+    }
+    // SAFETY: the caller's mutex.
+    unsafe { acquire(FastMutex) };
 }
 
 /// Releases a fast mutex that was acquired by ExAcquireFastMutexUnsafe.
 pub unsafe fn ExReleaseFastMutexUnsafe(FastMutex: PFAST_MUTEX) {
-    todo!()
+    let thread = Thread::current();
+    if thread.irql() < APC_LEVEL as KIRQL && thread.apc_disable() == 0 {
+        violation::report("FastMutex", 0x3A, thread.name(), "ExReleaseFastMutexUnsafe without APCs disabled");
+    }
+    // SAFETY: the caller's mutex.
+    unsafe { release(FastMutex) };
 }
 
 /// Whether the calling thread owns it (not an NT function).
 pub unsafe fn fast_mutex_is_mine(FastMutex: PFAST_MUTEX) -> bool {
-    todo!()
+    // SAFETY: the caller's mutex.
+    unsafe { (*FastMutex).Count != 1 && (*FastMutex).Owner == Thread::current().kthread() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{Machine, MachineOptions, sched};
+
+    /// Acquired it raises to APC_LEVEL, released it restores; a second thread waits meanwhile.
+    #[test]
+    fn fast_mutex_excludes() {
+        let machine = Machine::new(MachineOptions::default());
+        let address = Box::leak(Box::new(FAST_MUTEX::default())) as PFAST_MUTEX as usize;
+        // SAFETY: the mutex lives for ever.
+        unsafe {
+            ExInitializeFastMutex(address as PFAST_MUTEX);
+            ExAcquireFastMutex(address as PFAST_MUTEX);
+            assert_eq!(Thread::current().irql(), 1);
+            assert!(fast_mutex_is_mine(address as PFAST_MUTEX));
+        }
+        let other = machine.spawn("other", move || {
+            // SAFETY: as above.
+            unsafe {
+                assert_eq!(ExTryToAcquireFastMutex(address as PFAST_MUTEX), 0);
+                ExAcquireFastMutex(address as PFAST_MUTEX);
+                ExReleaseFastMutex(address as PFAST_MUTEX);
+            }
+        });
+        sched::settle();
+        assert!(!other.is_done());
+        // SAFETY: as above.
+        unsafe { ExReleaseFastMutex(address as PFAST_MUTEX) };
+        assert_eq!(Thread::current().irql(), 0);
+        other.join();
+        assert!(violation::take().is_empty());
+        machine.shutdown();
+    }
 }

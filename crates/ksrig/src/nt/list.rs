@@ -1,48 +1,117 @@
 //! Doubly linked lists (inline in the headers) and their interlocked forms.
 
+use std::ptr::null_mut;
+
 use ks_sys::*;
+
+use super::{
+    bugcheck,
+    spinlock::{KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock},
+};
 
 /// Makes an empty list.
 pub unsafe fn InitializeListHead(ListHead: PLIST_ENTRY) {
-    todo!()
+    // SAFETY: the caller's list head.
+    unsafe { ListHead.write(LIST_ENTRY { Flink: ListHead, Blink: ListHead }) };
 }
 
 /// Whether a list is empty.
 pub unsafe fn IsListEmpty(ListHead: *const LIST_ENTRY) -> bool {
-    todo!()
+    // SAFETY: the caller's list head.
+    unsafe { (*ListHead).Flink.cast_const() == ListHead }
+}
+
+unsafe fn insert(previous: PLIST_ENTRY, Entry: PLIST_ENTRY) {
+    // SAFETY: the caller's list; a list whose links do not agree is not followed.
+    unsafe {
+        let next = (*previous).Flink;
+        if (*next).Blink != previous {
+            bugcheck::stop("bug check 0x139", "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
+        }
+        Entry.write(LIST_ENTRY { Flink: next, Blink: previous });
+        (*previous).Flink = Entry;
+        (*next).Blink = Entry;
+    }
 }
 
 /// Adds at the end.
 pub unsafe fn InsertTailList(ListHead: PLIST_ENTRY, Entry: PLIST_ENTRY) {
-    todo!()
+    // SAFETY: the caller's list.
+    unsafe { insert((*ListHead).Blink, Entry) };
 }
 
 /// Adds at the start.
 pub unsafe fn InsertHeadList(ListHead: PLIST_ENTRY, Entry: PLIST_ENTRY) {
-    todo!()
+    // SAFETY: the caller's list.
+    unsafe { insert(ListHead, Entry) };
 }
 
 /// Takes an entry out; true when the list is empty now. A corrupted list is fatal (0x139).
 pub unsafe fn RemoveEntryList(Entry: PLIST_ENTRY) -> bool {
-    todo!()
+    // SAFETY: the caller's entry is in a list; a list whose links do not agree is not followed.
+    unsafe {
+        let LIST_ENTRY { Flink, Blink } = *Entry;
+        if (*Flink).Blink != Entry || (*Blink).Flink != Entry {
+            bugcheck::stop("bug check 0x139", "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
+        }
+        (*Blink).Flink = Flink;
+        (*Flink).Blink = Blink;
+        Flink == Blink
+    }
 }
 
 /// Takes the first entry; NULL when the list is empty.
 pub unsafe fn RemoveHeadList(ListHead: PLIST_ENTRY) -> PLIST_ENTRY {
-    todo!()
+    // SAFETY: the caller's list.
+    unsafe {
+        if IsListEmpty(ListHead) {
+            return null_mut();
+        }
+        let first = (*ListHead).Flink;
+        RemoveEntryList(first);
+        first
+    }
 }
 
-/// Adds at the end under a spin lock; gives the former last entry, or NULL.
-pub unsafe fn ExInterlockedInsertTailList(ListHead: PLIST_ENTRY, ListEntry: PLIST_ENTRY, Lock: PKSPIN_LOCK) -> PLIST_ENTRY {
-    todo!()
+/// Adds at the end under a spin lock; gives the former last entry, or NULL. Any IRQL.
+pub unsafe fn ExInterlockedInsertTailList(
+    ListHead: PLIST_ENTRY,
+    ListEntry: PLIST_ENTRY,
+    Lock: PKSPIN_LOCK,
+) -> PLIST_ENTRY {
+    // SAFETY: the caller's list and lock.
+    unsafe {
+        let irql = KeAcquireSpinLockRaiseToDpc(Lock);
+        let last = if IsListEmpty(ListHead) { null_mut() } else { (*ListHead).Blink };
+        InsertTailList(ListHead, ListEntry);
+        KeReleaseSpinLock(Lock, irql);
+        last
+    }
 }
 
-/// Adds at the start under a spin lock; gives the former first entry, or NULL.
-pub unsafe fn ExInterlockedInsertHeadList(ListHead: PLIST_ENTRY, ListEntry: PLIST_ENTRY, Lock: PKSPIN_LOCK) -> PLIST_ENTRY {
-    todo!()
+/// Adds at the start under a spin lock; gives the former first entry, or NULL. Any IRQL.
+pub unsafe fn ExInterlockedInsertHeadList(
+    ListHead: PLIST_ENTRY,
+    ListEntry: PLIST_ENTRY,
+    Lock: PKSPIN_LOCK,
+) -> PLIST_ENTRY {
+    // SAFETY: the caller's list and lock.
+    unsafe {
+        let irql = KeAcquireSpinLockRaiseToDpc(Lock);
+        let first = if IsListEmpty(ListHead) { null_mut() } else { (*ListHead).Flink };
+        InsertHeadList(ListHead, ListEntry);
+        KeReleaseSpinLock(Lock, irql);
+        first
+    }
 }
 
-/// Takes the first entry under a spin lock, or NULL.
+/// Takes the first entry under a spin lock, or NULL. Any IRQL.
 pub unsafe fn ExInterlockedRemoveHeadList(ListHead: PLIST_ENTRY, Lock: PKSPIN_LOCK) -> PLIST_ENTRY {
-    todo!()
+    // SAFETY: the caller's list and lock.
+    unsafe {
+        let irql = KeAcquireSpinLockRaiseToDpc(Lock);
+        let first = RemoveHeadList(ListHead);
+        KeReleaseSpinLock(Lock, irql);
+        first
+    }
 }

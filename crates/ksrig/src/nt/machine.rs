@@ -1,8 +1,22 @@
 //! One emulated computer.
 
-use std::any::Any;
+use std::{
+    any::{Any, TypeId},
+    cell::Cell,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+};
 
-use super::{bugcheck::Stop, sched, thread::Thread};
+use super::{
+    bugcheck::Stop,
+    dispatcher, dpc, io, measure, object, pnp, pool,
+    sched::Scheduler,
+    spinlock,
+    thread::{Process, Thread},
+    timer, trace, user, violation, work,
+};
+use crate::pe::Import;
 
 /// How a machine behaves.
 #[derive(Clone, Debug)]
@@ -25,25 +39,55 @@ impl Default for MachineOptions {
     }
 }
 
+/// The exports of a DLL that an upper layer plays: import by name.
+pub type Provider = fn(&str) -> Option<Import>;
+
 /// One emulated computer: threads, time, objects, drivers.
+///
+/// It lives as long as the process (a few kilobytes); [`Machine::shutdown`] ends its threads.
 pub struct Machine {
     options: MachineOptions,
+    extensions: Mutex<BTreeMap<TypeId, &'static (dyn Any + Send)>>,
+    ordinals: Mutex<BTreeMap<&'static str, u64>>,
+    pub(super) providers: Mutex<Vec<(&'static str, Provider)>>,
+    pub(super) scheduler: Scheduler,
+    pub(super) trace: Mutex<trace::State>,
+    pub(super) violations: Mutex<Vec<violation::Violation>>,
+    pub(super) stopped: Mutex<Option<Stop>>,
+    pub(super) measure: Mutex<measure::State>,
+    pub(super) waits: Mutex<dispatcher::Waits>,
+    pub(super) locks: Mutex<spinlock::Locks>,
+    pub(super) timers: Mutex<timer::Timers>,
+    pub(super) dpcs: Mutex<dpc::Queue>,
+    pub(super) work: Mutex<work::Queue>,
+    pub(super) pool: Mutex<pool::Pool>,
+    pub(super) objects: Mutex<object::Objects>,
+    pub(super) irps: Mutex<io::irp::Irps>,
+    pub(super) interfaces: Mutex<io::interface::Interfaces>,
+    pub(super) mdls: Mutex<io::mdl::Mdls>,
+    pub(super) pnp: Mutex<pnp::State>,
+    pub(super) user: Mutex<user::Arena>,
+    pub(super) injects: AtomicBool,
 }
 
-/// A thread of the machine that can be waited for.
-pub struct JoinHandle<T>(std::marker::PhantomData<T>);
+// SAFETY: the queues hold pointers of the emulated kernel's memory, which only the thread that holds the
+// baton follows; everything else is locked.
+unsafe impl Sync for Machine {}
 
-impl<T> JoinHandle<T> {
-    /// Blocks the calling rig thread until the thread has ended, and gives what it returned.
-    pub fn join(self) -> T {
-        todo!()
-    }
-
-    /// Whether the thread has ended.
-    pub fn is_done(&self) -> bool {
-        todo!()
-    }
+thread_local! {
+    static CURRENT: Cell<Option<&'static Machine>> = const { Cell::new(None) };
 }
+
+/// Locks; a panic of another thread while it held the lock does not matter (the machine has stopped then).
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A value that only the thread with the baton touches.
+struct Baton<T>(T);
+
+// SAFETY: the baton serialises all access, and its hand-over orders memory.
+unsafe impl<T> Send for Baton<T> {}
 
 impl Machine {
     /// Builds a machine; the calling thread becomes its first thread, in the user process.
@@ -51,7 +95,41 @@ impl Machine {
     /// # Panics
     /// When the calling thread belongs to a machine already.
     pub fn new(options: MachineOptions) -> &'static Self {
-        todo!()
+        assert!(CURRENT.get().is_none(), "the thread belongs to a machine already");
+        super::fault::install();
+        let machine: &'static Self = Box::leak(Box::new(Self {
+            scheduler: Scheduler::new(options.seed, options.preemption),
+            trace: Mutex::new(trace::State::new(options.trace)),
+            options,
+            extensions: Mutex::default(),
+            ordinals: Mutex::default(),
+            providers: Mutex::default(),
+            violations: Mutex::default(),
+            stopped: Mutex::default(),
+            measure: Mutex::default(),
+            waits: Mutex::default(),
+            locks: Mutex::default(),
+            timers: Mutex::default(),
+            dpcs: Mutex::default(),
+            work: Mutex::default(),
+            pool: Mutex::default(),
+            objects: Mutex::default(),
+            irps: Mutex::default(),
+            interfaces: Mutex::default(),
+            mdls: Mutex::default(),
+            pnp: Mutex::default(),
+            user: Mutex::default(),
+            injects: AtomicBool::new(false),
+        }));
+        machine.attach(machine.scheduler.add(machine, "main", Process::User));
+        machine.scheduler.start();
+        machine
+    }
+
+    /// Makes the calling OS thread a thread of the machine.
+    fn attach(&'static self, thread: &'static Thread) {
+        CURRENT.set(Some(self));
+        thread.attach();
     }
 
     /// The machine of the calling thread.
@@ -59,12 +137,12 @@ impl Machine {
     /// # Panics
     /// When the calling thread belongs to no machine.
     pub fn current() -> &'static Self {
-        todo!()
+        CURRENT.get().expect("the thread belongs to no machine")
     }
 
     /// The machine of the calling thread, if it belongs to one.
     pub fn try_current() -> Option<&'static Self> {
-        todo!()
+        CURRENT.get()
     }
 
     /// The options it was made with.
@@ -73,38 +151,176 @@ impl Machine {
     }
 
     /// Starts a thread in the caller's process.
-    pub fn spawn<T: Send + 'static>(&'static self, name: &str, body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        todo!()
+    pub fn spawn<T: Send + 'static>(
+        &'static self,
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.spawn_in(Thread::current().process(), name, body)
     }
 
     /// Starts a thread in the system process (kernel mode).
-    pub fn spawn_kernel<T: Send + 'static>(&'static self, name: &str, body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        todo!()
+    pub fn spawn_kernel<T: Send + 'static>(
+        &'static self,
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.spawn_in(Process::System, name, body)
+    }
+
+    fn spawn_in<T: Send + 'static>(
+        &'static self,
+        process: Process,
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let thread = self.scheduler.add(self, name, process);
+        let outcome = Arc::new(Mutex::new(None));
+        let result = Arc::clone(&outcome);
+        let run = move || {
+            self.attach(thread);
+            self.scheduler.wait_for_baton(thread);
+            let value = catch_unwind(AssertUnwindSafe(body));
+            *lock(&result) = Some(value);
+            self.scheduler.finish(thread);
+            thread.detach();
+            CURRENT.set(None);
+        };
+        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("the system gives a thread");
+        thread.set_os(handle.thread().clone());
+        JoinHandle { machine: self, thread, outcome, handle }
     }
 
     /// State of an upper layer, made by `Default` at the first call. Only the thread that holds the baton
     /// touches it, so `Cell` and `RefCell` do inside; no borrow may live across a switch point.
     pub fn extension<T: Any + Default>(&self) -> &'static T {
-        todo!()
+        if let Some(value) = self.find_extension() {
+            return value;
+        }
+        self.set_extension(T::default());
+        self.find_extension().expect("was set just now")
+    }
+
+    fn find_extension<T: Any>(&self) -> Option<&'static T> {
+        let value: &'static dyn Any = *lock(&self.extensions).get(&TypeId::of::<T>())?;
+        value.downcast_ref::<Baton<T>>().map(|baton| &baton.0)
     }
 
     /// Sets the state of an upper layer before its first use; false when it was in use already.
     pub fn set_extension<T: Any>(&self, value: T) -> bool {
-        todo!()
+        let mut extensions = lock(&self.extensions);
+        let free = !extensions.contains_key(&TypeId::of::<T>());
+        if free {
+            extensions.insert(TypeId::of::<T>(), Box::leak(Box::new(Baton(value))));
+        }
+        free
     }
 
     /// Lets drivers import from another DLL (ks.sys): `lookup(name)`.
-    pub fn add_provider(&self, dll: &'static str, lookup: fn(&str) -> Option<super::exports::Import>) {
-        todo!()
+    pub fn add_provider(&self, dll: &'static str, lookup: Provider) {
+        lock(&self.providers).push((dll, lookup));
     }
 
-    /// The next ordinal number of a series of objects ("pin", "file"): object names hold no addresses.
+    /// The next ordinal number (1, 2, ...) of a series of objects ("pin", "file"): object names hold no
+    /// addresses.
     pub fn ordinal(&self, series: &'static str) -> u64 {
-        todo!()
+        let mut ordinals = lock(&self.ordinals);
+        let last = ordinals.entry(series).or_insert(0);
+        *last += 1;
+        *last
+    }
+
+    /// Whether the machine is ending: service threads leave.
+    pub(super) fn ending(&self) -> bool {
+        self.scheduler.ending()
     }
 
     /// Ends the machine: ends its service threads and detaches the calling thread (its first).
+    ///
+    /// # Panics
+    /// When the calling thread is not its first.
     pub fn shutdown(&'static self) {
-        todo!()
+        assert_eq!(Thread::current().id(), 0, "the first thread ends the machine");
+        self.scheduler.end_services();
+        lock(&self.user).release();
+        Thread::current().detach();
+        CURRENT.set(None);
+    }
+
+    /// Panics if the machine has stopped: a thread that another one's stop woke up goes no further.
+    pub(super) fn check_stopped(&self) {
+        if let Some(stop) = lock(&self.stopped).as_ref() {
+            panic!("the machine has stopped: {}: {}", stop.rule, stop.message);
+        }
+    }
+}
+
+/// A thread of the machine that can be waited for.
+pub struct JoinHandle<T> {
+    machine: &'static Machine,
+    thread: &'static Thread,
+    outcome: Arc<Mutex<Option<std::thread::Result<T>>>>,
+    handle: std::thread::JoinHandle<()>,
+}
+
+impl<T> JoinHandle<T> {
+    /// Blocks the calling rig thread until the thread has ended, and gives what it returned. Its panic
+    /// goes on here.
+    pub fn join(self) -> T {
+        while !self.is_done() {
+            self.machine.scheduler.join(self.thread);
+        }
+        let _ = self.handle.join();
+        let value = lock(&self.outcome).take().expect("the thread has left its outcome");
+        value.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_done(&self) -> bool {
+        lock(&self.outcome).is_some()
+    }
+
+    /// The thread's number.
+    pub fn id(&self) -> u32 {
+        self.thread.id()
+    }
+}
+
+/// Starts a service thread of the machine (DPCs, work items), which ends with it.
+pub(super) fn service(machine: &'static Machine, name: &'static str, body: fn()) -> &'static Thread {
+    let handle = machine.spawn_in(Process::System, name, body);
+    machine.scheduler.set_service(handle.thread);
+    handle.thread
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::nt::sched;
+
+    /// An extension is made once per machine, is found again, and is another one in another machine.
+    #[test]
+    fn extension_is_per_machine() {
+        let first = Machine::new(MachineOptions::default());
+        first.extension::<Cell<u32>>().set(7);
+        assert_eq!(first.extension::<Cell<u32>>().get(), 7);
+        assert!(!first.set_extension(Cell::new(8_u32)));
+        first.shutdown();
+        let second = Machine::new(MachineOptions::default());
+        assert!(second.set_extension(Cell::new(9_u32)));
+        assert_eq!(second.extension::<Cell<u32>>().get(), 9);
+        second.shutdown();
+    }
+
+    /// A thread's value comes back from `join`, and ordinals count up per series.
+    #[test]
+    fn threads_and_ordinals() {
+        let machine = Machine::new(MachineOptions::default());
+        let thread = machine.spawn("worker", || sched::now() + 5);
+        assert_eq!(thread.join(), 5);
+        assert_eq!((machine.ordinal("a"), machine.ordinal("a"), machine.ordinal("b")), (1, 2, 1));
+        machine.shutdown();
     }
 }

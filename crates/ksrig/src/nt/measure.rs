@@ -1,6 +1,11 @@
 //! Real time spent in driver code: inside callbacks, without the rig functions they call.
 
-use std::collections::BTreeMap;
+use std::{arch::x86_64::_rdtsc, cell::Cell, collections::BTreeMap, time::Instant};
+
+use super::{
+    machine::{Machine, lock},
+    thread::Thread,
+};
 
 /// The sums of one machine.
 #[derive(Clone, Debug, Default)]
@@ -13,12 +18,131 @@ pub struct Totals {
     pub kinds: BTreeMap<&'static str, (f64, u64)>,
 }
 
+/// The sums in ticks of the time stamp counter.
+pub(super) struct State {
+    kinds: BTreeMap<&'static str, (u64, u64)>,
+    /// When measuring began, on both clocks.
+    start: (u64, Instant),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { kinds: BTreeMap::new(), start: (ticks(), Instant::now()) }
+    }
+}
+
+fn ticks() -> u64 {
+    // SAFETY: every x86-64 processor has the instruction.
+    unsafe { _rdtsc() }
+}
+
+/// The clock of one thread: it runs while the thread is in driver code.
+#[derive(Default)]
+pub(super) struct Meter {
+    /// Whether the clock runs.
+    running: Cell<bool>,
+    since: Cell<u64>,
+    /// Ticks of the innermost callback so far.
+    sum: Cell<u64>,
+}
+
+/// What [`Meter::enter`] found, for [`Meter::leave`].
+pub(super) struct Outer {
+    on: bool,
+    name: &'static str,
+    running: bool,
+    sum: u64,
+}
+
+impl Meter {
+    /// Into driver code by a callback.
+    pub fn enter(&self, thread: &Thread, name: &'static str) -> Outer {
+        let on = thread.machine().options().measure;
+        if !on {
+            return Outer { on, name, running: false, sum: 0 };
+        }
+        let running = self.pause();
+        let outer = Outer { on, name, running, sum: self.sum.replace(0) };
+        self.resume(true);
+        outer
+    }
+
+    /// The callback has returned.
+    pub fn leave(&self, thread: &Thread, outer: Outer) {
+        if !outer.on {
+            return;
+        }
+        self.pause();
+        let own = self.sum.replace(outer.sum);
+        {
+            let mut state = lock(&thread.machine().measure);
+            let kind = state.kinds.entry(outer.name).or_default();
+            kind.0 += own;
+            kind.1 += 1;
+        }
+        self.resume(outer.running);
+    }
+
+    /// Into the rig: the clock stops. Gives whether it ran.
+    pub fn pause(&self) -> bool {
+        let running = self.running.replace(false);
+        if running {
+            self.sum.set(self.sum.get() + (ticks() - self.since.get()));
+        }
+        running
+    }
+
+    /// Back into driver code, if the thread was in it.
+    pub fn resume(&self, running: bool) {
+        if running {
+            self.running.set(true);
+            self.since.set(ticks());
+        }
+    }
+}
+
 /// The sums so far; empty when measuring is off.
 pub fn totals() -> Totals {
-    todo!()
+    let state = lock(&Machine::current().measure);
+    let nanoseconds = state.start.1.elapsed().as_nanos() as f64;
+    let per_tick = nanoseconds / (ticks() - state.start.0).max(1) as f64;
+    let kinds = state.kinds.iter().map(|(name, (ticks, calls))| (*name, (*ticks as f64 * per_tick, *calls)));
+    let kinds: BTreeMap<_, _> = kinds.collect();
+    Totals {
+        nanoseconds: kinds.values().map(|kind| kind.0).sum(),
+        calls: kinds.values().map(|kind| kind.1).sum(),
+        kinds,
+    }
 }
 
 /// Sets the sums to zero.
 pub fn reset() {
-    todo!()
+    lock(&Machine::current().measure).kinds.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::nt::{
+        MachineOptions,
+        callback::{Callback, CallbackKind, Group, call},
+        exports,
+    };
+
+    /// Time in driver code counts, time in rig functions called from it does not.
+    #[test]
+    fn rig_functions_do_not_count() {
+        let machine = Machine::new(MachineOptions { measure: true, ..MachineOptions::default() });
+        let kind = CallbackKind::new("Process", Group::Pin);
+        call(Callback { kind, object: &"pin" }, || {
+            std::thread::sleep(Duration::from_millis(5));
+            exports::quiet(|| std::thread::sleep(Duration::from_millis(50)));
+        });
+        let totals = totals();
+        assert_eq!(totals.calls, 1);
+        assert!((4e6..45e6).contains(&totals.nanoseconds), "{totals:?}");
+        machine.shutdown();
+    }
 }

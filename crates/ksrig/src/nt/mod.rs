@@ -7,8 +7,7 @@
 //! Called from Rust they check nothing beyond that; the thunks that drivers import check IRQL first.
 
 #![allow(
-    unused_variables,
-    dead_code,
+
     non_snake_case,
     clippy::missing_safety_doc,
     clippy::multiple_unsafe_ops_per_block,
@@ -24,14 +23,17 @@ pub mod dpc;
 pub mod exports;
 pub mod fast_mutex;
 pub mod fault;
+pub mod inject;
 pub mod io;
 pub mod irql;
 pub mod list;
 pub mod machine;
 pub mod measure;
+mod ntoskrnl;
 pub mod object;
 pub mod pnp;
 pub mod pool;
+mod print;
 pub mod sched;
 pub mod spinlock;
 pub mod string;
@@ -45,6 +47,6 @@ pub mod work;
 
 pub use self::{
     dispatcher::*, dpc::*, fast_mutex::*, io::*, irql::*, list::*, object::*, pool::*, spinlock::*, string::*,
-    time::*, timer::*, work::*,
+    thread::*, time::*, timer::*, work::*,
 };
-pub use self::{machine::{Machine, MachineOptions}, thread::Thread};
+pub use self::machine::{Machine, MachineOptions};

@@ -1,44 +1,327 @@
 //! Pool memory.
 
+use std::{
+    alloc::{Layout, alloc, alloc_zeroed, dealloc},
+    collections::BTreeMap,
+    ptr::null_mut,
+};
+
 use ks_sys::*;
+
+use super::{
+    bugcheck, dpc,
+    machine::{Machine, lock},
+    pnp,
+    thread::Thread,
+    timer, violation,
+};
+
+/// `POOL_FLAG_UNINITIALIZED` of wdm.h.
+pub const POOL_FLAG_UNINITIALIZED: u64 = 0x2;
+/// `POOL_FLAG_RAISE_ON_FAILURE` of wdm.h.
+pub const POOL_FLAG_RAISE_ON_FAILURE: u64 = 0x20;
+/// `POOL_FLAG_NON_PAGED` of wdm.h.
+pub const POOL_FLAG_NON_PAGED: u64 = 0x40;
+/// `POOL_FLAG_NON_PAGED_EXECUTE` of wdm.h.
+pub const POOL_FLAG_NON_PAGED_EXECUTE: u64 = 0x80;
+/// `POOL_FLAG_PAGED` of wdm.h.
+pub const POOL_FLAG_PAGED: u64 = 0x100;
+
+struct Block {
+    layout: Layout,
+    bytes: usize,
+    tag: u32,
+    paged: bool,
+    /// Made by a driver: its frames, innermost first. None: made by the rig.
+    owner: Option<Vec<String>>,
+}
+
+type Predicate = Box<dyn FnMut(usize, u32) -> bool>;
+
+/// The pool of one machine.
+#[derive(Default)]
+pub(super) struct Pool {
+    blocks: BTreeMap<usize, Block>,
+    fail_after: Option<u64>,
+    fail_when: Option<Predicate>,
+}
+
+/// A tag as text.
+fn tag_text(tag: u32) -> String {
+    tag.to_le_bytes().map(|byte| if byte.is_ascii_graphic() { char::from(byte) } else { '.' }).iter().collect()
+}
+
+/// Allocates; `driver` says that a driver asks, so that its rules and injected failures apply.
+fn allocate(bytes: usize, tag: u32, paged: bool, zero: bool, driver: bool) -> PVOID {
+    if driver {
+        check_allocation(bytes, tag, paged);
+        if fails_now(bytes, tag) {
+            return null_mut();
+        }
+    }
+    // From one page on an allocation begins on a page boundary.
+    let align = if bytes >= PAGE_SIZE as usize { PAGE_SIZE as usize } else { 16 };
+    let Ok(layout) = Layout::from_size_align(bytes.max(1), align) else { return null_mut() };
+    // SAFETY: the layout's size is not zero.
+    let address = unsafe { if zero { alloc_zeroed(layout) } else { alloc(layout) } };
+    if address.is_null() {
+        return null_mut();
+    }
+    if !zero {
+        // Uninitialised memory is the same in every run, and wrong for whoever relies on zeros.
+        // SAFETY: just allocated with this size.
+        unsafe { address.write_bytes(0xA5, bytes) };
+    }
+    let owner = driver.then(pnp::driver_stack);
+    lock(&Machine::current().pool).blocks.insert(address as usize, Block { layout, bytes, tag, paged, owner });
+    address.cast()
+}
+
+fn check_allocation(bytes: usize, tag: u32, paged: bool) {
+    let irql = Thread::current().irql();
+    if bytes == 0 {
+        violation::report("PoolAllocation", 0x00, tag_text(tag), "an allocation of zero bytes");
+    }
+    if paged && irql > APC_LEVEL as u8 {
+        violation::report("PoolAllocation", 0x01, tag_text(tag), format_args!("paged pool at IRQL {irql}"));
+    }
+    if irql > DISPATCH_LEVEL as u8 {
+        violation::report("PoolAllocation", 0x02, tag_text(tag), format_args!("nonpaged pool at IRQL {irql}"));
+    }
+    if tag == 0 || tag == u32::from_le_bytes(*b"BIG ") || !tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric) {
+        violation::report("PoolTag", 0x9B, tag_text(tag), "the tag is 0, \"BIG\" or has no letter");
+    }
+}
+
+fn free(address: PVOID, tag: Option<u32>) {
+    let machine = Machine::current();
+    let irql = Thread::current().irql();
+    let Some(block) = lock(&machine.pool).blocks.remove(&(address as usize)) else {
+        let what = if address.is_null() { "NULL" } else { "an address that is no live allocation" };
+        bugcheck::stop("0xC4/10 pool", format_args!("ExFreePool of {what} (never allocated, or freed already)"));
+    };
+    let name = tag_text(block.tag);
+    let driver = block.owner.is_some();
+    // A tag with the protection bit is the same tag.
+    if let Some(tag) = tag.filter(|tag| driver && *tag != 0 && (*tag ^ block.tag) & 0x7FFF_FFFF != 0) {
+        violation::report("PoolTag", 0x0A, &name, format_args!("freed with the tag {}", tag_text(tag)));
+    }
+    if driver && (irql > DISPATCH_LEVEL as u8 || block.paged && irql > APC_LEVEL as u8) {
+        let code = if block.paged { 0x11 } else { 0x12 };
+        violation::report("PoolFree", code, &name, format_args!("freed at IRQL {irql}"));
+    }
+    let range = address as usize..address as usize + block.bytes;
+    if timer::any_in(&range) {
+        violation::report("PoolFree", 0x15, &name, "the memory holds an active timer");
+    }
+    if dpc::any_in(&range) {
+        violation::report("PoolFree", 0x15, &name, "the memory holds a queued DPC");
+    }
+    // SAFETY: allocated with this layout and freed once: it was in the map.
+    unsafe {
+        address.cast::<u8>().write_bytes(0xDD, block.bytes);
+        dealloc(address.cast(), block.layout);
+    }
+}
 
 /// Pool memory: zeroed unless POOL_FLAG_UNINITIALIZED; NULL when there is none.
 /// (`nf-wdm-exallocatepool2.md`)
 pub unsafe fn ExAllocatePool2(Flags: POOL_FLAGS, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
-    todo!()
+    pool2(Flags, NumberOfBytes, Tag, false)
+}
+
+/// The same, asked by a driver.
+pub(super) unsafe fn driver_pool2(Flags: POOL_FLAGS, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
+    pool2(Flags, NumberOfBytes, Tag, true)
+}
+
+fn pool2(flags: u64, bytes: SIZE_T, tag: u32, driver: bool) -> PVOID {
+    let kinds = flags & (POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED);
+    // The page: exactly one kind, a size and a tag, or the request fails.
+    if kinds.count_ones() != 1 || bytes == 0 || tag == 0 {
+        if driver {
+            violation::report("PoolAllocation", 0x00, tag_text(tag), "flags without one pool type, no size or no tag");
+        }
+        return null_mut();
+    }
+    if driver && flags & POOL_FLAG_NON_PAGED_EXECUTE != 0 {
+        violation::report("CodeIntegrity", 0x2000, tag_text(tag), "executable pool memory");
+    }
+    let zero = flags & POOL_FLAG_UNINITIALIZED == 0;
+    let memory = allocate(bytes as usize, tag, kinds == POOL_FLAG_PAGED, zero, driver);
+    if memory.is_null() && flags & POOL_FLAG_RAISE_ON_FAILURE != 0 {
+        bugcheck::stop("unhandled exception", "ExAllocatePool2 raised STATUS_INSUFFICIENT_RESOURCES");
+    }
+    memory
 }
 
 /// Pool memory, not initialised. (`nf-wdm-exallocatepoolwithtag.md`)
 pub unsafe fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
-    todo!()
+    allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, false)
+}
+
+/// The same, asked by a driver.
+pub(super) unsafe fn driver_pool_with_tag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
+    allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, true)
 }
 
 /// Frees pool memory.
 pub unsafe fn ExFreePool(P: PVOID) {
-    todo!()
+    free(P, None);
 }
 
 /// Frees pool memory; a tag other than the allocation's is a violation (0xC2/0A).
 pub unsafe fn ExFreePoolWithTag(P: PVOID, Tag: ULONG) {
-    todo!()
+    free(P, Some(Tag));
 }
 
 /// Lets the n-th allocation (0 = the next) that a driver makes from now on fail, once.
 pub fn fail_after(n: u64) {
-    todo!()
+    lock(&Machine::current().pool).fail_after = Some(n);
 }
 
-/// Lets every allocation fail for which the predicate (bytes, tag) is true; None ends it.
-pub fn fail_when(predicate: Option<Box<dyn FnMut(usize, u32) -> bool>>) {
-    todo!()
+/// Lets every allocation of a driver fail for which the predicate (bytes, tag) is true; None ends it,
+/// and [`fail_after`] too.
+pub fn fail_when(predicate: Option<Predicate>) {
+    let mut pool = lock(&Machine::current().pool);
+    if predicate.is_none() {
+        pool.fail_after = None;
+    }
+    pool.fail_when = predicate;
 }
 
 /// Asked by functions that allocate on the driver's behalf (KsAddItemToObjectBag): whether to fail now.
 pub fn fails_now(bytes: usize, tag: u32) -> bool {
-    todo!()
+    let mut pool = lock(&Machine::current().pool);
+    let by_count = match pool.fail_after {
+        Some(0) => {
+            pool.fail_after = None;
+            true
+        }
+        Some(n) => {
+            pool.fail_after = Some(n - 1);
+            false
+        }
+        None => false,
+    };
+    by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag))
 }
 
 /// Driver allocations that are alive: (count, bytes).
 pub fn in_use() -> (usize, usize) {
-    todo!()
+    let pool = lock(&Machine::current().pool);
+    let blocks = pool.blocks.values().filter(|block| block.owner.is_some());
+    blocks.fold((0, 0), |(count, bytes), block| (count + 1, bytes + block.bytes))
+}
+
+/// Memory of the driver that leaves: reports and forgets it. `image` is the file name in the frames.
+pub(super) fn report_leaks(image: &str) {
+    let prefix = format!("{image}+");
+    let leaks: Vec<Block> = {
+        let mut pool = lock(&Machine::current().pool);
+        let mine = |block: &Block| {
+            block.owner.as_ref().is_some_and(|stack| stack.first().is_some_and(|frame| frame.starts_with(&prefix)))
+        };
+        let addresses: Vec<_> = pool.blocks.iter().filter(|(_, block)| mine(block)).map(|(at, _)| *at).collect();
+        addresses.iter().filter_map(|at| pool.blocks.remove(at)).collect()
+    };
+    let mut groups: BTreeMap<(String, Vec<String>), (usize, usize)> = BTreeMap::new();
+    for block in leaks {
+        let group = groups.entry((tag_text(block.tag), block.owner.unwrap_or_default())).or_default();
+        group.0 += 1;
+        group.1 += block.bytes;
+    }
+    for ((tag, stack), (count, bytes)) in groups {
+        let message = format!("{count} allocations, {bytes} bytes not freed at unload; by {}", stack.join(" < "));
+        violation::report("PoolLeak", 0x62, format_args!("{image} {tag}"), message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{MachineOptions, irql::KfRaiseIrql};
+
+    const TAG: u32 = u32::from_le_bytes(*b"Test");
+
+    fn machine() -> &'static Machine {
+        fn on_stop(stop: &bugcheck::Stop) {
+            panic!("{stop}");
+        }
+        Machine::new(MachineOptions { on_stop: Some(on_stop), ..MachineOptions::default() })
+    }
+
+    /// ExAllocatePool2 zeroes, aligns to 16 (to a page from one page on), and refuses no size, no tag, no type.
+    #[test]
+    fn pool2_keeps_its_page() {
+        let machine = machine();
+        // SAFETY: what was allocated is read within its size and freed once.
+        unsafe {
+            for bytes in [1_u64, 100, 4096, 10_000] {
+                let memory = ExAllocatePool2(POOL_FLAG_NON_PAGED, bytes, TAG);
+                assert!((memory as usize).is_multiple_of(if bytes < 4096 { 16 } else { 4096 }));
+                let bytes = std::slice::from_raw_parts(memory.cast::<u8>(), bytes as usize);
+                assert!(bytes.iter().all(|byte| *byte == 0));
+                ExFreePoolWithTag(memory, TAG);
+            }
+            assert!(ExAllocatePool2(POOL_FLAG_NON_PAGED, 0, TAG).is_null());
+            assert!(ExAllocatePool2(POOL_FLAG_NON_PAGED, 8, 0).is_null());
+            assert!(ExAllocatePool2(0, 8, TAG).is_null());
+            assert!(ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED, 8, TAG).is_null());
+        }
+        machine.shutdown();
+    }
+
+    /// The rules of a driver's allocations: size, IRQL, tag, tag at free; each with its code.
+    #[test]
+    fn driver_rules() {
+        let machine = machine();
+        // SAFETY: each allocation is freed once.
+        unsafe {
+            ExFreePool(driver_pool_with_tag(POOL_TYPE_PAGED, 0, TAG));
+            let old = KfRaiseIrql(2);
+            let paged = driver_pool_with_tag(POOL_TYPE_PAGED, 8, TAG);
+            super::super::KeLowerIrql(old);
+            ExFreePoolWithTag(paged, TAG ^ 1);
+            ExFreePool(driver_pool_with_tag(0, 8, 0));
+        }
+        let codes: Vec<_> = violation::take().iter().map(|v| v.code).collect();
+        assert_eq!(codes, [0x00, 0x01, 0x0A, 0x9B]);
+        assert_eq!(in_use(), (0, 0));
+        machine.shutdown();
+    }
+
+    const POOL_TYPE_PAGED: POOL_TYPE = _POOL_TYPE::PagedPool;
+
+    /// The n-th allocation fails once; a predicate fails as long as it is set; the rig's own never fail.
+    #[test]
+    fn failures_are_injected() {
+        let machine = machine();
+        // SAFETY: what is not NULL is freed.
+        unsafe {
+            fail_after(1);
+            let memory = [0; 3].map(|_| driver_pool_with_tag(0, 8, TAG));
+            assert_eq!(memory.map(|at| at.is_null()), [false, true, false]);
+            memory.into_iter().filter(|at| !at.is_null()).for_each(|at| ExFreePool(at));
+            fail_when(Some(Box::new(|bytes, _| bytes > 16)));
+            assert!(driver_pool_with_tag(0, 17, TAG).is_null());
+            ExFreePool(ExAllocatePoolWithTag(0, 17, TAG));
+            fail_when(None);
+            ExFreePool(driver_pool_with_tag(0, 17, TAG));
+        }
+        machine.shutdown();
+    }
+
+    /// A second free is fatal.
+    #[test]
+    #[should_panic(expected = "no live allocation")]
+    fn double_free_is_fatal() {
+        machine();
+        // SAFETY: the rig stops before the memory is touched.
+        unsafe {
+            let memory = ExAllocatePoolWithTag(0, 8, TAG);
+            ExFreePool(memory);
+            ExFreePool(memory);
+        }
+    }
 }

@@ -1,6 +1,21 @@
-//! The baton: only the thread that holds it runs.
+//! The baton: only the thread that holds it runs. Time is virtual and passes only when no thread can run.
 
-use std::fmt::Display;
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    fmt::{Display, Write as _},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    bugcheck, exports,
+    machine::{Machine, lock},
+    thread::{Process, Thread},
+    timer,
+};
 
 /// Why a blocked thread goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,37 +26,393 @@ pub enum Wake {
     TimedOut,
 }
 
-/// A place where another thread may get the baton.
-pub fn switch_point() {
-    todo!()
+/// What happens at a point in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// The deadline of a blocked thread.
+    Thread(u32),
+    /// A kernel timer, by address.
+    Timer(usize),
 }
 
-/// Hands the baton to another thread that can run, if there is one.
+enum Status {
+    Ready,
+    Running,
+    Blocked { reason: String, alarm: Option<(u64, u64)> },
+    Done,
+}
+
+struct Slot {
+    thread: &'static Thread,
+    status: Status,
+    wake: Wake,
+    service: bool,
+    joiners: Vec<u32>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Slot>,
+    /// Threads that could run, in the order in which they became ready.
+    ready: Vec<u32>,
+    alarms: BTreeMap<(u64, u64), Alarm>,
+    sequence: u64,
+    ending: bool,
+}
+
+/// The scheduler of one machine.
+pub(super) struct Scheduler {
+    /// The thread that runs.
+    baton: AtomicU32,
+    now: AtomicU64,
+    random: Cell<u64>,
+    preemption: u32,
+    state: Mutex<State>,
+}
+
+const NOBODY: u32 = u32::MAX;
+
+impl Scheduler {
+    pub fn new(seed: u64, preemption: u32) -> Self {
+        Self {
+            baton: AtomicU32::new(NOBODY),
+            now: AtomicU64::new(0),
+            random: Cell::new(seed),
+            preemption,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The next pseudo-random number (splitmix64). Only the thread with the baton asks.
+    fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn add(&self, machine: &'static Machine, name: &str, process: Process) -> &'static Thread {
+        let mut state = lock(&self.state);
+        let id = u32::try_from(state.slots.len()).expect("fewer threads than that");
+        let thread = Thread::new(machine, id, name, process);
+        let slot = Slot { thread, status: Status::Ready, wake: Wake::Signaled, service: false, joiners: Vec::new() };
+        state.slots.push(slot);
+        state.ready.push(id);
+        thread
+    }
+
+    /// Gives the baton to the first thread, which is the caller.
+    pub fn start(&self) {
+        let mut state = lock(&self.state);
+        state.ready.clear();
+        state.slots[0].status = Status::Running;
+        self.baton.store(0, Ordering::Release);
+    }
+
+    pub fn set_service(&self, thread: &Thread) {
+        lock(&self.state).slots[thread.id() as usize].service = true;
+    }
+
+    /// Parks the OS thread until it has the baton.
+    pub fn wait_for_baton(&self, thread: &Thread) {
+        while self.baton.load(Ordering::Acquire) != thread.id() {
+            std::thread::park();
+        }
+        Machine::current().check_stopped();
+    }
+
+    /// Takes the next thread to run from those that can, by the seed.
+    fn pick(&self, state: &mut State) -> Option<&'static Thread> {
+        let count = state.ready.len();
+        if count == 0 {
+            return None;
+        }
+        let index = if count == 1 { 0 } else { (self.random() % count as u64) as usize };
+        let slot = state.ready.remove(index) as usize;
+        state.slots[slot].status = Status::Running;
+        Some(state.slots[slot].thread)
+    }
+
+    fn hand_over(&self, next: &'static Thread) {
+        self.baton.store(next.id(), Ordering::Release);
+        next.unpark();
+    }
+
+    fn make_ready(state: &mut State, id: u32, wake: Wake) {
+        let slot = &mut state.slots[id as usize];
+        if let Status::Blocked { alarm, .. } = &slot.status {
+            if let Some(key) = alarm {
+                state.alarms.remove(key);
+            }
+            slot.status = Status::Ready;
+            slot.wake = wake;
+            state.ready.push(id);
+        }
+    }
+
+    /// The next thread to run; lets time pass while there is none. None = nothing will ever happen again.
+    fn next(&self) -> Option<&'static Thread> {
+        loop {
+            let mut state = lock(&self.state);
+            if let Some(thread) = self.pick(&mut state) {
+                return Some(thread);
+            }
+            let (&(time, _), _) = state.alarms.first_key_value()?;
+            self.now.fetch_max(time, Ordering::Relaxed);
+            while let Some(entry) = state.alarms.first_entry()
+                && entry.key().0 <= time
+            {
+                match entry.remove() {
+                    Alarm::Thread(id) => Self::make_ready(&mut state, id, Wake::TimedOut),
+                    Alarm::Timer(address) => {
+                        drop(state);
+                        // SAFETY: the timer was set and neither cancelled nor freed: its owner vouches for it.
+                        unsafe { timer::expire(address) };
+                        state = lock(&self.state);
+                    }
+                }
+            }
+        }
+    }
+
+    fn block(&self, me: &'static Thread, reason: &dyn Display, deadline: Option<u64>) -> Wake {
+        {
+            let mut state = lock(&self.state);
+            let alarm = deadline.map(|time| Self::arm(&mut state, time, Alarm::Thread(me.id())));
+            state.slots[me.id() as usize].status = Status::Blocked { reason: reason.to_string(), alarm };
+        }
+        match self.next() {
+            Some(next) if next.id() == me.id() => {}
+            Some(next) => {
+                self.hand_over(next);
+                self.wait_for_baton(me);
+            }
+            None => self.deadlock(),
+        }
+        lock(&self.state).slots[me.id() as usize].wake
+    }
+
+    fn arm(state: &mut State, time: u64, alarm: Alarm) -> (u64, u64) {
+        state.sequence += 1;
+        let key = (time, state.sequence);
+        state.alarms.insert(key, alarm);
+        key
+    }
+
+    /// Sets an alarm; the key cancels it.
+    pub fn set_alarm(&self, time: u64, alarm: Alarm) -> (u64, u64) {
+        Self::arm(&mut lock(&self.state), time, alarm)
+    }
+
+    pub fn cancel_alarm(&self, key: (u64, u64)) {
+        lock(&self.state).alarms.remove(&key);
+    }
+
+    fn deadlock(&self) -> ! {
+        let mut message = String::from("every thread waits and no time-out is set:");
+        for slot in &lock(&self.state).slots {
+            if let Status::Blocked { reason, .. } = &slot.status
+                && !slot.service
+            {
+                let _ = write!(message, "\n  {} waits for {reason}", slot.thread.name());
+            }
+        }
+        bugcheck::stop("deadlock", message)
+    }
+
+    /// The thread gives the baton to another one that can run, or keeps it.
+    fn yield_now(&self, me: &'static Thread) {
+        let next = {
+            let mut state = lock(&self.state);
+            if state.ready.is_empty() {
+                return;
+            }
+            state.slots[me.id() as usize].status = Status::Ready;
+            state.ready.push(me.id());
+            self.pick(&mut state)
+        };
+        if let Some(next) = next
+            && next.id() != me.id()
+        {
+            self.hand_over(next);
+            self.wait_for_baton(me);
+        }
+    }
+
+    pub fn join(&self, thread: &Thread) {
+        let me = Thread::current();
+        lock(&self.state).slots[thread.id() as usize].joiners.push(me.id());
+        self.block(me, &format_args!("the end of {}", thread.name()), None);
+    }
+
+    /// The thread has ended: the baton goes on.
+    pub fn finish(&self, thread: &'static Thread) {
+        let machine = Machine::current();
+        let ending = {
+            let mut state = lock(&self.state);
+            state.slots[thread.id() as usize].status = Status::Done;
+            for joiner in std::mem::take(&mut state.slots[thread.id() as usize].joiners) {
+                Self::make_ready(&mut state, joiner, Wake::Signaled);
+            }
+            state.ending
+        };
+        if lock(&machine.stopped).is_some() {
+            // The first thread tells the world.
+            let first = lock(&self.state).slots[0].thread;
+            return self.hand_over(first);
+        }
+        match self.next() {
+            Some(next) => self.hand_over(next),
+            None if ending => {}
+            None => self.deadlock(),
+        }
+    }
+
+    /// Wakes the service threads so that they end, and waits for them.
+    pub fn end_services(&self) {
+        let services: Vec<u32> = {
+            let mut state = lock(&self.state);
+            state.ending = true;
+            let services = state.slots.iter().filter(|slot| slot.service);
+            services.map(|slot| slot.thread.id()).collect()
+        };
+        let done = |id: u32| matches!(lock(&self.state).slots[id as usize].status, Status::Done);
+        // A service that hangs in a driver's routine is left behind.
+        for _ in 0..10_000 {
+            let Some(&id) = services.iter().find(|id| !done(**id)) else { return };
+            unpark(id);
+            self.yield_now(Thread::current());
+        }
+    }
+
+    pub fn ending(&self) -> bool {
+        lock(&self.state).ending
+    }
+}
+
+/// A place where another thread may get the baton.
+pub fn switch_point() {
+    let Some(machine) = Machine::try_current() else { return };
+    let scheduler = &machine.scheduler;
+    if scheduler.preemption != 0 && scheduler.random().is_multiple_of(u64::from(scheduler.preemption)) {
+        scheduler.yield_now(Thread::current());
+    }
+}
+
+/// Hands the baton to another thread that can run (or to the same one, as the seed says).
 pub fn yield_now() {
-    todo!()
+    Machine::current().scheduler.yield_now(Thread::current());
 }
 
 /// Virtual time since boot, in 100 ns units.
 pub fn now() -> u64 {
-    todo!()
+    Machine::try_current().map_or(0, |machine| machine.scheduler.now.load(Ordering::Relaxed))
 }
 
 /// Blocks the calling thread until [`unpark`] or the deadline (virtual time). `reason` is for reports.
+/// The caller looks again at what it waits for: a thread may be woken for another reason.
 pub fn block(reason: &dyn Display, deadline: Option<u64>) -> Wake {
-    todo!()
+    exports::quiet(|| Machine::current().scheduler.block(Thread::current(), reason, deadline))
 }
 
-/// Makes a blocked thread ready.
+/// Makes a blocked thread ready; nothing when it is not blocked.
 pub fn unpark(thread: u32) {
-    todo!()
+    Scheduler::make_ready(&mut lock(&Machine::current().scheduler.state), thread, Wake::Signaled);
 }
 
 /// Lets virtual time pass while other threads run; 0 = a yield.
 pub fn sleep(units: u64) {
-    todo!()
+    if units == 0 {
+        return yield_now();
+    }
+    let deadline = now() + units;
+    while now() < deadline {
+        block(&"time to pass", Some(deadline));
+    }
 }
 
 /// Gives way until no other thread can run without time passing.
 pub fn settle() {
-    todo!()
+    let scheduler = &Machine::current().scheduler;
+    while !lock(&scheduler.state).ready.is_empty() {
+        scheduler.yield_now(Thread::current());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, time::Instant};
+
+    use super::*;
+    use crate::nt::MachineOptions;
+
+    #[derive(Default)]
+    struct Log(RefCell<Vec<String>>);
+
+    fn run(seed: u64) -> Vec<String> {
+        let machine = Machine::new(MachineOptions { seed, preemption: 2, ..MachineOptions::default() });
+        let threads: Vec<_> = (0..4)
+            .map(|number| {
+                machine.spawn(&format!("t{number}"), move || {
+                    for step in 0..20 {
+                        let line = format!("{number}.{step}@{}", now());
+                        machine.extension::<Log>().0.borrow_mut().push(line);
+                        if step % 7 == 3 {
+                            sleep(100 + number);
+                        }
+                        switch_point();
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(super::super::machine::JoinHandle::join);
+        let log = machine.extension::<Log>().0.take();
+        machine.shutdown();
+        log
+    }
+
+    /// The same seed gives the same sequence of switches; another seed another one.
+    #[test]
+    fn same_seed_same_run() {
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+    }
+
+    /// Hours of virtual time take no real time, and arrive exactly.
+    #[test]
+    fn time_jumps() {
+        let machine = Machine::new(MachineOptions::default());
+        let start = Instant::now();
+        sleep(36_000_000_000 * 5);
+        assert_eq!(now(), 36_000_000_000 * 5);
+        assert!(start.elapsed().as_secs() < 5);
+        machine.shutdown();
+    }
+
+    fn panic_with(stop: &bugcheck::Stop) {
+        panic!("{}", stop.rule);
+    }
+
+    /// All threads blocked and no time-out set: a deadlock is reported, in whichever thread it happens.
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn deadlock_is_reported() {
+        let machine = Machine::new(MachineOptions { on_stop: Some(panic_with), ..MachineOptions::default() });
+        let thread = machine.spawn("other", || block(&"nothing", None));
+        block(&"nothing either", None);
+        thread.join();
+    }
+
+    /// `settle` returns when the others have come to rest, and no time has passed.
+    #[test]
+    fn settle_runs_the_others() {
+        let machine = Machine::new(MachineOptions::default());
+        let thread = machine.spawn("busy", || (0..50).for_each(|_| yield_now()));
+        settle();
+        assert!(thread.is_done());
+        assert_eq!(now(), 0);
+        thread.join();
+        machine.shutdown();
+    }
 }

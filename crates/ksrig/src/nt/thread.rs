@@ -1,9 +1,21 @@
-//! A thread of the machine.
+//! A thread of the machine: the state that follows it.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::{
+        OnceLock,
+        atomic::{AtomicI32, AtomicU8, Ordering},
+    },
+};
 
 use ks_sys::*;
 
+use super::{bugcheck, callback, machine::Machine, measure::Meter, object};
+use crate::pe::stub;
+
 /// The process a thread runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum Process {
     /// The system process: kernel mode.
     System,
@@ -11,20 +23,97 @@ pub enum Process {
     User,
 }
 
-/// A thread of the machine; its per-thread state.
+/// `KernelMode` in the type that parameters have.
+pub const KERNEL_MODE: KPROCESSOR_MODE = _MODE::KernelMode as KPROCESSOR_MODE;
+/// `UserMode` in the type that parameters have.
+pub const USER_MODE: KPROCESSOR_MODE = _MODE::UserMode as KPROCESSOR_MODE;
+
+/// A thread of the machine. It lives as long as the process.
 pub struct Thread {
+    id: u32,
     name: String,
+    machine: &'static Machine,
+    os: OnceLock<std::thread::Thread>,
+    irql: AtomicU8,
+    apc_disable: AtomicI32,
+    process: Cell<Process>,
+    mode: Cell<KPROCESSOR_MODE>,
+    /// Body of the thread object.
+    object: usize,
+    /// Names of the mutexes it holds, for the log; upper layers keep it while events are kept.
+    pub holds: RefCell<Vec<String>>,
+    pub(super) meter: Meter,
+    pub(super) callbacks: RefCell<Vec<callback::Active>>,
+    /// How deep in exports the thread is: 0 = in driver code or outside of any call.
+    pub(super) exports: Cell<u32>,
+}
+
+// SAFETY: the cells are touched by the thread itself, which runs only with the baton.
+unsafe impl Sync for Thread {}
+
+thread_local! {
+    static CURRENT: Cell<Option<&'static Thread>> = const { Cell::new(None) };
 }
 
 impl Thread {
+    pub(super) fn new(machine: &'static Machine, id: u32, name: &str, process: Process) -> &'static Self {
+        Box::leak(Box::new(Self {
+            id,
+            name: name.to_owned(),
+            machine,
+            os: OnceLock::new(),
+            irql: AtomicU8::new(PASSIVE_LEVEL as u8),
+            apc_disable: AtomicI32::new(0),
+            process: Cell::new(process),
+            mode: Cell::new(if process == Process::User { USER_MODE } else { KERNEL_MODE }),
+            object: object::thread_object(machine, name),
+            holds: RefCell::default(),
+            meter: Meter::default(),
+            callbacks: RefCell::default(),
+            exports: Cell::new(0),
+        }))
+    }
+
+    /// Makes the calling OS thread this thread.
+    pub(super) fn attach(&'static self) {
+        let _ = self.os.set(std::thread::current());
+        CURRENT.set(Some(self));
+        stub::install_for_thread();
+        stub::PerThread::set_current_thread(self.object as u64);
+        super::fault::install_for_thread();
+    }
+
+    pub(super) fn detach(&self) {
+        CURRENT.set(None);
+    }
+
+    pub(super) fn set_os(&self, os: std::thread::Thread) {
+        let _ = self.os.set(os);
+    }
+
+    pub(super) fn unpark(&self) {
+        // A thread that has not started yet looks at the baton when it does.
+        if let Some(os) = self.os.get() {
+            os.unpark();
+        }
+    }
+
     /// The calling thread.
+    ///
+    /// # Panics
+    /// When the calling thread belongs to no machine.
     pub fn current() -> &'static Self {
-        todo!()
+        CURRENT.get().expect("the thread belongs to no machine")
+    }
+
+    /// The calling thread, if it belongs to a machine.
+    pub fn try_current() -> Option<&'static Self> {
+        CURRENT.get()
     }
 
     /// Its number: 0 is the machine's first.
     pub fn id(&self) -> u32 {
-        todo!()
+        self.id
     }
 
     /// Its name, for logs.
@@ -32,63 +121,90 @@ impl Thread {
         &self.name
     }
 
+    /// Its machine.
+    pub fn machine(&self) -> &'static Machine {
+        self.machine
+    }
+
     /// Its IRQL.
     pub fn irql(&self) -> KIRQL {
-        todo!()
+        self.irql.load(Ordering::Relaxed)
     }
 
     /// Sets its IRQL, and gives the old one.
     pub fn set_irql(&self, irql: KIRQL) -> KIRQL {
-        todo!()
+        self.irql.swap(irql, Ordering::Relaxed)
     }
 
     /// The process it runs in at the moment.
     pub fn process(&self) -> Process {
-        todo!()
+        self.process.get()
     }
 
     /// The mode a system service is entered from (`ExGetPreviousMode`).
     pub fn previous_mode(&self) -> KPROCESSOR_MODE {
-        todo!()
+        self.mode.get()
     }
 
     /// How often normal kernel APCs are disabled (`KeEnterCriticalRegion` and owned mutexes).
-    pub fn apc_disable(&self) -> u32 {
-        todo!()
+    pub fn apc_disable(&self) -> i32 {
+        self.apc_disable.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_apc_disable(&self, change: i32) {
+        self.apc_disable.fetch_add(change, Ordering::Relaxed);
     }
 
     /// What `KeGetCurrentThread` gives.
     pub fn kthread(&self) -> PKTHREAD {
-        todo!()
+        self.object as PKTHREAD
+    }
+
+    fn with<R>(&self, process: Process, mode: KPROCESSOR_MODE, body: impl FnOnce() -> R) -> R {
+        let old = (self.process.replace(process), self.mode.replace(mode));
+        let result = body();
+        self.process.set(old.0);
+        self.mode.set(old.1);
+        result
     }
 }
 
 /// Runs `body` in the system process with previous mode KernelMode, as a system thread would.
 pub fn as_kernel<R>(body: impl FnOnce() -> R) -> R {
-    todo!()
+    Thread::current().with(Process::System, KERNEL_MODE, body)
 }
 
 /// Runs `body` in the user process with previous mode UserMode.
 pub fn as_user<R>(body: impl FnOnce() -> R) -> R {
-    todo!()
+    Thread::current().with(Process::User, USER_MODE, body)
 }
 
-/// `PsGetCurrentThread`/`KeGetCurrentThread`.
+/// Runs `body` in the same process with previous mode KernelMode: what a `Zw` function does.
+pub(super) fn as_kernel_mode<R>(body: impl FnOnce() -> R) -> R {
+    let thread = Thread::current();
+    thread.with(thread.process(), KERNEL_MODE, body)
+}
+
+/// The calling thread's object. Any IRQL.
 pub fn KeGetCurrentThread() -> PKTHREAD {
-    todo!()
+    Thread::current().kthread()
 }
 
 /// Disables normal kernel APCs. IRQL <= APC_LEVEL. (`nf-ntddk-keentercriticalregion.md`)
 pub fn KeEnterCriticalRegion() {
-    todo!()
+    Thread::current().add_apc_disable(1);
 }
 
-/// Enables normal kernel APCs again.
+/// Enables normal kernel APCs again; without KeEnterCriticalRegion it is fatal (0xC4/3E).
 pub fn KeLeaveCriticalRegion() {
-    todo!()
+    let thread = Thread::current();
+    if thread.apc_disable() <= 0 {
+        bugcheck::stop("0xC4/3E", "KeLeaveCriticalRegion without KeEnterCriticalRegion");
+    }
+    thread.add_apc_disable(-1);
 }
 
 /// The mode the current system service was entered from.
 pub fn ExGetPreviousMode() -> KPROCESSOR_MODE {
-    todo!()
+    Thread::current().previous_mode()
 }

@@ -4,6 +4,12 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
+use super::{
+    machine::{Machine, lock},
+    sched,
+    thread::Thread,
+};
+
 /// One line of the log. Objects have names, never addresses: the same seed gives the same log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
@@ -23,27 +29,65 @@ pub struct Event {
     pub values: Vec<(&'static str, String)>,
 }
 
+pub(super) struct State {
+    enabled: bool,
+    events: Vec<Event>,
+}
+
+impl State {
+    pub fn new(enabled: bool) -> Self {
+        Self { enabled, events: Vec::new() }
+    }
+}
+
 /// Whether events are kept.
 pub fn enabled() -> bool {
-    todo!()
+    Machine::try_current().is_some_and(|machine| machine.options().trace)
 }
 
 /// Logs an event.
 pub fn event(kind: &'static str, object: impl Display, detail: impl Display) {
-    todo!()
+    event_with(kind, object, detail, &[]);
 }
 
 /// Logs an event with values.
-pub fn event_with(kind: &'static str, object: impl Display, detail: impl Display, values: &[(&'static str, &dyn Display)]) {
-    todo!()
+pub fn event_with(
+    kind: &'static str,
+    object: impl Display,
+    detail: impl Display,
+    values: &[(&'static str, &dyn Display)],
+) {
+    if !enabled() {
+        return;
+    }
+    let event = Event {
+        time: sched::now(),
+        thread: Thread::current().name().to_owned(),
+        kind,
+        object: object.to_string(),
+        detail: detail.to_string(),
+        values: values.iter().map(|(name, value)| (*name, value.to_string())).collect(),
+    };
+    let mut state = lock(&Machine::current().trace);
+    if state.enabled {
+        state.events.push(event);
+    }
 }
 
 /// The events so far.
 pub fn events() -> Vec<Event> {
-    todo!()
+    lock(&Machine::current().trace).events.clone()
 }
 
 /// The events so far; the log is empty afterwards.
 pub fn take() -> Vec<Event> {
-    todo!()
+    std::mem::take(&mut lock(&Machine::current().trace).events)
+}
+
+/// The last events, for reports.
+pub(super) fn last(count: usize) -> Vec<Event> {
+    let Some(machine) = Machine::try_current() else { return Vec::new() };
+    // A fault may come while the log is being written to.
+    let Ok(state) = machine.trace.try_lock() else { return Vec::new() };
+    state.events[state.events.len().saturating_sub(count)..].to_vec()
 }

@@ -1,33 +1,134 @@
-//! The user process's memory: everything a client hands to the kernel lies in it.
+//! The user process's memory: everything a client hands to the kernel lies in one reserved range.
 
+use std::{collections::BTreeMap, ptr::null_mut, slice};
+
+use core::ffi::c_void;
 use ks_sys::*;
+
+use super::{
+    bugcheck,
+    machine::{Machine, lock},
+    thread::USER_MODE,
+};
+
+/// The address space of the user process.
+const SPACE: usize = 4 << 30;
+const PAGE: usize = PAGE_SIZE as usize;
+
+/// The memory of one machine's user process. Freed blocks are used again by size class.
+#[derive(Default)]
+pub(super) struct Arena {
+    base: usize,
+    next: usize,
+    free: BTreeMap<usize, Vec<usize>>,
+    /// Address to size class.
+    live: BTreeMap<usize, usize>,
+}
+
+impl Arena {
+    fn reserve(&mut self) {
+        if self.base == 0 {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            // SAFETY: a new mapping at an address of the system's choice.
+            let base = unsafe { libc::mmap(null_mut(), SPACE, libc::PROT_NONE, flags, -1, 0) };
+            if base == libc::MAP_FAILED {
+                bugcheck::stop("out of memory", "no address space for the user process");
+            }
+            self.base = base as usize;
+            self.next = self.base;
+        }
+    }
+
+    fn alloc(&mut self, length: usize) -> usize {
+        self.reserve();
+        let class = if length < PAGE { length.max(16).next_power_of_two() } else { length.next_multiple_of(PAGE) };
+        if !self.free.get(&class).is_some_and(|free| !free.is_empty()) {
+            self.grow(class);
+        }
+        let address = self.free.entry(class).or_default().pop().expect("there is one now");
+        self.live.insert(address, class);
+        address
+    }
+
+    /// New blocks of the class, and an inaccessible page behind them.
+    fn grow(&mut self, class: usize) {
+        let bytes = class.max(PAGE);
+        let start = self.next;
+        if start + bytes + PAGE > self.base + SPACE {
+            bugcheck::stop("out of memory", "the user process has used up its address space");
+        }
+        // SAFETY: pages of the reservation that are not in use.
+        let result = unsafe { libc::mprotect(start as *mut c_void, bytes, libc::PROT_READ | libc::PROT_WRITE) };
+        if result != 0 {
+            bugcheck::stop("out of memory", "no memory for the user process");
+        }
+        self.next += bytes + PAGE;
+        self.free.entry(class).or_default().extend((0..bytes / class).rev().map(|index| start + index * class));
+    }
+
+    fn free(&mut self, address: usize) {
+        let Some(class) = self.live.remove(&address) else {
+            bugcheck::stop("user memory", "an address that is not allocated is freed");
+        };
+        self.free.entry(class).or_default().push(address);
+    }
+
+    /// Gives the address space back.
+    pub fn release(&mut self) {
+        if self.base != 0 && self.live.is_empty() {
+            // SAFETY: nothing in the range is in use.
+            unsafe { libc::munmap(self.base as *mut c_void, SPACE) };
+            *self = Self::default();
+        }
+    }
+}
 
 /// Zeroed memory of the user process, 16-byte aligned (4096 and more: on page boundaries).
 pub fn alloc(length: usize) -> PVOID {
-    todo!()
+    let address = lock(&Machine::current().user).alloc(length);
+    // SAFETY: the block has at least this length and is ours.
+    unsafe { (address as *mut u8).write_bytes(0, length) };
+    address as PVOID
 }
 
 /// Frees it.
 pub fn free(address: PVOID) {
-    todo!()
+    lock(&Machine::current().user).free(address as usize);
 }
 
 /// Whether the range lies in the user process's memory.
-pub fn contains(address: *const VOID, length: usize) -> bool {
-    todo!()
+pub fn contains(address: *const c_void, length: usize) -> bool {
+    let arena = lock(&Machine::current().user);
+    let start = address as usize;
+    start >= arena.base && start.checked_add(length).is_some_and(|end| end <= arena.next)
 }
 
 /// What ProbeForRead/ProbeForWrite check: Err(STATUS_ACCESS_VIOLATION) or Err(STATUS_DATATYPE_MISALIGNMENT).
 /// Always fine for length 0 and in KernelMode.
-pub fn probe(mode: KPROCESSOR_MODE, address: *const VOID, length: usize, alignment: u32) -> Result<(), NTSTATUS> {
-    todo!()
+pub fn probe(
+    mode: KPROCESSOR_MODE,
+    address: *const c_void,
+    length: usize,
+    alignment: u32,
+) -> Result<(), NTSTATUS> {
+    if mode != USER_MODE || length == 0 {
+        return Ok(());
+    }
+    if !(address as usize).is_multiple_of(alignment.max(1) as usize) {
+        return Err(STATUS_DATATYPE_MISALIGNMENT);
+    }
+    if contains(address, length) { Ok(()) } else { Err(STATUS_ACCESS_VIOLATION) }
 }
 
 /// Memory of the user process that is freed when dropped.
+#[derive(Debug)]
 pub struct Buffer {
     address: PVOID,
     length: usize,
 }
+
+// SAFETY: plain memory with one owner.
+unsafe impl Send for Buffer {}
 
 impl Buffer {
     /// Zeroed.
@@ -37,7 +138,9 @@ impl Buffer {
 
     /// With these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        todo!()
+        let mut buffer = Self::new(bytes.len());
+        buffer.bytes_mut().copy_from_slice(bytes);
+        buffer
     }
 
     /// Its address.
@@ -57,11 +160,53 @@ impl Buffer {
 
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
-        todo!()
+        // SAFETY: the block has this length and lives as long as the buffer.
+        unsafe { slice::from_raw_parts(self.address.cast(), self.length) }
     }
 
     /// Its bytes, to change.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        todo!()
+        // SAFETY: the block has this length and lives as long as the buffer.
+        unsafe { slice::from_raw_parts_mut(self.address.cast(), self.length) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if Machine::try_current().is_some() {
+            free(self.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{KERNEL_MODE, MachineOptions};
+
+    /// User memory is zeroed (also when used again), aligned, inside the arena; a probe tells it from others.
+    #[test]
+    fn user_memory() {
+        let machine = Machine::new(MachineOptions::default());
+        for length in [1, 16, 100, 4096, 1 << 20] {
+            let mut buffer = Buffer::new(length);
+            assert!(buffer.bytes().iter().all(|byte| *byte == 0));
+            assert!((buffer.address() as usize).is_multiple_of(if length < PAGE { 16 } else { PAGE }));
+            buffer.bytes_mut().fill(7);
+            assert_eq!(probe(USER_MODE, buffer.address(), length, 8), Ok(()));
+            let bytes = Buffer::from_bytes(&[1; 64]);
+            assert_ne!(bytes.address(), buffer.address());
+        }
+        let local = 0_u64;
+        let address = (&raw const local).cast();
+        assert_eq!(probe(USER_MODE, address, 8, 8), Err(STATUS_ACCESS_VIOLATION));
+        assert_eq!(probe(USER_MODE, address, 0, 8), Ok(()));
+        assert_eq!(probe(KERNEL_MODE, address, 8, 8), Ok(()));
+        let buffer = Buffer::new(64);
+        let odd = (buffer.address() as usize + 1) as *const c_void;
+        assert_eq!(probe(USER_MODE, odd, 8, 8), Err(STATUS_DATATYPE_MISALIGNMENT));
+        assert_eq!(probe(USER_MODE, buffer.address(), SPACE, 1), Err(STATUS_ACCESS_VIOLATION));
+        drop(buffer);
+        machine.shutdown();
     }
 }

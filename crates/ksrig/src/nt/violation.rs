@@ -4,6 +4,11 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
+use super::{
+    machine::{Machine, lock},
+    pnp, sched, trace,
+};
+
 /// One broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
@@ -17,21 +22,35 @@ pub struct Violation {
     pub message: String,
     /// The object it happened to.
     pub object: String,
-    /// The driver's calls, innermost first: "loopcam.sys+0x1234 (symbol)".
+    /// The driver's calls, innermost first: "loopcam.sys+0x1234  symbol+0x10".
     pub stack: Vec<String>,
 }
 
 /// Records a broken rule of the calling thread's machine.
 pub fn report(rule: &'static str, code: u32, object: impl Display, message: impl Display) {
-    todo!()
+    let violation = Violation {
+        time: sched::now(),
+        rule,
+        code,
+        message: message.to_string(),
+        object: object.to_string(),
+        stack: pnp::driver_stack(),
+    };
+    trace::event_with(
+        "violation",
+        &violation.object,
+        &violation.message,
+        &[("rule", &rule), ("code", &format_args!("{code:#x}"))],
+    );
+    lock(&Machine::current().violations).push(violation);
 }
 
 /// The violations so far.
 pub fn list() -> Vec<Violation> {
-    todo!()
+    lock(&Machine::current().violations).clone()
 }
 
 /// The violations so far; the list is empty afterwards.
 pub fn take() -> Vec<Violation> {
-    todo!()
+    std::mem::take(&mut lock(&Machine::current().violations))
 }

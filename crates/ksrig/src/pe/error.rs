@@ -59,7 +59,9 @@ pub enum LoadError {
     #[error("not a kernel driver: the subsystem is {0}, a driver has 1 (native)")]
     NotNative(u16),
     /// The checksum field differs from the file's contents. The kernel refuses such a driver.
-    #[error("wrong checksum: the header says {stored:#010x}, the file has {computed:#010x} (link with /RELEASE)")]
+    #[error(
+        "wrong checksum: the header says {stored:#010x}, the file has {computed:#010x} (link with /RELEASE)"
+    )]
     BadChecksum {
         /// The header's value.
         stored: u32,

@@ -162,10 +162,7 @@ impl Headers {
             entry,
             timestamp: header.file_header.time_date_stamp.get(LE),
             checksum: stored,
-            subsystem: (
-                optional.major_subsystem_version.get(LE),
-                optional.minor_subsystem_version.get(LE),
-            ),
+            subsystem: (optional.major_subsystem_version.get(LE), optional.minor_subsystem_version.get(LE)),
             sections,
             directories,
         })
@@ -205,7 +202,8 @@ fn check_sections(sections: &[Section], headers: u32, size: u32, file: usize) ->
 /// Every table lies in the image, but for the certificates, which are addressed by file offset.
 fn check_directories(directories: &[(u32, u32)], size: u32) -> Result<(), LoadError> {
     for (index, (rva, len)) in directories.iter().enumerate() {
-        if index != pe::IMAGE_DIRECTORY_ENTRY_SECURITY && u64::from(*rva) + u64::from(*len) > u64::from(size) {
+        if index != pe::IMAGE_DIRECTORY_ENTRY_SECURITY && u64::from(*rva) + u64::from(*len) > u64::from(size)
+        {
             return Err(damaged(&format!("data directory {index} lies outside the image")));
         }
     }

@@ -17,10 +17,10 @@ mod import;
 mod layout;
 mod memory;
 mod relocation;
-pub mod stub;
-mod symbols;
 #[cfg(test)]
 pub(crate) mod specimen;
+pub mod stub;
+mod symbols;
 #[cfg(test)]
 mod tests;
 pub mod unwind;

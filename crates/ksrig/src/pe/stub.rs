@@ -66,9 +66,7 @@ impl PerThread {
             return Noted::default();
         }
         // SAFETY: the block belongs to this thread; only this thread's stubs write to it.
-        unsafe {
-            Noted { driver_rsp: (*block).driver_rsp, registers: (*block).registers, tag: (*block).tag }
-        }
+        unsafe { Noted { driver_rsp: (*block).driver_rsp, registers: (*block).registers, tag: (*block).tag } }
     }
 
     /// Puts back what [`PerThread::noted`] gave, when a callback has returned.
@@ -109,8 +107,7 @@ pub fn install_for_thread() {
     if !PerThread::current().is_null() {
         return;
     }
-    let mut block =
-        Box::new(PerThread { kpcr: [0; 512], driver_rsp: 0, registers: [0; 16], tag: 0 });
+    let mut block = Box::new(PerThread { kpcr: [0; 512], driver_rsp: 0, registers: [0; 16], tag: 0 });
     let address = &raw mut *block;
     block.kpcr[0x18 / 8] = address as u64;
     block.kpcr[0x20 / 8] = address as u64 + 0x180;

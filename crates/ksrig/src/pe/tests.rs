@@ -149,12 +149,12 @@ fn damage_never_panics() {
 
 #[test]
 fn the_built_driver_loads() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/driver/default/loopcam.sys");
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/driver/default/loopcam.sys");
     if !path.exists() {
         eprintln!("skipped: run `cargo xtask build` first");
         return;
     }
-    let image =
-        Image::open(&path, &mut |_, _| Some(Import::function(answer as *const () as usize))).unwrap();
+    let image = Image::open(&path, &mut |_, _| Some(Import::function(answer as *const () as usize))).unwrap();
     assert!(image.imports().iter().any(|(dll, name)| dll == "ks.sys" && name == "KsInitializeDriver"));
 }

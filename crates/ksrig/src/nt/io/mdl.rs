@@ -1,55 +1,232 @@
-//! Memory descriptor lists.
+//! Memory descriptor lists. All memory of the rig is resident and mapped once: the system address of a
+//! locked page is its own address.
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc},
+    collections::BTreeMap,
+    ptr::null_mut,
+};
 
 use ks_sys::*;
 
+use crate::nt::{
+    bugcheck,
+    machine::{Machine, lock},
+    thread::KERNEL_MODE,
+    user, violation,
+};
+
+/// The MDLs of one machine.
+#[derive(Default)]
+pub(in crate::nt) struct Mdls {
+    live: BTreeMap<usize, Layout>,
+}
+
+const MAPPED: CSHORT = MDL_MAPPED_TO_SYSTEM_VA as CSHORT;
+const LOCKED: CSHORT = MDL_PAGES_LOCKED as CSHORT;
+const NONPAGED: CSHORT = MDL_SOURCE_IS_NONPAGED_POOL as CSHORT;
+const WRITE: CSHORT = MDL_WRITE_OPERATION as CSHORT;
+
+fn violated(code: u32, message: &str) {
+    violation::report("Mdl", code, "mdl", message);
+}
+
 /// An MDL for a buffer, added to the IRP if there is one; NULL when there is no memory.
-pub unsafe fn IoAllocateMdl(VirtualAddress: PVOID, Length: ULONG, SecondaryBuffer: BOOLEAN, ChargeQuota: BOOLEAN, Irp: PIRP) -> PMDL {
-    todo!()
+/// IRQL <= DISPATCH_LEVEL. (`nf-wdm-ioallocatemdl.md`)
+pub unsafe fn IoAllocateMdl(
+    VirtualAddress: PVOID,
+    Length: ULONG,
+    SecondaryBuffer: BOOLEAN,
+    _ChargeQuota: BOOLEAN,
+    Irp: PIRP,
+) -> PMDL {
+    let page = PAGE_SIZE as usize;
+    let offset = VirtualAddress as usize % page;
+    let pages = (offset + Length as usize).div_ceil(page);
+    let bytes = size_of::<MDL>() + 8 * pages;
+    let Ok(layout) = Layout::from_size_align(bytes, 16) else { return null_mut() };
+    // SAFETY: the layout has a size; the block has room for the MDL; the caller's IRP has a chain of MDLs.
+    unsafe {
+        let mdl: PMDL = alloc_zeroed(layout).cast();
+        if mdl.is_null() {
+            return mdl;
+        }
+        lock(&Machine::current().mdls).live.insert(mdl as usize, layout);
+        (*mdl).Size = bytes.min(0x7FFF) as CSHORT;
+        (*mdl).StartVa = VirtualAddress.byte_sub(offset);
+        (*mdl).ByteCount = Length;
+        (*mdl).ByteOffset = offset as ULONG;
+        if !Irp.is_null() {
+            let mut link = &raw mut (*Irp).MdlAddress;
+            while SecondaryBuffer != 0 && !(*link).is_null() {
+                link = &raw mut (**link).Next;
+            }
+            *link = mdl;
+        }
+        mdl
+    }
 }
 
-/// Frees one MDL.
+/// Frees one MDL. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn IoFreeMdl(Mdl: PMDL) {
-    todo!()
+    let Some(layout) = lock(&Machine::current().mdls).live.remove(&(Mdl as usize)) else {
+        bugcheck::stop("MDL", "IoFreeMdl: the pointer is no live MDL");
+    };
+    // SAFETY: it was in the map, so it is alive, with this layout.
+    unsafe {
+        if (*Mdl).MdlFlags & LOCKED != 0 {
+            violated(0xB8, "IoFreeMdl while the pages are locked");
+        }
+        Mdl.cast::<u8>().write_bytes(0xDD, layout.size());
+        dealloc(Mdl.cast(), layout);
+    }
 }
 
-/// Probes and locks the buffer. In C it raises an exception; here the status comes back.
-pub unsafe fn MmProbeAndLockPages(MemoryDescriptorList: PMDL, AccessMode: KPROCESSOR_MODE, Operation: LOCK_OPERATION) -> Result<(), NTSTATUS> {
-    todo!()
+/// Probes and locks the buffer. In C it raises an exception; here the status comes back:
+/// STATUS_ACCESS_VIOLATION. IRQL <= APC_LEVEL for user memory. (`nf-wdm-mmprobeandlockpages.md`)
+pub unsafe fn MmProbeAndLockPages(
+    MemoryDescriptorList: PMDL,
+    AccessMode: KPROCESSOR_MODE,
+    Operation: LOCK_OPERATION,
+) -> Result<(), NTSTATUS> {
+    // SAFETY: the caller's MDL.
+    unsafe {
+        if (*MemoryDescriptorList).MdlFlags & (LOCKED | NONPAGED) != 0 {
+            violated(0xB0, "MmProbeAndLockPages of an MDL whose pages are locked, or are nonpaged pool");
+        }
+        let (address, length) = (MmGetMdlVirtualAddress(MemoryDescriptorList), (*MemoryDescriptorList).ByteCount);
+        if length == 0 {
+            return Err(STATUS_ACCESS_VIOLATION);
+        }
+        user::probe(AccessMode, address, length as usize, 1)?;
+        if AccessMode == KERNEL_MODE && (address as usize) < 0x10000 {
+            return Err(STATUS_ACCESS_VIOLATION);
+        }
+        (*MemoryDescriptorList).MdlFlags |= LOCKED | if Operation == _LOCK_OPERATION::IoReadAccess { 0 } else { WRITE };
+    }
+    Ok(())
 }
 
-/// Unlocks the buffer.
+/// Unlocks the buffer; a system address of it is gone.
 pub unsafe fn MmUnlockPages(MemoryDescriptorList: PMDL) {
-    todo!()
+    // SAFETY: the caller's MDL.
+    unsafe {
+        let flags = (*MemoryDescriptorList).MdlFlags;
+        if flags & NONPAGED != 0 {
+            violated(0x7D, "MmUnlockPages of nonpaged pool");
+        } else if flags & LOCKED == 0 {
+            violated(0x7C, "MmUnlockPages of an MDL whose pages are not locked");
+        }
+        (*MemoryDescriptorList).MdlFlags = flags & !(LOCKED | MAPPED | WRITE);
+        (*MemoryDescriptorList).MappedSystemVa = null_mut();
+    }
 }
 
-/// For a buffer in nonpaged pool.
+/// For a buffer in nonpaged pool: it is locked and mapped by nature.
 pub unsafe fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: PMDL) {
-    todo!()
+    // SAFETY: the caller's MDL.
+    unsafe {
+        (*MemoryDescriptorList).MdlFlags |= NONPAGED;
+        (*MemoryDescriptorList).MappedSystemVa = MmGetMdlVirtualAddress(MemoryDescriptorList);
+    }
 }
 
-/// A system address of the buffer; NULL when there is none.
+/// A system address of the buffer; NULL when there is none. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn MmMapLockedPagesSpecifyCache(
     MemoryDescriptorList: PMDL,
     AccessMode: KPROCESSOR_MODE,
-    CacheType: MEMORY_CACHING_TYPE,
-    RequestedAddress: PVOID,
+    _CacheType: MEMORY_CACHING_TYPE,
+    _RequestedAddress: PVOID,
     BugCheckOnFailure: ULONG,
-    Priority: ULONG,
+    _Priority: ULONG,
 ) -> PVOID {
-    todo!()
+    if AccessMode != KERNEL_MODE {
+        bugcheck::not_emulated("MmMapLockedPagesSpecifyCache for user mode");
+    }
+    if BugCheckOnFailure != 0 {
+        violated(0x82, "MmMapLockedPagesSpecifyCache with BugCheckOnFailure TRUE");
+    }
+    // SAFETY: the caller's MDL.
+    unsafe {
+        let flags = (*MemoryDescriptorList).MdlFlags;
+        if flags & (LOCKED | NONPAGED) == 0 {
+            violated(0xB2, "MmMapLockedPagesSpecifyCache of an MDL whose pages are not locked");
+            return null_mut();
+        }
+        if flags & MAPPED != 0 {
+            violated(0xB3, "MmMapLockedPagesSpecifyCache of an MDL that is mapped");
+        }
+        (*MemoryDescriptorList).MdlFlags |= MAPPED;
+        (*MemoryDescriptorList).MappedSystemVa = MmGetMdlVirtualAddress(MemoryDescriptorList);
+        (*MemoryDescriptorList).MappedSystemVa
+    }
 }
 
 /// A system address of the buffer (macro in the headers); NULL when there is none.
 pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL, Priority: ULONG) -> PVOID {
-    todo!()
+    // SAFETY: the caller's MDL.
+    unsafe {
+        if (*Mdl).MdlFlags & (MAPPED | NONPAGED) != 0 {
+            return (*Mdl).MappedSystemVa;
+        }
+        MmMapLockedPagesSpecifyCache(Mdl, KERNEL_MODE, _MEMORY_CACHING_TYPE::MmCached, null_mut(), 0, Priority)
+    }
 }
 
 /// Undoes MmMapLockedPagesSpecifyCache.
-pub unsafe fn MmUnmapLockedPages(BaseAddress: PVOID, MemoryDescriptorList: PMDL) {
-    todo!()
+pub unsafe fn MmUnmapLockedPages(_BaseAddress: PVOID, MemoryDescriptorList: PMDL) {
+    // SAFETY: the caller's MDL.
+    unsafe {
+        if (*MemoryDescriptorList).MdlFlags & MAPPED == 0 {
+            violated(0xB6, "MmUnmapLockedPages of an MDL that is not mapped");
+        }
+        (*MemoryDescriptorList).MdlFlags &= !MAPPED;
+        (*MemoryDescriptorList).MappedSystemVa = null_mut();
+    }
 }
 
 /// The address the MDL was made for.
 pub unsafe fn MmGetMdlVirtualAddress(Mdl: PMDL) -> PVOID {
-    todo!()
+    // SAFETY: the caller's MDL.
+    unsafe { (*Mdl).StartVa.byte_add((*Mdl).ByteOffset as usize) }
+}
+
+/// MDLs that are alive, for leak checks.
+pub fn mdls_in_use() -> usize {
+    lock(&Machine::current().mdls).live.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{MachineOptions, USER_MODE};
+
+    /// User memory can be locked and mapped, other memory not in UserMode; unlocking unmaps; misuse has its codes.
+    #[test]
+    fn mdl_life() {
+        let machine = Machine::new(MachineOptions::default());
+        let buffer = user::Buffer::new(10_000);
+        let mut local = [0_u8; 16];
+        // SAFETY: the MDLs are freed once and describe live memory.
+        unsafe {
+            let mdl = IoAllocateMdl(buffer.address(), 10_000, 0, 0, null_mut());
+            assert!(MmGetSystemAddressForMdlSafe(mdl, 0).is_null());
+            assert_eq!(MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoWriteAccess), Ok(()));
+            assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), buffer.address());
+            assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), buffer.address());
+            MmUnlockPages(mdl);
+            MmUnlockPages(mdl);
+            IoFreeMdl(mdl);
+            let mdl = IoAllocateMdl((&raw mut local).cast(), 16, 0, 0, null_mut());
+            let locked = MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoReadAccess);
+            assert_eq!(locked, Err(STATUS_ACCESS_VIOLATION));
+            MmBuildMdlForNonPagedPool(mdl);
+            assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), (&raw mut local).cast());
+            IoFreeMdl(mdl);
+        }
+        assert_eq!(violation::take().iter().map(|v| v.code).collect::<Vec<_>>(), [0xB2, 0x7C]);
+        assert_eq!(mdls_in_use(), 0);
+        drop(buffer);
+        machine.shutdown();
+    }
 }

@@ -1,0 +1,7 @@
+//! STATUS_PENDING is no failure.
+
+use avstream::{Error, ffi::STATUS_PENDING};
+
+const PENDING: Error = Error::new(STATUS_PENDING).unwrap();
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! A flag of filter-centric filters, in a pin-centric one.
+
+#[path = "../support.rs"]
+mod support;
+
+use avstream::*;
+use support::*;
+
+const PINS: &[PinDescriptor<TestFilter>] = &[pin().flags(PinFlags::FRAMES_NOT_REQUIRED_FOR_PROCESSING)];
+const FILTER: FilterDescriptor<TestDevice> = filter(PINS);
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! The shortest interval is longer than the longest.
+
+#[path = "../support.rs"]
+mod support;
+
+use avstream::{ffi::*, *};
+use support::*;
+
+const fn bad_caps() -> KS_VIDEO_STREAM_CONFIG_CAPS {
+    let mut caps = caps();
+    caps.MinFrameInterval = 3;
+    caps
+}
+
+const RANGE: VideoRange = VideoRange::new(guid(3), bad_caps(), picture());
+
+fn main() {}

@@ -1,0 +1,69 @@
+//! Arguments that several commands share.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::client::{Builder, Driver, Rig, inf::Inf};
+use crate::ks;
+
+/// The driver and how its machine behaves.
+#[derive(Debug, clap::Args)]
+pub struct Machine {
+    /// The driver's image
+    #[arg(value_name = "DRIVER.sys")]
+    pub driver: PathBuf,
+    /// The driver's INF or INX file: gives the filters the names that users see
+    #[arg(long, value_name = "FILE")]
+    pub inf: Option<PathBuf>,
+    /// The same seed gives the same run, bit for bit
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Open point 10.1: the sink's Connect comes after the source's Create
+    #[arg(long, help_heading = "Points that the documentation leaves open")]
+    connect_after_create: bool,
+    /// Open point 10.1b: the sink's Disconnect comes before the source's Close
+    #[arg(long, help_heading = "Points that the documentation leaves open")]
+    disconnect_before_close: bool,
+    /// Open point 10.33: the peer cannot be asked for inside Connect
+    #[arg(long, help_heading = "Points that the documentation leaves open")]
+    peer_hidden_in_connect: bool,
+}
+
+impl Machine {
+    /// A rig as the arguments say.
+    pub fn rig(&self) -> anyhow::Result<Builder> {
+        let mut rig = Rig::builder().seed(self.seed).options(ks::Options {
+            connect_after_create: self.connect_after_create,
+            disconnect_before_close: self.disconnect_before_close,
+            peer_visible_in_connect: !self.peer_hidden_in_connect,
+            ..ks::Options::default()
+        });
+        if let Some(path) = &self.inf {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            rig = rig.inf(&Inf::parse(&text(&bytes)));
+        }
+        Ok(rig)
+    }
+
+    /// The driver, loaded and started.
+    pub fn load(&self, rig: &Rig) -> anyhow::Result<Driver> {
+        Ok(rig.load(&self.driver)?)
+    }
+
+    /// The driver's file name.
+    pub fn driver_name(&self) -> String {
+        self.driver.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// INF files are ASCII, UTF-8 or UTF-16 with a byte order mark.
+fn text(bytes: &[u8]) -> String {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => {
+            let units: Vec<u16> = rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            String::from_utf16_lossy(&units)
+        }
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}

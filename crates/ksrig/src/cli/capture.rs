@@ -1,0 +1,169 @@
+//! `ksrig capture`
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context as _;
+
+use super::{args, show};
+use crate::client::graph::PinName;
+use crate::client::session::{Input, Read};
+use crate::client::{Error, Video};
+use crate::report::y4m;
+
+/// Arguments of `ksrig capture`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The output holds the very samples the driver delivered: NV12 is stored as C420, YUY2 as C422, which is the
+same samples in another order and loses nothing. With --input at the same format a driver that passes frames
+on gives an output file that is equal to the input file, bit for bit.
+
+Examples:
+  ffmpeg -i video.mp4 -pix_fmt yuv420p in.y4m
+  ksrig capture loopcam.sys --sink 0/1 --source 0/0 --input in.y4m --output out.y4m && cmp in.y4m out.y4m
+  ksrig capture loopcam.sys --source 0/0 --format yuy2:640x480@30 --frames 90 --output out.y4m
+  ffplay out.y4m")]
+pub struct Args {
+    #[command(flatten)]
+    machine: args::Machine,
+    /// Where the captured frames go
+    #[arg(long, value_name = "OUT.y4m")]
+    output: PathBuf,
+    /// Write this video into the sink pin
+    #[arg(long, value_name = "IN.y4m")]
+    input: Option<PathBuf>,
+    /// The pin to read from
+    #[arg(long, value_name = "FILTER/PIN", default_value = "0/0")]
+    source: PinName,
+    /// The pin to write into
+    #[arg(long, value_name = "FILTER/PIN", default_value = "0/1")]
+    sink: PinName,
+    /// The format to read [default: the input's, else the first the pin offers]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Video>,
+    /// How many frames to read [default: as many as the input has, else 300]
+    #[arg(long, value_name = "N")]
+    frames: Option<u64>,
+}
+
+/// A y4m file that was read through once: what it has is known before anything runs.
+pub struct Source {
+    path: PathBuf,
+    /// Its header.
+    pub header: y4m::Header,
+    /// How many frames it has.
+    pub frames: u64,
+    reader: y4m::Reader<BufReader<File>>,
+}
+
+impl Source {
+    /// Opens a file and checks all of it.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let (mut reader, header) = Self::reader(path)?;
+        let mut frame = vec![0; header.frame_len()];
+        let mut frames = 0;
+        while reader.read(&mut frame).with_context(|| path.display().to_string())? {
+            frames += 1;
+        }
+        anyhow::ensure!(frames > 0, "{}: the file has no frames", path.display());
+        let (reader, header) = Self::reader(path)?;
+        Ok(Self { path: path.to_owned(), header, frames, reader })
+    }
+
+    fn reader(path: &Path) -> anyhow::Result<(y4m::Reader<BufReader<File>>, y4m::Header)> {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let reader = y4m::Reader::new(BufReader::with_capacity(1 << 20, file));
+        let reader = reader.with_context(|| path.display().to_string())?;
+        let header = reader.header.clone();
+        Ok((reader, header))
+    }
+
+    /// The file's frames as a driver's format.
+    pub fn format(&self) -> Video {
+        let y4m::Header { pixels, width, height, rate, .. } = self.header;
+        Video::new(pixels, width, height, f64::from(rate.0) / f64::from(rate.1))
+    }
+
+    /// The next frame; false at the end.
+    pub fn next(&mut self, frame: &mut [u8]) -> Result<bool, Error> {
+        self.reader.read(frame).map_err(|error| Error::Read {
+            path: self.path.display().to_string(),
+            source: std::io::Error::other(error),
+        })
+    }
+}
+
+/// A y4m file that a reader's thread writes.
+pub type Sink = Arc<Mutex<Option<y4m::Writer<BufWriter<File>>>>>;
+
+/// Creates the output file. The header is the input's where the formats are equal.
+pub fn sink(path: &Path, format: &Video, input: Option<&y4m::Header>) -> anyhow::Result<Sink> {
+    let same = |header: &&y4m::Header| {
+        (header.pixels, header.width, header.height) == (format.pixels, format.width, format.height)
+    };
+    let header = input.filter(same).cloned().unwrap_or_else(|| {
+        let rate = (((1e10 / format.interval.max(1) as f64).round()) as u32, 1000);
+        let rate = if rate.0 % 1000 == 0 { (rate.0 / 1000, 1) } else { rate };
+        y4m::Header::new(format.pixels, format.width, format.height, rate)
+    });
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    let writer = y4m::Writer::new(BufWriter::with_capacity(1 << 20, file), header);
+    Ok(Arc::new(Mutex::new(Some(writer.with_context(|| format!("cannot write {}", path.display()))?))))
+}
+
+/// Reads, and writes if there is an input.
+pub fn run(args: &Args) -> anyhow::Result<bool> {
+    let mut input = args.input.as_deref().map(Source::open).transpose()?;
+    let rig = args.machine.rig()?.trace(false).build();
+    let driver = args.machine.load(&rig)?;
+    let format = match (args.format, &input) {
+        (Some(format), _) => format,
+        (None, Some(input)) => input.format(),
+        (None, None) => rig.place(&args.source)?.default_format(None)?,
+    };
+    let frames = args.frames.or(input.as_ref().map(|input| input.frames)).unwrap_or(300);
+    let output = sink(&args.output, &format, input.as_ref().map(|input| &input.header))?;
+    let bar = show::progress(frames, "capturing");
+    let (file, ticks, expected) = (output.clone(), bar.clone(), format.frame_len());
+    let wrong = Arc::new(Mutex::new(None));
+    let fault = wrong.clone();
+    let read = Read {
+        pin: args.source.clone(),
+        format,
+        frames,
+        on_frame: Box::new(move |frame| {
+            let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut fault = fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if frame.data.len() != expected {
+                let len = frame.data.len();
+                fault.get_or_insert(format!("frame {} has {len} bytes instead of {expected}", frame.index));
+            } else if let Some(Err(error)) = file.as_mut().map(|file| file.write(frame.data)) {
+                fault.get_or_insert(format!("cannot write the output: {error}"));
+            }
+            ticks.inc(1);
+        }),
+    };
+    let write_format = input.as_ref().map(Source::format);
+    let mut next = |frame: &mut [u8]| input.as_mut().map_or(Ok(false), |input| input.next(frame));
+    let feed = match write_format {
+        Some(format) => Input::Write { to: args.sink.clone(), format, next: &mut next },
+        None => Input::Nothing,
+    };
+    let outcome = rig.session(feed, vec![read])?;
+    bar.finish_and_clear();
+    if let Some(file) = output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+        file.finish().with_context(|| format!("cannot write {}", args.output.display()))?;
+    }
+    drop(driver);
+    let violations = rig.violations();
+    show::violations(&violations);
+    let got = &outcome.readers[0];
+    println!("{}: {} frames of {format}, {} written", args.output.display(), got.arrivals.len(), outcome.written);
+    let fault = wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    if let Some(reason) = got.error.clone().or(fault) {
+        anyhow::bail!("the capture is not complete: {reason}");
+    }
+    Ok(violations.is_empty())
+}

@@ -1,0 +1,139 @@
+//! Measuring a driver: its own time per frame beside a bare copy of the same bytes in the same run.
+
+use std::time::Instant;
+
+use super::error::Error;
+use super::format::Video;
+use super::graph::PinName;
+use super::rig::Rig;
+use super::session::{Input, Read};
+use crate::nt::{measure, sched};
+
+/// One measured case; times are medians.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct FrameCost {
+    /// The frames' format.
+    pub format: String,
+    /// Pins that read at once.
+    pub readers: usize,
+    /// Frames measured.
+    pub frames: usize,
+    /// Nanoseconds in the driver for a frame, all readers together.
+    pub driver_ns: f64,
+    /// Nanoseconds of bare copies of the same bytes to as many buffers.
+    pub copy_ns: f64,
+    /// `copy_ns / driver_ns`: 1 is the best there can be.
+    pub ratio: f64,
+    /// Calls into the driver for a frame.
+    pub calls: f64,
+}
+
+/// The median of some numbers; 0 of none.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+}
+
+/// Buffers that are copied to in turns, as many as the readers keep on their way.
+struct Copies {
+    buffers: Vec<Vec<u8>>,
+    next: usize,
+}
+
+impl Copies {
+    fn new(readers: usize, len: usize) -> Self {
+        Self { buffers: vec![vec![1; len]; readers * 4], next: 0 }
+    }
+
+    fn time(&mut self, frame: &[u8], readers: usize) -> f64 {
+        let begun = Instant::now();
+        for _ in 0..readers {
+            self.buffers[self.next].copy_from_slice(frame);
+            self.next = (self.next + 1) % self.buffers.len();
+        }
+        std::hint::black_box(&self.buffers);
+        begun.elapsed().as_nanos() as f64
+    }
+}
+
+/// Writes frames into a sink pin while so many readers read. The rig must measure.
+pub fn frames(
+    rig: &Rig,
+    sink: &PinName,
+    read: &PinName,
+    format: Video,
+    readers: usize,
+    count: usize,
+) -> Result<FrameCost, Error> {
+    let warm = count / 10 + 4;
+    let (mut driver, mut copy, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+    let mut copies = Copies::new(readers, format.frame_len());
+    let mut index = 0;
+    let mut next = |frame: &mut [u8]| {
+        // What the frame before has cost is known when everything has come to rest.
+        sched::settle();
+        let totals = measure::totals();
+        if index > warm {
+            driver.push(totals.nanoseconds);
+            calls.push(totals.calls as f64);
+            copy.push(copies.time(frame, readers));
+        }
+        frame.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+        index += 1;
+        measure::reset();
+        Ok(index <= warm + count)
+    };
+    let one =
+        || Read { pin: read.clone(), format, frames: (warm + count) as u64, on_frame: Box::new(|_| ()) };
+    let reads = (0..readers).map(|_| one()).collect();
+    let outcome = rig.session(Input::Write { to: sink.clone(), format, next: &mut next }, reads)?;
+    if let Some(reason) = outcome.readers.iter().find_map(|got| got.error.clone()) {
+        return Err(Error::Stream { pin: read.to_string(), frame: index as u64, reason });
+    }
+    let (driver_ns, copy_ns) = (median(driver.clone()), median(copy));
+    Ok(FrameCost {
+        format: format.to_string(),
+        readers,
+        frames: driver.len(),
+        driver_ns,
+        copy_ns,
+        ratio: copy_ns / driver_ns.max(1.0),
+        calls: median(calls),
+    })
+}
+
+/// Nanoseconds of a connection and its end, driver and rig together: the median of `count`.
+pub fn connect(rig: &Rig, from: &PinName, to: &PinName, format: &Video, count: usize) -> Result<f64, Error> {
+    let (source, sink) = (rig.place(from)?, rig.place(to)?);
+    let (source_format, sink_format) = (source.format(format)?, sink.format(format)?);
+    let sink_pin = sink.create(&sink_format)?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let begun = Instant::now();
+        drop(source.connect(&source_format, &sink_pin)?);
+        times.push(begun.elapsed().as_nanos() as f64);
+    }
+    Ok(median(times))
+}
+
+/// How many times faster than real time a connected source is read.
+pub fn speed(
+    rig: &Rig,
+    from: &PinName,
+    to: &PinName,
+    read: &PinName,
+    format: Video,
+    frames: u64,
+) -> Result<f64, Error> {
+    let reads = vec![Read { pin: read.clone(), format, frames, on_frame: Box::new(|_| ()) }];
+    let (begun, from_time) = (Instant::now(), rig.now());
+    let outcome = rig.session(Input::Connect { from: from.clone(), to: to.clone(), format }, reads)?;
+    let virtual_time = (rig.now() - from_time) as f64 / 1e7;
+    if let Some(Err(error)) = outcome.connected {
+        return Err(error);
+    }
+    if let Some(reason) = outcome.readers.iter().find_map(|got| got.error.clone()) {
+        return Err(Error::Stream { pin: read.to_string(), frame: 0, reason });
+    }
+    Ok(virtual_time / begun.elapsed().as_secs_f64())
+}

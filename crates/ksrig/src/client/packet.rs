@@ -1,0 +1,120 @@
+//! What a stream request carries: headers and the frames they describe, in user memory.
+
+use ks_sys::{KS_FRAME_INFO, KSSTREAM_HEADER};
+
+use super::bytes;
+use crate::nt::user;
+
+/// One or more frames with their `KSSTREAM_HEADER`s.
+pub struct Packet {
+    headers: user::Buffer,
+    stride: usize,
+    frames: Vec<user::Buffer>,
+}
+
+impl Packet {
+    /// Frames of these lengths, each with a plain header for reading: `DataUsed` is 0.
+    pub fn new(lengths: &[usize]) -> Self {
+        Self::build(lengths, false)
+    }
+
+    /// The same with a `KS_FRAME_INFO` behind each header.
+    pub fn with_frame_info(lengths: &[usize]) -> Self {
+        Self::build(lengths, true)
+    }
+
+    fn build(lengths: &[usize], info: bool) -> Self {
+        let stride = size_of::<KSSTREAM_HEADER>() + if info { size_of::<KS_FRAME_INFO>() } else { 0 };
+        let frames: Vec<user::Buffer> = lengths.iter().map(|len| user::Buffer::new(*len)).collect();
+        let mut packet = Self { headers: user::Buffer::new(stride * frames.len()), stride, frames };
+        packet.prepare();
+        packet
+    }
+
+    /// One frame for writing.
+    pub fn from_frame(frame: &[u8]) -> Self {
+        let mut packet = Self::new(&[frame.len()]);
+        packet.frame_mut(0).copy_from_slice(frame);
+        packet.used(0, frame.len() as u32);
+        packet
+    }
+
+    /// Sets the headers as before the first use.
+    pub fn prepare(&mut self) {
+        for index in 0..self.frames.len() {
+            let mut header: KSSTREAM_HEADER = bytes::zeroed();
+            header.Size = self.stride as u32;
+            header.PresentationTime.Numerator = 1;
+            header.PresentationTime.Denominator = 1;
+            header.FrameExtent = self.frames[index].len() as u32;
+            header.Data = self.frames[index].address();
+            self.set_header(index, &header);
+            if self.stride > size_of::<KSSTREAM_HEADER>() {
+                let mut info: KS_FRAME_INFO = bytes::zeroed();
+                info.ExtendedHeaderSize = size_of::<KS_FRAME_INFO>() as u32;
+                let at = index * self.stride + size_of::<KSSTREAM_HEADER>();
+                bytes::write(&mut self.headers.bytes_mut()[at..], &info);
+            }
+        }
+    }
+
+    /// How many frames there are.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// A header.
+    pub fn header(&self, index: usize) -> KSSTREAM_HEADER {
+        bytes::read(&self.headers.bytes()[index * self.stride..]).unwrap_or_else(bytes::zeroed)
+    }
+
+    /// Overwrites a header: with any nonsense a test wants.
+    pub fn set_header(&mut self, index: usize, header: &KSSTREAM_HEADER) {
+        bytes::write(&mut self.headers.bytes_mut()[index * self.stride..], header);
+    }
+
+    /// Says how many bytes of a frame are valid.
+    pub fn used(&mut self, index: usize, len: u32) {
+        let mut header = self.header(index);
+        header.DataUsed = len;
+        self.set_header(index, &header);
+    }
+
+    /// What stands behind a header, if the packet has room for it.
+    pub fn frame_info(&self, index: usize) -> Option<KS_FRAME_INFO> {
+        let at = index * self.stride + size_of::<KSSTREAM_HEADER>();
+        (self.stride > size_of::<KSSTREAM_HEADER>())
+            .then(|| bytes::read(&self.headers.bytes()[at..]))
+            .flatten()
+    }
+
+    /// A frame's whole buffer.
+    pub fn frame(&self, index: usize) -> &[u8] {
+        self.frames[index].bytes()
+    }
+
+    /// A frame's whole buffer, to fill.
+    pub fn frame_mut(&mut self, index: usize) -> &mut [u8] {
+        self.frames[index].bytes_mut()
+    }
+
+    /// The part of a frame that its header says is used.
+    pub fn data(&self, index: usize) -> &[u8] {
+        let frame = self.frame(index);
+        &frame[..frame.len().min(self.header(index).DataUsed as usize)]
+    }
+
+    /// The headers' bytes as the request carries them.
+    pub fn headers_mut(&mut self) -> &mut [u8] {
+        self.headers.bytes_mut()
+    }
+
+    pub(super) fn headers(&self) -> &user::Buffer {
+        &self.headers
+    }
+}

@@ -1,0 +1,108 @@
+//! Data ranges: what a pin says it can do.
+
+use std::fmt;
+
+use ks_sys::*;
+
+use super::bytes::{self, FormatHead};
+use super::format::{SECOND, Video, subtype};
+use super::pixel::Pixels;
+
+/// One data range, as the pin gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range(pub Vec<u8>);
+
+impl Range {
+    /// Splits what `KSPROPERTY_PIN_DATARANGES` answers: a `KSMULTIPLE_ITEM`, then ranges, each on an 8-byte
+    /// boundary.
+    pub fn list(answer: &[u8]) -> Vec<Self> {
+        let Some(KSMULTIPLE_ITEM { Count, .. }) = bytes::read(answer) else { return Vec::new() };
+        let mut rest = &answer[size_of::<KSMULTIPLE_ITEM>()..];
+        let mut ranges = Vec::new();
+        while ranges.len() < Count as usize
+            && let Some(head) = bytes::read::<FormatHead>(rest)
+            && let Some(range) = rest.get(..head.FormatSize as usize)
+            && range.len() >= size_of::<FormatHead>()
+        {
+            ranges.push(Self(range.to_vec()));
+            rest = rest.get(range.len().next_multiple_of(8)..).unwrap_or_default();
+        }
+        ranges
+    }
+
+    /// The common start.
+    pub fn head(&self) -> FormatHead {
+        bytes::read(&self.0).unwrap_or_else(bytes::zeroed)
+    }
+
+    /// The whole, if it is a range of video formats with `KS_VIDEOINFOHEADER`.
+    pub fn video(&self) -> Option<KS_DATARANGE_VIDEO> {
+        let is_video = is_equal_guid(&self.head().Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO);
+        is_video.then(|| bytes::read(&self.0)).flatten()
+    }
+
+    /// The pixels of the range, if it is a video range of a known FourCC.
+    pub fn pixels(&self) -> Option<Pixels> {
+        self.video().and_then(|_| Pixels::from_subtype(&self.head().SubFormat))
+    }
+
+    /// The format the range names first, if it is a video range of a known FourCC.
+    pub fn default_format(&self) -> Option<Video> {
+        let (pixels, info) = (self.pixels()?, self.video()?.VideoInfoHeader);
+        let interval = info.AvgTimePerFrame.max(1) as u64;
+        let (width, height) = (info.bmiHeader.biWidth.unsigned_abs(), info.bmiHeader.biHeight.unsigned_abs());
+        Some(Video { pixels, width, height, interval })
+    }
+
+    /// Whether a format lies in the range, by its ConfigCaps.
+    pub fn contains(&self, format: &Video) -> bool {
+        let (Some(pixels), Some(range)) = (self.pixels(), self.video()) else { return false };
+        let caps = range.ConfigCaps;
+        let between = |value: u32, low: i32, high: i32, step: i32| {
+            let value = i64::from(value);
+            (i64::from(low)..=i64::from(high)).contains(&value)
+                && (step <= 0 || (value - i64::from(low)) % i64::from(step) == 0)
+        };
+        pixels == format.pixels
+            && between(format.width, caps.MinOutputSize.cx, caps.MaxOutputSize.cx, caps.OutputGranularityX)
+            && between(format.height, caps.MinOutputSize.cy, caps.MaxOutputSize.cy, caps.OutputGranularityY)
+            && (caps.MinFrameInterval..=caps.MaxFrameInterval).contains(&(format.interval as i64))
+    }
+
+    /// The range with the size and rate of a format in its video header: what a client submits to have an
+    /// intersection of just this.
+    pub fn narrowed(&self, format: &Video) -> Self {
+        let mut range = self.clone();
+        if let Some(mut video) = self.video() {
+            let header = &mut video.VideoInfoHeader;
+            header.AvgTimePerFrame = format.interval as i64;
+            header.bmiHeader.biWidth = format.width as i32;
+            header.bmiHeader.biHeight = format.height as i32;
+            header.bmiHeader.biSizeImage = format.frame_len() as u32;
+            bytes::write(&mut range.0, &video);
+        }
+        range
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&subtype(&self.head()))?;
+        let Some(video) = self.video() else { return Ok(()) };
+        let (caps, bitmap) = (video.ConfigCaps, video.VideoInfoHeader.bmiHeader);
+        let (low, high) = (caps.MinOutputSize, caps.MaxOutputSize);
+        write!(f, " {}x{}", bitmap.biWidth, bitmap.biHeight)?;
+        if (low.cx, low.cy) != (high.cx, high.cy) {
+            write!(f, " ({}x{} to {}x{}", low.cx, low.cy, high.cx, high.cy)?;
+            if caps.OutputGranularityX > 1 || caps.OutputGranularityY > 1 {
+                write!(f, " in steps of {}x{}", caps.OutputGranularityX, caps.OutputGranularityY)?;
+            }
+            f.write_str(")")?;
+        }
+        let fps = |interval: i64| (SECOND as f64 / interval.max(1) as f64 * 100.0).round() / 100.0;
+        match (fps(caps.MaxFrameInterval), fps(caps.MinFrameInterval)) {
+            (slow, fast) if slow == fast => write!(f, ", {fast} fps"),
+            (slow, fast) => write!(f, ", {slow} to {fast} fps"),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One emulated computer with a user sitting at it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::driver::Driver;
+use super::error::Error;
+use super::filter::{Filter, Interface};
+use super::inf::Inf;
+use crate::ks;
+use crate::nt::trace::Event;
+use crate::nt::violation::Violation;
+use crate::nt::{self, Machine, MachineOptions, machine::JoinHandle};
+
+/// How a rig behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    machine: MachineOptions,
+    ks: ks::Options,
+    hardware_id: Option<String>,
+}
+
+impl Builder {
+    /// The seed of every choice of the scheduler: the same seed gives the same run.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.machine.seed = seed;
+        self
+    }
+
+    /// Whether events are kept.
+    pub fn trace(mut self, trace: bool) -> Self {
+        self.machine.trace = trace;
+        self
+    }
+
+    /// How often a switch point hands over: once in so many times, 0 only when a thread blocks.
+    pub fn preemption(mut self, one_in: u32) -> Self {
+        self.machine.preemption = one_in;
+        self
+    }
+
+    /// Whether time in the driver is measured.
+    pub fn measure(mut self, measure: bool) -> Self {
+        self.machine.measure = measure;
+        self
+    }
+
+    /// What is called before a fatal stop ends the process.
+    pub fn on_stop(mut self, on_stop: fn(&nt::bugcheck::Stop)) -> Self {
+        self.machine.on_stop = Some(on_stop);
+        self
+    }
+
+    /// The switches for the open points of the contract.
+    pub fn options(mut self, options: ks::Options) -> Self {
+        self.ks = options;
+        self
+    }
+
+    /// Takes names and hardware id from the driver's INF.
+    pub fn inf(mut self, inf: &Inf) -> Self {
+        self.ks.names.extend(inf.names.clone());
+        self.hardware_id = inf.hardware_id.clone().or(self.hardware_id);
+        self
+    }
+
+    /// Builds it. The calling thread becomes the user's.
+    pub fn build(self) -> Rig {
+        let machine = Machine::new(self.machine);
+        let names = self.ks.names.clone();
+        ks::install(self.ks);
+        Rig { machine, names, hardware_id: self.hardware_id }
+    }
+}
+
+/// One emulated computer with a user sitting at it. Belongs to the thread that built it.
+pub struct Rig {
+    machine: &'static Machine,
+    names: BTreeMap<String, String>,
+    hardware_id: Option<String>,
+}
+
+impl Rig {
+    /// Starts with the default options.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Loads a driver and starts a root-enumerated device of it, as the installation of its INF would.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Driver, Error> {
+        Driver::load(path.as_ref(), self.hardware_id.as_deref())
+    }
+
+    /// The filters that can be opened, in the order of their registration; one with several interfaces is
+    /// listed once.
+    pub fn filters(&self) -> Vec<Interface> {
+        let mut filters: Vec<Interface> = Vec::new();
+        for (class, interface) in nt::io::interface::all() {
+            if !interface.enabled {
+                continue;
+            }
+            match filters.iter_mut().find(|filter| filter.reference == interface.reference) {
+                Some(filter) => filter.categories.push(class),
+                None => {
+                    let name = self.names.get(&interface.reference).cloned();
+                    let name = name.unwrap_or_else(|| format!("filter {}", filters.len()));
+                    let nt::io::interface::Interface { link, reference, .. } = interface;
+                    filters.push(Interface { link, reference, categories: vec![class], name });
+                }
+            }
+        }
+        filters
+    }
+
+    /// The filters of one category.
+    pub fn filters_of(&self, category: &ks_sys::GUID) -> Vec<Interface> {
+        let mut filters = self.filters();
+        filters.retain(|filter| filter.categories.iter().any(|known| ks_sys::is_equal_guid(known, category)));
+        filters
+    }
+
+    /// A filter by its number, its name or its reference string.
+    pub fn filter(&self, wanted: &str) -> Result<Interface, Error> {
+        let filters = self.filters();
+        let by_number = wanted.parse().ok().and_then(|index: usize| filters.get(index));
+        let same = |filter: &&Interface| {
+            filter.name.eq_ignore_ascii_case(wanted) || filter.reference.eq_ignore_ascii_case(wanted)
+        };
+        by_number.or_else(|| filters.iter().find(same)).cloned().ok_or_else(|| Error::NoFilter {
+            wanted: wanted.to_owned(),
+            known: list(
+                filters.iter().enumerate().map(|(index, filter)| format!("{index} ({})", filter.name)),
+            ),
+        })
+    }
+
+    /// Opens a filter.
+    pub fn open_filter(&self, filter: &Interface) -> Result<Filter, Error> {
+        Filter::open(&filter.link).map_err(Error::status(format!("opening {}", filter.name)))
+    }
+
+    /// Starts another thread of the user's program.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.machine.spawn(name, body)
+    }
+
+    /// Virtual time, 100 ns units.
+    pub fn now(&self) -> u64 {
+        nt::sched::now()
+    }
+
+    /// Lets virtual time pass.
+    pub fn sleep(&self, units: u64) {
+        nt::sched::sleep(units);
+    }
+
+    /// Lets everything else run until nothing can without time passing.
+    pub fn settle(&self) {
+        nt::sched::settle();
+    }
+
+    /// The event log so far.
+    pub fn events(&self) -> Vec<Event> {
+        nt::trace::events()
+    }
+
+    /// Rules broken so far.
+    pub fn violations(&self) -> Vec<Violation> {
+        nt::violation::list()
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.machine.shutdown();
+    }
+}
+
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
+    let text = items.collect::<Vec<_>>().join(", ");
+    if text.is_empty() { "none".to_owned() } else { text }
+}

@@ -1,0 +1,110 @@
+//! The border: the only file of the client that calls the kernel. Everything a request needs is copied into
+//! the user process's memory, as a program's own data lies there.
+
+use std::mem::offset_of;
+
+use ks_sys::*;
+
+use super::bytes;
+use super::status::Status;
+use crate::nt::{self, io, user};
+
+/// `OBJ_CASE_INSENSITIVE`, a macro that the bindings lack.
+const OBJ_CASE_INSENSITIVE: u32 = 0x40;
+
+/// A handle of the user process; closed on drop.
+#[derive(Debug)]
+pub struct Handle(usize);
+
+/// What `NtCreateFile` reads and writes, in one piece of user memory.
+#[repr(C)]
+struct Open {
+    handle: HANDLE,
+    iosb: IO_STATUS_BLOCK,
+    attributes: OBJECT_ATTRIBUTES,
+    name: UNICODE_STRING,
+}
+
+impl Handle {
+    /// Opens a file object by name, relative to `root` if there is one. The name is given as the bytes that
+    /// stand in the `UNICODE_STRING`: for pins they are not text.
+    pub fn open(root: Option<usize>, name: &[u8], access: u32) -> Result<Self, Status> {
+        let mut memory = user::Buffer::new(size_of::<Open>() + name.len().max(2));
+        memory.bytes_mut()[size_of::<Open>()..][..name.len()].copy_from_slice(name);
+        let open = memory.address().cast::<Open>();
+        let len = u16::try_from(name.len()).map_err(|_| Status(STATUS_OBJECT_NAME_INVALID))?;
+        // SAFETY: `memory` holds an `Open` and the name behind it, both for the length of the call.
+        unsafe {
+            (*open).name = UNICODE_STRING { Length: len, MaximumLength: len, Buffer: open.add(1).cast() };
+            (*open).attributes.Length = size_of::<OBJECT_ATTRIBUTES>() as u32;
+            (*open).attributes.RootDirectory = root.unwrap_or(0) as HANDLE;
+            (*open).attributes.ObjectName = &raw mut (*open).name;
+            (*open).attributes.Attributes = OBJ_CASE_INSENSITIVE;
+        }
+        // SAFETY: all pointers lead into `memory`.
+        let status = unsafe {
+            nt::NtCreateFile(
+                &raw mut (*open).handle,
+                access,
+                &raw mut (*open).attributes,
+                &raw mut (*open).iosb,
+                std::ptr::null_mut(),
+                0,
+                0,
+                FILE_OPEN,
+                0,
+                std::ptr::null_mut(),
+                0,
+            )
+        };
+        Status(status).check()?;
+        let at = offset_of!(Open, handle);
+        Ok(Self(bytes::read::<u64>(&memory.bytes()[at..]).unwrap_or_default() as usize))
+    }
+
+    /// The handle's value.
+    pub fn value(&self) -> usize {
+        self.0
+    }
+
+    /// A device control request with copies of the buffers, waited for. An empty buffer is a null pointer.
+    pub fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (Status, usize) {
+        control(self.0, code, input, output)
+    }
+}
+
+/// As [`Handle::control`], for any handle value.
+pub fn control(handle: usize, code: u32, input: &[u8], output: &mut [u8]) -> (Status, usize) {
+    let given = user::Buffer::from_bytes(input);
+    let mut taken = user::Buffer::from_bytes(output);
+    let address = |buffer: &user::Buffer| match buffer.len() {
+        0 => std::ptr::null_mut(),
+        _ => buffer.address(),
+    };
+    // SAFETY: both buffers live until the request is done.
+    let (status, information) = unsafe {
+        io::request::device_io_control(
+            handle as HANDLE,
+            code,
+            address(&given),
+            input.len() as u32,
+            address(&taken),
+            output.len() as u32,
+        )
+    };
+    output.copy_from_slice(taken.bytes_mut());
+    (Status(status), information)
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: closing a handle twice or an unknown one is answered with a status.
+        unsafe { nt::NtClose(self.0 as HANDLE) };
+    }
+}
+
+/// Closes a handle value: for tests of closed handles.
+pub fn close(handle: usize) -> Status {
+    // SAFETY: any value may be given.
+    Status(unsafe { nt::NtClose(handle as HANDLE) })
+}

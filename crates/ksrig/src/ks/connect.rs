@@ -1,0 +1,173 @@
+//! Connecting a source pin to a sink pin (section 4 of the contract).
+
+use std::sync::atomic::Ordering;
+
+use ks_sys::{
+    _MODE::KernelMode, HANDLE, IOCTL_KS_HANDSHAKE, KSHANDSHAKE, KSPIN_DATAFLOW, NTSTATUS, PFILE_OBJECT, PKSPIN,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
+};
+
+use super::{
+    call::{PIN_CONNECT, PIN_DISCONNECT, driver_call, driver_status},
+    filter::Filter,
+    handshake, irp,
+    object::{Object, Pin},
+    options::{ConnectError, Options},
+    pipe,
+    synchronous::KsSynchronousIoControlDevice,
+};
+use crate::nt::{IoFileObjectType, Machine, ObReferenceObjectByHandle, trace, violation};
+
+fn options() -> &'static Options {
+    Machine::current().extension::<Options>()
+}
+
+/// R4.3: the sink's file object, referenced in the creator's process and access mode.
+///
+/// ASSUMED: no particular access is asked of the handle.
+pub fn reference_sink(handle: HANDLE, mode: i8) -> Result<PFILE_OBJECT, NTSTATUS> {
+    let mut file = std::ptr::null_mut();
+    // SAFETY: any value may be tried as a handle; the place is ours.
+    let status = unsafe {
+        ObReferenceObjectByHandle(handle, 0, IoFileObjectType(), mode, &mut file, std::ptr::null_mut())
+    };
+    if status < 0 { Err(status) } else { Ok(file.cast()) }
+}
+
+/// What can be told about the sink before the driver is called.
+pub fn check_sink(filter: &Filter, pin_id: u32, sink: PFILE_OBJECT) -> Result<(), NTSTATUS> {
+    let refuse = |why: &str, status| {
+        trace::event("connect_refused", filter.name(), why);
+        Err(status)
+    };
+    let sink = match irp::object_of(sink) {
+        Some(Object::Pin(sink)) => sink,
+        // R4.3: it must be the handle of a pin.
+        Some(_) => return refuse("PinToHandle is no pin", STATUS_INVALID_PARAMETER),
+        // Another driver's file object: the handshake will tell.
+        None => return Ok(()),
+    };
+    // 10.10: the sink comes first.
+    if sink.is_source() {
+        return refuse("PinToHandle is a source pin", STATUS_INVALID_PARAMETER);
+    }
+    // R4.17, 10.12: the same control mutex cannot be taken twice.
+    if std::ptr::eq(sink.filter(), filter) {
+        violation::report("KsConnectSameFilter", 0, sink.name(), "source and sink are pins of the same filter instance");
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    // R2.15. ASSUMED: the pages do not say that two data sources or two data sinks are refused.
+    let flow = |descriptor: *const ks_sys::KSPIN_DESCRIPTOR_EX| {
+        // SAFETY: the descriptor lives as long as its filter.
+        unsafe { (*descriptor).PinDescriptor.DataFlow }
+    };
+    let own = filter.pin_descriptor(pin_id).map(flow);
+    if own == Some(flow(sink.descriptor())) {
+        let what = if own == Some(KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN) { "data sinks" } else { "data sources" };
+        return refuse(&format!("both pins are {what}"), STATUS_INVALID_PARAMETER);
+    }
+    // R4.15, 10.11: one source per sink; no Connect.
+    if sink.peer().is_some() {
+        return refuse("the sink has a source already", options().second_source);
+    }
+    Ok(())
+}
+
+/// R4.6, R4.9: asks the file object for its AVStream pin. Only AVStream answers.
+fn shake_hands(source: &Pin) -> Result<&'static Pin, NTSTATUS> {
+    let mut input = KSHANDSHAKE { ProtocolId: handshake::CONNECTION, Argument1: source.ks().cast(), ..zeroed() };
+    let mut output = zeroed();
+    let mut returned = 0;
+    let length = size_of::<KSHANDSHAKE>() as u32;
+    // SAFETY: the sink's file object is referenced; both buffers have the length.
+    let status = unsafe {
+        KsSynchronousIoControlDevice(
+            source.connected_file(),
+            KernelMode as i8,
+            IOCTL_KS_HANDSHAKE,
+            (&raw mut input).cast(),
+            length,
+            (&raw mut output).cast(),
+            length,
+            &mut returned,
+        )
+    };
+    if status < 0 { Err(status) } else { Ok(Pin::of(output.Argument1.cast::<ks_sys::KSPIN>() as PKSPIN)) }
+}
+
+fn zeroed() -> KSHANDSHAKE {
+    // SAFETY: all zero is a valid KSHANDSHAKE.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Handshake, link, Connect (R4.13). The source's control mutex is held; passive level.
+pub fn establish(source: &'static Pin) -> NTSTATUS {
+    let sink = match shake_hands(source) {
+        Ok(sink) => sink,
+        Err(STATUS_INVALID_DEVICE_REQUEST) => {
+            // Kind C: the peer is not AVStream's (R4.5).
+            trace::event("not_emulated", source.name(), "a connection to a pin that does not speak AVStream's handshake");
+            return STATUS_NOT_IMPLEMENTED;
+        }
+        Err(status) => return status,
+    };
+    // No change of the sink's state while its pipe gets a second member.
+    let _pipe = pipe::lock(sink);
+    // R4.11: the control mutex of the sink's filter as well.
+    let control = sink.filter().control().acquire();
+    if sink.peer().is_some() {
+        trace::event("connect_refused", source.name(), "the sink has a source already");
+        return options().second_source;
+    }
+    link(source, sink);
+    let status = match sink.dispatch().and_then(|dispatch| dispatch.Connect) {
+        // SAFETY: the driver's callback with its own pin.
+        Some(connect) => driver_status(PIN_CONNECT, sink.name(), || unsafe { connect(sink.ks()) }),
+        None => STATUS_SUCCESS,
+    };
+    let values: [(&'static str, &dyn std::fmt::Display); 2] =
+        [("source", &source.name()), ("status", &format_args!("{status:#010x}"))];
+    trace::event_with("connect", sink.name(), "", &values);
+    if status < 0 {
+        unlink(source, sink);
+        drop(control);
+        if options().connect_error == ConnectError::FallsBack {
+            trace::event("not_emulated", source.name(), "IRP transport after a failed Connect (10.2)");
+            return STATUS_NOT_IMPLEMENTED;
+        }
+        // R4.14: exactly that status; no Disconnect for a Connect that failed.
+        return status;
+    }
+    sink.connected.store(true, Ordering::Relaxed);
+    STATUS_SUCCESS
+}
+
+/// R4.19: the link is recorded before Connect is called.
+fn link(source: &'static Pin, sink: &'static Pin) {
+    *source.peer.lock().expect("never poisoned") = Some(sink);
+    *sink.peer.lock().expect("never poisoned") = Some(source);
+}
+
+fn unlink(source: &Pin, sink: &Pin) {
+    *source.peer.lock().expect("never poisoned") = None;
+    *sink.peer.lock().expect("never poisoned") = None;
+}
+
+/// The source goes: Disconnect on its sink, once per successful Connect (R4.16), and the link ends.
+/// Nothing happens for pins without a link. Passive level, no control mutex held.
+pub fn dissolve(source: &'static Pin) {
+    if !source.is_source() {
+        return;
+    }
+    let _pipe = pipe::lock(source);
+    let Some(sink) = source.peer() else { return };
+    let _control = sink.filter().control().acquire();
+    if sink.connected.swap(false, Ordering::Relaxed) {
+        if let Some(disconnect) = sink.dispatch().and_then(|dispatch| dispatch.Disconnect) {
+            // SAFETY: the driver's callback with its own pin.
+            driver_call(PIN_DISCONNECT, sink.name(), || unsafe { disconnect(sink.ks()) });
+        }
+        trace::event_with("disconnect", sink.name(), "", &[("source", &source.name())]);
+    }
+    unlink(source, sink);
+}

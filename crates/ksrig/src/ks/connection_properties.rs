@@ -1,0 +1,175 @@
+//! KSPROPSETID_Connection, KSPROPSETID_Stream and KSPROPSETID_StreamInterface on a pin (R7.20).
+
+use ks_sys::{
+    HANDLE, KSALLOCATOR_FRAMING, KSPIN_FLAG_FIXED_FORMAT, KSPRIORITY, KSPROPERTY_CONNECTION::*,
+    KSPROPERTY_STREAM::KSPROPERTY_STREAM_MASTERCLOCK, KSPROPERTY_STREAMINTERFACE::KSPROPERTY_STREAMINTERFACE_HEADERSIZE,
+    KSPROPSETID_Connection, KSPROPSETID_Stream, KSPROPSETID_StreamInterface, KSSTATE, NTSTATUS,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
+};
+
+use super::{
+    automation::{Handler, Item, Set},
+    format::{self, Format},
+    object::{Object, Pin},
+    property::Request,
+    state,
+    validate::check_format,
+};
+use crate::nt::trace;
+
+const PROPERTY: u32 = 0x18;
+
+const fn item(id: i32, min_data: u32, get: Option<Handler>, set: Option<Handler>, control: bool) -> Item {
+    Item { id: id as u32, min_property: PROPERTY, min_data, get, set, control }
+}
+
+/// KSPROPSETID_Connection.
+pub const CONNECTION: Set = Set {
+    guid: KSPROPSETID_Connection,
+    items: &[
+        // The state machine takes the mutexes that it needs.
+        item(KSPROPERTY_CONNECTION_STATE, 4, Some(get_state), Some(set_state), false),
+        item(KSPROPERTY_CONNECTION_PRIORITY, 8, Some(get_priority), Some(set_priority), true),
+        item(KSPROPERTY_CONNECTION_DATAFORMAT, 0, Some(get_format), Some(set_format), true),
+        item(
+            KSPROPERTY_CONNECTION_ALLOCATORFRAMING,
+            size_of::<KSALLOCATOR_FRAMING>() as u32,
+            Some(get_framing),
+            None,
+            true,
+        ),
+        item(KSPROPERTY_CONNECTION_ALLOCATORFRAMING_EX, 0, Some(get_framing_ex), None, true),
+        item(KSPROPERTY_CONNECTION_ACQUIREORDERING, 4, Some(get_acquire_ordering), None, true),
+    ],
+};
+
+/// KSPROPSETID_Stream: of its properties the clock's, as far as there are clocks.
+pub const STREAM: Set = Set {
+    guid: KSPROPSETID_Stream,
+    items: &[item(KSPROPERTY_STREAM_MASTERCLOCK, 8, Some(get_master_clock), Some(set_master_clock), true)],
+};
+
+/// KSPROPSETID_StreamInterface.
+pub const INTERFACE: Set = Set {
+    guid: KSPROPSETID_StreamInterface,
+    items: &[item(KSPROPERTY_STREAMINTERFACE_HEADERSIZE, 4, Some(get_header_size), None, true)],
+};
+
+fn with(request: &mut Request, body: impl FnOnce(&mut Request, &'static Pin) -> NTSTATUS) -> NTSTATUS {
+    match request.object {
+        Object::Pin(pin) => body(request, pin),
+        _ => STATUS_INVALID_PARAMETER,
+    }
+}
+
+/// R5.2
+fn get_state(request: &mut Request) -> NTSTATUS {
+    with(request, |request, pin| request.answer(&state::get(pin)))
+}
+
+fn set_state(request: &mut Request) -> NTSTATUS {
+    let to = request.value_as::<KSSTATE::Type>();
+    // ASSUMED: a value that is no state is a wrong parameter.
+    if !(KSSTATE::KSSTATE_STOP..=KSSTATE::KSSTATE_RUN).contains(&to) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    with(request, |_, pin| state::set(pin, to))
+}
+
+fn get_priority(request: &mut Request) -> NTSTATUS {
+    // SAFETY: the public structure lives as long as the pin.
+    with(request, |request, pin| request.answer(&unsafe { (*pin.ks()).ConnectionPriority }))
+}
+
+fn set_priority(request: &mut Request) -> NTSTATUS {
+    let priority = request.value_as::<KSPRIORITY>();
+    with(request, |_, pin| {
+        // SAFETY: as above; the control mutex is held.
+        unsafe { (*pin.ks()).ConnectionPriority = priority };
+        STATUS_SUCCESS
+    })
+}
+
+/// R3.14: the present format, with its attribute list behind it.
+fn get_format(request: &mut Request) -> NTSTATUS {
+    with(request, |request, pin| {
+        let bytes = pin.format.lock().expect("never poisoned").bytes();
+        request.answer_bytes(&bytes)
+    })
+}
+
+/// R3.14
+fn set_format(request: &mut Request) -> NTSTATUS {
+    with(request, |request, pin| {
+        if pin.flags() & KSPIN_FLAG_FIXED_FORMAT != 0 {
+            return STATUS_INVALID_DEVICE_REQUEST;
+        }
+        let format = match Format::parse(request.value()) {
+            Ok(format) => format,
+            Err(status) => return status,
+        };
+        // SAFETY: the descriptor in force.
+        if let Err(status) = check_format(&format, unsafe { &(*pin.descriptor()).PinDescriptor }) {
+            return status;
+        }
+        let status = format::set(pin, format);
+        trace::event("pin_format", pin.name(), format_args!("{status:#010x}"));
+        status
+    })
+}
+
+/// R7.7: the short form is the first item.
+fn get_framing(request: &mut Request) -> NTSTATUS {
+    with(request, |request, pin| {
+        // SAFETY: the descriptor's framing, or null.
+        let Some(framing) = (unsafe { pin.framing().as_ref() }) else { return STATUS_NOT_FOUND };
+        let item = &framing.FramingItem[0];
+        // SAFETY: all zero is a valid framing.
+        let mut short = unsafe { std::mem::zeroed::<KSALLOCATOR_FRAMING>() };
+        short.__bindgen_anon_1.RequirementsFlags = item.Flags;
+        short.PoolType = ks_sys::_POOL_TYPE::NonPagedPool;
+        short.Frames = item.Frames;
+        // ASSUMED: the largest frame of the range.
+        short.FrameSize = item.FramingRange.Range.MaxFrameSize;
+        short.FileAlignment = item.FileAlignment;
+        request.answer(&short)
+    })
+}
+
+/// R7.7
+fn get_framing_ex(request: &mut Request) -> NTSTATUS {
+    with(request, |request, pin| {
+        let framing = pin.framing();
+        // SAFETY: the descriptor's framing, or null.
+        let Some(header) = (unsafe { framing.as_ref() }) else { return STATUS_NOT_FOUND };
+        let items = (header.CountItems as usize).max(1);
+        let length = size_of_val(header) + (items - 1) * size_of_val(&header.FramingItem[0]);
+        // SAFETY: the driver's structure has that many items.
+        let bytes = unsafe { std::slice::from_raw_parts(framing.cast::<u8>(), length) };
+        request.answer_bytes(bytes)
+    })
+}
+
+/// ASSUMED: AVStream's own answer is FALSE, the order does not matter (R4.35).
+fn get_acquire_ordering(request: &mut Request) -> NTSTATUS {
+    request.answer(&0u32)
+}
+
+/// R7.3: always NULL; success means that a clock could be set.
+fn get_master_clock(request: &mut Request) -> NTSTATUS {
+    request.answer(&0u64)
+}
+
+/// No clock can be set yet; NULL, which releases one, always succeeds.
+fn set_master_clock(request: &mut Request) -> NTSTATUS {
+    if request.value_as::<HANDLE>().is_null() {
+        return STATUS_SUCCESS;
+    }
+    trace::event("not_emulated", request.object.name(), "KSPROPERTY_STREAM_MASTERCLOCK with a clock");
+    STATUS_NOT_IMPLEMENTED
+}
+
+fn get_header_size(request: &mut Request) -> NTSTATUS {
+    // SAFETY: the public structure lives as long as the pin.
+    with(request, |request, pin| request.answer(&unsafe { (*pin.ks()).StreamHeaderSize }))
+}

@@ -1,0 +1,79 @@
+//! IRP_MJ_CREATE: what a name asks for (sections 0.4 and 3.1 of the contract).
+
+use ks_sys::{
+    GUID, IO_STACK_LOCATION, KSNAME_Allocator, KSNAME_Clock, KSNAME_Pin, KSNAME_TopologyNode, NTSTATUS, PIRP,
+    STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED,
+};
+
+use super::{
+    device::Device,
+    factory::guid_text,
+    filter, irp,
+    object::Object,
+    pin_open,
+};
+use crate::nt::{complete, string, trace};
+
+const BACKSLASH: u16 = b'\\' as u16;
+
+/// Answers the request and completes it.
+pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
+    match target(device, irp) {
+        Ok(Target::Filter(factory)) => filter::open(factory, irp),
+        Ok(Target::Pin(filter, bytes)) => pin_open::open(filter, bytes, irp),
+        Err(status) => {
+            trace::event("create_refused", device.name(), format_args!("{status:#010x}"));
+            // SAFETY: the request is ours.
+            unsafe { complete(irp, status, 0) }
+        }
+    }
+}
+
+enum Target {
+    Filter(&'static super::Factory),
+    Pin(&'static super::Filter, &'static [u8]),
+}
+
+fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
+    // R1.8, R1.15: nothing opens on a device that is not started, or gone.
+    if !device.started() || device.removed() {
+        return Err(STATUS_DEVICE_NOT_READY);
+    }
+    // R1.10, 10.29: nor before PostStart is over; its error is that of every create.
+    let post_start = device.post_start.wait();
+    if post_start < 0 {
+        return Err(post_start);
+    }
+    // SAFETY: a create request has a file object with a name.
+    let (parent, name) = unsafe {
+        let stack: *mut IO_STACK_LOCATION = irp::stack(irp);
+        let file = (*stack).FileObject;
+        ((*file).RelatedFileObject, string::units(&raw const (*file).FileName))
+    };
+    let name: &'static [u16] = name;
+    // The class of the object is the text up to the next backslash (R1.25).
+    let name = name.strip_prefix(&[BACKSLASH]).unwrap_or(name);
+    let length = name.iter().position(|&unit| unit == BACKSLASH).unwrap_or(name.len());
+    let (class, rest) = name.split_at(length);
+    let class = String::from_utf16_lossy(class);
+    if parent.is_null() {
+        let factory = device.factories().into_iter().find(|factory| factory.matches(&class));
+        return factory.map(Target::Filter).ok_or(STATUS_NOT_FOUND);
+    }
+    let is = |guid: &GUID| class.eq_ignore_ascii_case(&guid_text(guid));
+    match irp::object_of(parent) {
+        Some(Object::Filter(filter)) if is(&KSNAME_Pin) => {
+            let parameters = rest.strip_prefix(&[BACKSLASH]).unwrap_or(rest);
+            // SAFETY: the same memory as bytes; the name lives as long as the file object.
+            let bytes = unsafe { std::slice::from_raw_parts(parameters.as_ptr().cast(), parameters.len() * 2) };
+            Ok(Target::Pin(filter, bytes))
+        }
+        // ASSUMED: until clocks, allocators and nodes exist here, their creation answers as not implemented.
+        Some(Object::Filter(_)) if is(&KSNAME_TopologyNode) => Err(STATUS_NOT_IMPLEMENTED),
+        Some(Object::Pin(_)) if is(&KSNAME_Clock) || is(&KSNAME_Allocator) || is(&KSNAME_TopologyNode) => {
+            Err(STATUS_NOT_IMPLEMENTED)
+        }
+        Some(_) => Err(STATUS_NOT_FOUND),
+        None => Err(STATUS_INVALID_PARAMETER),
+    }
+}

@@ -1,0 +1,144 @@
+//! Opening a pin: validation, SetDataFormat, connection, Create (sections 3.2, 3.3 and 4.8 of the contract).
+
+use std::sync::atomic::Ordering;
+
+use ks_sys::{NTSTATUS, PFILE_OBJECT, PIRP, STATUS_PENDING, STATUS_SUCCESS};
+
+use super::{
+    call::{PIN_CLOSE, PIN_CREATE, driver_call},
+    connect,
+    filter::Filter,
+    format, irp,
+    mutex::Guard,
+    object::Pin,
+    options::Options,
+    validate::Request,
+};
+use crate::nt::{Machine, ObfDereferenceObject, complete, trace, violation};
+
+/// Opens a pin; completes the request. Passive level, no mutex held.
+pub fn open(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> NTSTATUS {
+    match begin(filter, bytes, irp) {
+        Ok((pin, control)) => create(pin, control, irp),
+        Err(status) => {
+            trace::event("pin_refused", filter.name(), format_args!("{status:#010x}"));
+            // SAFETY: the request is ours.
+            unsafe { complete(irp, status, 0) }
+        }
+    }
+}
+
+/// Everything before Create. On an error nothing is left.
+fn begin(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> Result<(&'static Pin, Guard<'static>), NTSTATUS> {
+    let request = Request::parse(bytes)?;
+    // SAFETY: the request is ours.
+    let mode = unsafe { (*irp).RequestorMode };
+    let control = filter.control().acquire();
+    request.check(filter, mode)?;
+    // R4.3: a bad handle fails the create before the driver is called.
+    let sink = if request.is_source() {
+        connect::reference_sink(request.connect.PinToHandle, mode)?
+    } else {
+        std::ptr::null_mut()
+    };
+    if let Err(status) = check_sink(filter, &request, sink) {
+        drop(control);
+        release(sink);
+        return Err(status);
+    }
+    // Section 3.3, step 1.
+    let pin = Pin::new(filter, irp::file_object(irp), &request.connect, sink);
+    // Step 2: SetDataFormat comes before Create.
+    let mut status = format::set(pin, request.format);
+    if status >= 0 && pin.is_source() && !options().connect_after_create {
+        status = connect::establish(pin);
+    }
+    if status < 0 {
+        // R3.9: Create was not reached, so there is no Close.
+        trace::event("pin_open", pin.name(), format_args!("{status:#010x}"));
+        pin.empty();
+        drop(control);
+        pin.end();
+        return Err(status);
+    }
+    Ok((pin, control))
+}
+
+fn check_sink(filter: &Filter, request: &Request, sink: PFILE_OBJECT) -> Result<(), NTSTATUS> {
+    if sink.is_null() { Ok(()) } else { connect::check_sink(filter, request.connect.PinId, sink) }
+}
+
+fn release(sink: PFILE_OBJECT) {
+    if !sink.is_null() {
+        // SAFETY: referenced by `begin`.
+        unsafe { ObfDereferenceObject(sink.cast()) };
+    }
+}
+
+fn options() -> &'static Options {
+    Machine::current().extension::<Options>()
+}
+
+/// Step 3: Create.
+fn create(pin: &'static Pin, control: Guard<'static>, irp: PIRP) -> NTSTATUS {
+    let status = match pin.dispatch().and_then(|dispatch| dispatch.Create) {
+        // SAFETY: the driver's callback with its own pin.
+        Some(create) => driver_call(PIN_CREATE, pin.name(), || unsafe { create(pin.ks(), irp) }),
+        None => STATUS_SUCCESS,
+    };
+    // R3.8
+    if irp::is_pending(irp, status, pin.name(), "Create") {
+        return STATUS_PENDING;
+    }
+    finish(pin, control, irp, status)
+}
+
+/// Create is over through KsCompletePendingRequest. Passive level, no mutex held.
+pub(super) fn opened(pin: &'static Pin, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+    finish(pin, pin.filter().control().acquire(), irp, status)
+}
+
+fn finish(pin: &'static Pin, control: Guard<'static>, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+    let mut status = status;
+    let mut close_due = false;
+    if status >= 0 && pin.is_source() && options().connect_after_create {
+        let connected = connect::establish(pin);
+        if connected < 0 {
+            status = connected;
+            close_due = true;
+        }
+    }
+    trace::event("pin_open", pin.name(), format_args!("{status:#010x}"));
+    if status >= 0 {
+        pin.link_complete.store(true, Ordering::Relaxed);
+        pin.filter().enter(pin);
+        drop(control);
+        // SAFETY: the request is ours.
+        return unsafe { complete(irp, status, 0) };
+    }
+    if close_due {
+        // R4.14: Create had succeeded.
+        abandon(pin, irp);
+    }
+    drop(control);
+    // T4.11: the sink that was connected before learns that the source is gone.
+    connect::dissolve(pin);
+    let control = pin.filter().control().acquire();
+    pin.empty();
+    drop(control);
+    pin.end();
+    // SAFETY: the request is ours.
+    unsafe { complete(irp, status, 0) }
+}
+
+/// Close for a pin whose connection failed after its Create.
+fn abandon(pin: &'static Pin, irp: PIRP) {
+    if let Some(close) = pin.dispatch().and_then(|dispatch| dispatch.Close) {
+        // SAFETY: the driver's callback with its own pin.
+        let status = driver_call(PIN_CLOSE, pin.name(), || unsafe { close(pin.ks(), irp) });
+        if status == STATUS_PENDING {
+            let message = "Close returned STATUS_PENDING in a create request that failed";
+            violation::report("KsMarkPendingIrp", 0, pin.name(), message);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The object behind a `KSSTREAM_POINTER`, and the list of the live ones.
+//!
+//! A pointer that a minidriver passes is looked up in that list and not followed: a deleted clone or any
+//! other address is a violation (KsInvalidStreamPointer) and not a crash of the rig.
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    mem::{offset_of, size_of},
+    ptr::null_mut,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ks_sys::{KSSTREAM_POINTER, PFNKSSTREAMPOINTER, PKSSTREAM_POINTER};
+
+use super::{
+    cancel,
+    frame::{Cancel, Frame, Request},
+    queue::{Held, Queue},
+};
+use crate::nt::violation;
+
+/// What kind of pointer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The leading edge.
+    Leading,
+    /// The trailing edge.
+    Trailing,
+    /// A clone.
+    Clone,
+}
+
+/// A stream pointer; the minidriver sees the last field, and behind it the bytes of a clone's context.
+#[repr(C, align(16))]
+pub struct StreamPointer {
+    /// The queue it belongs to.
+    pub queue: *const Queue,
+    /// The frame it is on; null at the end of the queue and after a cancellation.
+    pub frame: *mut Frame,
+    /// Called when the frame's IRP is cancelled.
+    pub cancel: PFNKSSTREAMPOINTER,
+    /// Creation order of clones.
+    pub serial: u64,
+    /// Bytes of context behind it.
+    pub context_size: usize,
+    /// What kind it is.
+    pub kind: Kind,
+    /// Whether it is locked.
+    pub locked: bool,
+    /// Whether its frame was taken away by a cancellation (R6.25).
+    pub lost: bool,
+    /// What the minidriver sees.
+    pub public: KSSTREAM_POINTER,
+}
+
+const _: () =
+    assert!(offset_of!(StreamPointer, public).is_multiple_of(16), "the context keeps pool alignment");
+const _: () =
+    assert!(size_of::<KSSTREAM_POINTER>().is_multiple_of(16), "nothing between pointer and context");
+
+impl StreamPointer {
+    /// Fills the public part for a frame (R6.15, R6.16), or empties it.
+    pub fn place(&mut self, frame: *mut Frame, input: bool) {
+        self.frame = frame;
+        let (header, data, count) = if frame.is_null() {
+            (null_mut(), null_mut(), 0)
+        } else {
+            // SAFETY: a frame in a queue is alive and so is its header.
+            let (header, data) = unsafe { ((*frame).header, (*frame).data) };
+            // SAFETY: as above.
+            let count = unsafe { if input { (*header).DataUsed } else { (*header).FrameExtent } };
+            (header, data, count)
+        };
+        self.public.StreamHeader = header;
+        let offset = if input { &mut self.public.OffsetIn } else { &mut self.public.OffsetOut };
+        offset.__bindgen_anon_1.Data = data.cast();
+        offset.Count = count;
+        offset.Remaining = count;
+    }
+}
+
+fn layout(context_size: usize) -> Layout {
+    let size = offset_of!(StreamPointer, public) + size_of::<KSSTREAM_POINTER>() + context_size;
+    Layout::from_size_align(size.next_multiple_of(16), 16).expect("sizes are 32 bits wide")
+}
+
+/// A new pointer of a queue, on no frame.
+pub fn allocate(queue: &Queue, kind: Kind, context_size: usize) -> *mut StreamPointer {
+    let layout = layout(context_size);
+    // SAFETY: the layout is not empty.
+    let pointer = unsafe { alloc_zeroed(layout) }.cast::<StreamPointer>();
+    if pointer.is_null() {
+        handle_alloc_error(layout);
+    }
+    // SAFETY: the memory is ours, zeroed, and large enough.
+    unsafe { (&raw mut (*pointer).context_size).write(context_size) };
+    initialize(queue, pointer, kind);
+    pointer
+}
+
+/// Makes memory of [`allocate`] a new pointer.
+pub fn initialize(queue: &Queue, pointer: *mut StreamPointer, kind: Kind) {
+    // SAFETY: the memory is ours and large enough; plain stores need no valid old values.
+    unsafe {
+        (&raw mut (*pointer).queue).write(queue);
+        (&raw mut (*pointer).frame).write(null_mut());
+        (&raw mut (*pointer).cancel).write(None);
+        (&raw mut (*pointer).serial).write(0);
+        (&raw mut (*pointer).kind).write(kind);
+        (&raw mut (*pointer).locked).write(false);
+        (&raw mut (*pointer).lost).write(false);
+        let public = &raw mut (*pointer).public;
+        public.write_bytes(0, 1);
+        (*public).Pin = queue.pin.ks();
+        (*public).Offset =
+            if queue.input { &raw mut (*public).OffsetIn } else { &raw mut (*public).OffsetOut };
+        if (*pointer).context_size > 0 {
+            let context = public.add(1).cast::<u8>();
+            // ASSUMED: nothing says what the context holds at first; a pattern, so that nobody relies on zeros.
+            context.write_bytes(0xCD, (*pointer).context_size);
+            (*public).Context = context.cast();
+        }
+    }
+}
+
+/// Gives the memory back.
+pub fn free(pointer: *mut StreamPointer) {
+    // SAFETY: it came from `allocate`.
+    let layout = layout(unsafe { (*pointer).context_size });
+    // SAFETY: as above.
+    unsafe { dealloc(pointer.cast(), layout) };
+}
+
+/// Hashes an address.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("addresses only");
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = ((address >> 4) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+}
+
+type Live = HashMap<usize, Arc<Queue>, BuildHasherDefault<AddressHasher>>;
+
+/// The live stream pointers, by the address the minidriver knows. Addresses are unique in the process, so
+/// the machines share the list. It is only asked for single addresses: its order never matters.
+static LIVE: Mutex<Live> = Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()));
+
+fn live() -> MutexGuard<'static, Live> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Enters a pointer that the minidriver is about to get.
+pub fn enter(queue: &Arc<Queue>, pointer: *mut StreamPointer) {
+    live().insert(address(pointer), Arc::clone(queue));
+}
+
+/// Strikes a pointer off.
+pub fn strike(pointer: *mut StreamPointer) {
+    let queue = live().remove(&address(pointer));
+    // The list's mutex is free again should this be the last reference.
+    drop(queue);
+}
+
+fn address(pointer: *mut StreamPointer) -> usize {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*pointer).public as usize }
+}
+
+/// The pointer behind an argument of a call; a violation if it is none (KsInvalidStreamPointer).
+pub fn find(public: PKSSTREAM_POINTER, call: &str) -> Option<(Arc<Queue>, *mut StreamPointer)> {
+    let queue = live().get(&(public as usize)).cloned();
+    if queue.is_none() {
+        let what = if public.is_null() { "NULL" } else { "no edge and no live clone" };
+        violation::report(
+            "KsInvalidStreamPointer",
+            0x8100C,
+            call,
+            format_args!("the stream pointer is {what}"),
+        );
+    }
+    Some((queue?, container(public)))
+}
+
+/// Whether the pointer is live on this queue: asked again once the queue is locked.
+pub fn is_live(public: PKSSTREAM_POINTER, queue: &Arc<Queue>) -> bool {
+    live().get(&(public as usize)).is_some_and(|owner| Arc::ptr_eq(owner, queue))
+}
+
+/// The object around the public structure.
+pub fn container(public: PKSSTREAM_POINTER) -> *mut StreamPointer {
+    public.wrapping_byte_sub(offset_of!(StreamPointer, public)).cast()
+}
+
+impl Held<'_> {
+    /// Locks a pointer; false when it is on no frame.
+    pub fn lock_pointer(self, pointer: *mut StreamPointer) -> bool {
+        // SAFETY: pointers of the queue are alive, and their fields are under its lock.
+        let pointer = unsafe { &mut *pointer };
+        // SAFETY: the frame a pointer is on is alive; so is its request.
+        let Some(frame) = (unsafe { pointer.frame.as_mut() }) else { return false };
+        if !frame.queued {
+            return false;
+        }
+        pointer.locked = true;
+        frame.locks += 1;
+        // SAFETY: as above.
+        unsafe { (*frame.request).locks += 1 };
+        true
+    }
+
+    /// Unlocks a locked pointer and gives the request that may now be cancelled: [`Held::settle`] it.
+    pub fn unlock_pointer(self, pointer: *mut StreamPointer) -> *mut Request {
+        // SAFETY: pointers of the queue are alive, and their fields are under its lock.
+        let pointer = unsafe { &mut *pointer };
+        pointer.locked = false;
+        // SAFETY: a locked pointer is on a frame, and the lock keeps it there.
+        let frame = unsafe { &mut *pointer.frame };
+        frame.locks -= 1;
+        // SAFETY: the request lives at least as long as its frames.
+        unsafe { (*frame.request).locks -= 1 };
+        frame.request
+    }
+
+    /// Carries out a cancellation that had waited for a lock (R6.23).
+    pub fn settle(self, request: *mut Request) {
+        // SAFETY: requests live until the lock of the queue is released.
+        let waiting = unsafe { &*request };
+        if waiting.cancel == Cancel::Asked && waiting.locks == 0 && waiting.outstanding > 0 {
+            cancel::cancel_now(self, request);
+        }
+    }
+
+    /// Moves an unlocked pointer to the next frame. False when it cannot move.
+    pub fn advance(self, pointer: *mut StreamPointer) -> bool {
+        // SAFETY: pointers of the queue are alive, and their fields are under its lock.
+        let (kind, old) = unsafe { ((*pointer).kind, (*pointer).frame) };
+        // SAFETY: the frame a pointer is on is alive.
+        let Some(frame) = (unsafe { old.as_mut() }) else { return false };
+        let next = self.next_after(frame.ordinal);
+        self.progress();
+        match kind {
+            Kind::Leading => {
+                self.place(pointer, next);
+                if self.inner().trailing.is_null() {
+                    self.leave_window(frame);
+                }
+            }
+            Kind::Trailing => {
+                // SAFETY: the edge lives as long as the queue.
+                if unsafe { (*self.inner().leading).frame } == old {
+                    // ASSUMED: the trailing edge stops at the leading edge, it never overtakes it.
+                    return false;
+                }
+                self.place(pointer, next);
+                self.leave_window(frame);
+            }
+            Kind::Clone => {
+                // SAFETY: frames in the queue are alive.
+                if let Some(next) = unsafe { next.as_mut() } {
+                    next.references += 1;
+                }
+                self.place(pointer, next);
+                self.release(old);
+            }
+        }
+        true
+    }
+
+    /// The last edge has passed a frame.
+    pub fn leave_window(self, frame: *mut Frame) {
+        // SAFETY: the window's reference keeps the frame alive.
+        unsafe { (*frame).in_window = false };
+        self.release(frame);
+    }
+}

@@ -1,0 +1,296 @@
+//! Stepping pins through STOP, ACQUIRE, PAUSE and RUN (R5.1 to R5.14, R4.35 to R4.37).
+//!
+//! A client commands pins one by one (`DeviceState`); a pipe is where the lowest of its members was
+//! told to be (R4.37), and its minidrivers are taken there in single steps (`ClientState`).
+
+use ks_sys::{
+    KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING,
+    KSSTATE::{self, KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP},
+    NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
+
+use super::{
+    call::{driver_call, driver_status},
+    circuit::Circuit,
+    object::Pin,
+    pipe, processing,
+    queue::Queue,
+};
+use crate::nt::{
+    callback::{CallbackKind, Group},
+    trace,
+};
+
+const SET_DEVICE_STATE: CallbackKind = CallbackKind::no_pending("PinSetDeviceState", Group::Pin);
+const RESET: CallbackKind = CallbackKind::new("PinReset", Group::Pin);
+
+/// The state the pin was last told to go to (R5.2).
+pub fn get(pin: &Pin) -> KSSTATE::Type {
+    // SAFETY: the public structure lives as long as the pin.
+    unsafe { (*pin.ks()).DeviceState }
+}
+
+/// The state the minidriver is in.
+fn client_state(pin: &Pin) -> KSSTATE::Type {
+    // SAFETY: the public structure lives as long as the pin.
+    unsafe { (*pin.ks()).ClientState }
+}
+
+fn command(pin: &Pin, state: KSSTATE::Type) {
+    let _control = pin.filter().control().acquire();
+    // SAFETY: the public structure lives as long as the pin; the control mutex is held.
+    unsafe { (*pin.ks()).DeviceState = state };
+}
+
+/// A client sets KSPROPERTY_CONNECTION_STATE. PASSIVE_LEVEL, no filter control mutex held.
+///
+/// Errors are those of `SetDeviceState`, unchanged (R5.5); other successes are passed on too (10.18).
+pub fn set(pin: &'static Pin, state: KSSTATE::Type) -> NTSTATUS {
+    if !(KSSTATE_STOP..=KSSTATE_RUN).contains(&state) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    let _pipe = pipe::lock(pin);
+    if trace::enabled() {
+        trace::event("state", pin.name(), format_args!("is told {}", name(state)));
+    }
+    if !pin.transport().is_standard(pin) {
+        return jump(pin, state);
+    }
+    command(pin, state);
+    settle(pin, false)
+}
+
+/// Takes a pin down to STOP before it is closed (R3.13) and waits until nothing runs for it any more.
+/// PASSIVE_LEVEL, no filter control mutex held.
+pub fn walk_down(pin: &'static Pin) {
+    {
+        let _pipe = pipe::lock(pin);
+        if client_state(pin) != KSSTATE_STOP {
+            // 10.28
+            trace::event("state", pin.name(), format_args!("is closed in {}", name(client_state(pin))));
+        }
+        if pin.transport().is_standard(pin) {
+            if get(pin) != KSSTATE_STOP {
+                command(pin, KSSTATE_STOP);
+            }
+            settle(pin, true);
+        } else {
+            jump(pin, KSSTATE_STOP);
+        }
+    }
+    pin.transport().processing.drain();
+}
+
+/// Without standard transport the change is passed on as it is (R5.3).
+fn jump(pin: &'static Pin, state: KSSTATE::Type) -> NTSTATUS {
+    let from = client_state(pin);
+    if from == state {
+        // R5.7
+        return STATUS_SUCCESS;
+    }
+    let status = tell(pin, from, state);
+    if status >= 0 {
+        command(pin, state);
+    }
+    status
+}
+
+/// Takes the members of the pin's pipe to where the lowest of them was told to be, a step at a time.
+///
+/// A step up that fails leaves the pipe in the last good state, and that is what the pin was told to go to (10.15).
+/// `forced`: a step down is made even if the minidriver objects, for the pin goes away.
+fn settle(pin: &'static Pin, forced: bool) -> NTSTATUS {
+    let members = pipe::members(pin);
+    let mut result = STATUS_SUCCESS;
+    loop {
+        let target = members.iter().map(|member| get(member)).min().unwrap_or(KSSTATE_STOP);
+        let highest = members.iter().map(|member| client_state(member)).max().unwrap_or(KSSTATE_STOP);
+        let lowest = members.iter().map(|member| client_state(member)).min().unwrap_or(KSSTATE_STOP);
+        let status = if highest > target {
+            // R4.37: down from source to sink.
+            let status = step_down(&members, highest, forced);
+            if status < 0 {
+                command(pin, client_state(pin));
+                return if result < 0 { result } else { status };
+            }
+            status
+        } else if lowest < target {
+            let status = step_up(&members, lowest);
+            if status < 0 {
+                // The others go back with it, in the next round.
+                command(pin, lowest);
+            }
+            status
+        } else {
+            return result;
+        };
+        if result >= 0 && status != STATUS_SUCCESS {
+            result = status;
+        }
+    }
+}
+
+/// One step up for all that are at this state, sink first.
+fn step_up(members: &[&'static Pin], from: KSSTATE::Type) -> NTSTATUS {
+    let to = from + 1;
+    let mut result = STATUS_SUCCESS;
+    for &member in members {
+        if client_state(member) != from {
+            continue;
+        }
+        if to == KSSTATE_ACQUIRE {
+            // R5.10: the queue is there before the minidriver hears of it.
+            let _mutex = member.transport().processing_mutex().acquire();
+            if member.transport().queue().is_none() {
+                member.transport().set_queue(Some(Queue::new(member)));
+            }
+        }
+        let status = tell(member, from, to);
+        if status < 0 {
+            if to == KSSTATE_ACQUIRE {
+                remove_queue(member);
+            }
+            return status;
+        }
+        member.transport().reach(to);
+        result = if status == STATUS_SUCCESS { result } else { status };
+    }
+    match to {
+        KSSTATE_ACQUIRE => {
+            if let Err(status) = join(members) {
+                return status;
+            }
+        }
+        KSSTATE_PAUSE => {
+            if let Some(circuit) = members[0].transport().circuit() {
+                circuit.prime();
+            }
+        }
+        _ => {}
+    }
+    for &member in members {
+        // R6.29a, R5.11.
+        if processing::minimum(member) == to && member.flags() & KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING == 0 {
+            processing::arrival(member);
+        }
+    }
+    result
+}
+
+/// One step down for all that are at this state, source first.
+fn step_down(members: &[&'static Pin], from: KSSTATE::Type, forced: bool) -> NTSTATUS {
+    let to = from - 1;
+    let mut result = STATUS_SUCCESS;
+    if to == KSSTATE_ACQUIRE
+        && let Some(circuit) = members[0].transport().circuit()
+    {
+        circuit.pause();
+    }
+    for &member in members.iter().rev() {
+        if client_state(member) != from {
+            continue;
+        }
+        // No processing begins in a state that is being left.
+        member.transport().reach(to);
+        let status = tell(member, from, to);
+        if status < 0 {
+            if !forced {
+                member.transport().reach(from);
+                if to == KSSTATE_ACQUIRE
+                    && let Some(circuit) = member.transport().circuit()
+                {
+                    circuit.prime();
+                }
+                return status;
+            }
+            // SAFETY: the public structure lives as long as the pin.
+            unsafe { (*member.ks()).ClientState = to };
+            continue;
+        }
+        result = if status == STATUS_SUCCESS { result } else { status };
+    }
+    if to == KSSTATE_STOP {
+        part(members);
+    }
+    result
+}
+
+/// Calls `SetDeviceState` (R5.4, R5.5).
+fn tell(pin: &'static Pin, from: KSSTATE::Type, to: KSSTATE::Type) -> NTSTATUS {
+    let _control = pin.filter().control().acquire();
+    let ks = pin.ks();
+    // SAFETY: the public structure lives as long as the pin; the control mutex is held.
+    unsafe { (*ks).ClientState = to };
+    let status = match pin.dispatch().and_then(|dispatch| dispatch.SetDeviceState) {
+        // SAFETY: the minidriver's routine, the control mutex held.
+        Some(set) => driver_status(SET_DEVICE_STATE, pin.name(), || unsafe { set(ks, to, from) }),
+        None => STATUS_SUCCESS,
+    };
+    if status < 0 {
+        // SAFETY: as above.
+        unsafe { (*ks).ClientState = from };
+    }
+    if trace::enabled() {
+        let (from, to) = (name(from), name(to));
+        let outcome = if status < 0 { "refuses" } else { "goes" };
+        trace::event_with("state", pin.name(), outcome, &[("from", &from), ("to", &to)]);
+    }
+    status
+}
+
+/// Joins the queues of two connected pins (R4.25).
+fn join(members: &[&'static Pin]) -> Result<(), NTSTATUS> {
+    let &[sink, source] = members else { return Ok(()) };
+    if sink.transport().circuit().is_some() {
+        return Ok(());
+    }
+    let circuit = Circuit::build([sink, source])?;
+    for member in members {
+        member.transport().set_circuit(Some(circuit.clone()));
+    }
+    Ok(())
+}
+
+/// All members are in STOP: what is left in their queues goes back, and the pipe is gone (10.17).
+fn part(members: &[&'static Pin]) {
+    for &member in members.iter().rev() {
+        let Some(queue) = member.transport().queue() else { continue };
+        // Waits for a Process that began before.
+        let mutex = member.transport().processing_mutex().acquire();
+        queue.close();
+        drop(mutex);
+        reset(member);
+    }
+    for &member in members {
+        remove_queue(member);
+        member.transport().set_circuit(None);
+    }
+}
+
+/// Takes a queue away, empty or not.
+fn remove_queue(pin: &'static Pin) {
+    let _mutex = pin.transport().processing_mutex().acquire();
+    if let Some(queue) = pin.transport().set_queue(None) {
+        queue.close();
+        queue.retire();
+    }
+}
+
+/// Calls the pin's `Reset` (R5.15, R5.17): its queue was flushed or its reset state changed.
+pub(super) fn reset(pin: &'static Pin) {
+    if let Some(reset) = pin.dispatch().and_then(|dispatch| dispatch.Reset) {
+        let _control = pin.filter().control().acquire();
+        // SAFETY: the minidriver's routine, the control mutex held.
+        driver_call(RESET, pin.name(), || unsafe { reset(pin.ks()) });
+    }
+}
+
+fn name(state: KSSTATE::Type) -> &'static str {
+    match state {
+        KSSTATE_STOP => "STOP",
+        KSSTATE_ACQUIRE => "ACQUIRE",
+        KSSTATE_PAUSE => "PAUSE",
+        KSSTATE_RUN => "RUN",
+        _ => "no state",
+    }
+}

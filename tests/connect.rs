@@ -29,7 +29,12 @@ fn with_all(test: impl Fn(&Stand, &Options)) {
 
 /// The names of the sink pin and the source pin, in the order of their creation.
 fn names(events: &[Event]) -> (String, String) {
-    let names = |index: usize| events.iter().filter(|event| event.kind == "callback" && event.detail == "PinSetDataFormat").nth(index);
+    let names = |index: usize| {
+        events
+            .iter()
+            .filter(|event| event.kind == "callback" && event.detail == "PinSetDataFormat")
+            .nth(index)
+    };
     let name = |index| names(index).expect("two pins were made").object.clone();
     (name(0), name(1))
 }
@@ -48,7 +53,8 @@ fn sink_alone() {
         let camera = stand.filter(CAMERA);
         let sink = camera.create_pin(INPUT, &format(FORMAT)).expect("the sink pin");
         let events = stand.rig.events();
-        let pin: Vec<_> = callbacks(&events).into_iter().filter(|(name, _)| name.starts_with("Pin")).collect();
+        let pin: Vec<_> =
+            callbacks(&events).into_iter().filter(|(name, _)| name.starts_with("Pin")).collect();
         let name = events.iter().rfind(|event| event.detail == "PinCreate").expect("Create").object.as_str();
         assert_eq!(pin, [("PinSetDataFormat", name), ("PinCreate", name)]);
         sink.close();
@@ -111,10 +117,13 @@ fn sink_handle_closed_first() {
         assert_eq!(count(&stand.rig.events(), "PinClose"), 0, "the source holds the sink's file object");
         source.close();
         let events = stand.rig.events();
-        let end: Vec<_> =
-            callbacks(&events).into_iter().filter(|(name, _)| ["PinClose", "PinDisconnect"].contains(name)).collect();
+        let end: Vec<_> = callbacks(&events)
+            .into_iter()
+            .filter(|(name, _)| ["PinClose", "PinDisconnect"].contains(name))
+            .collect();
         let (close, disconnect) = (("PinClose", source_name.as_str()), ("PinDisconnect", sink_name.as_str()));
-        let [first, second] = if options.disconnect_before_close { [disconnect, close] } else { [close, disconnect] };
+        let [first, second] =
+            if options.disconnect_before_close { [disconnect, close] } else { [close, disconnect] };
         assert_eq!(end, [first, second, ("PinClose", sink_name.as_str())]);
         drop(filters);
     });
@@ -175,7 +184,11 @@ fn questions_about_the_peer() {
         assert_eq!(raw::answers(&read), alone, "a pin that a client reads from");
         let source = sources.connect(0, &format(raw::FORMAT), &sink).expect("the source pin");
         let in_connect = raw::answers_in_connect(&sink);
-        assert_eq!(in_connect, if options.peer_visible_in_connect { connected } else { alone }, "inside Connect");
+        assert_eq!(
+            in_connect,
+            if options.peer_visible_in_connect { connected } else { alone },
+            "inside Connect"
+        );
         assert_eq!(raw::answers(&sink), connected, "a connected sink");
         let both = raw::Answers { file_object: true, device_object: true, ..connected };
         assert_eq!(raw::answers(&source), both, "a connected source");
@@ -194,9 +207,15 @@ fn one_source_at_a_time() {
         let link = stand.connect(FORMAT);
         let refused = |sink: &Pin| link.filters.0.connect(0, &format(FORMAT), sink).map(drop);
         assert_eq!(refused(&link.sink), Err(Status(ks_sys::STATUS_UNSUCCESSFUL)));
-        assert_eq!(count(&stand.rig.events(), "PinConnect"), 1, "no Connect for a source that is refused (10.11)");
+        assert_eq!(
+            count(&stand.rig.events(), "PinConnect"),
+            1,
+            "no Connect for a source that is refused (10.11)"
+        );
         let other = stand.filter(CAMERA);
-        let other_sink = other.create_pin(INPUT, &format(FORMAT)).expect("another filter instance has an Input of its own");
+        let other_sink = other
+            .create_pin(INPUT, &format(FORMAT))
+            .expect("another filter instance has an Input of its own");
         assert!(refused(&other_sink).is_err(), "the camera has its writer");
         link.set_state(State::Run);
         link.set_state(State::Stop);

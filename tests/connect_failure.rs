@@ -61,7 +61,8 @@ impl Bench {
 /// How many Connects succeeded, how many failed, and how many Disconnects there were.
 fn balance(events: &[Event]) -> (usize, usize, usize) {
     let returned = events.iter().filter(|event| event.kind == "return" && event.detail == "PinConnect");
-    let (good, bad): (Vec<_>, Vec<_>) = returned.partition(|event| value(event, "status") == Some("0x00000000"));
+    let (good, bad): (Vec<_>, Vec<_>) =
+        returned.partition(|event| value(event, "status") == Some("0x00000000"));
     (good.len(), bad.len(), count(events, "PinDisconnect"))
 }
 
@@ -131,8 +132,14 @@ fn outcome(call: &str, nth: u32, status: NTSTATUS) -> Outcome {
 }
 
 /// Calls that give a pointer and cannot fail.
-const CANNOT_FAIL: [&str; 6] =
-    ["KsGetDevice", "KsGetParent", "KsPinGetParentFilter", "KsGetOuterUnknown", "KeGetCurrentThread", "KeSetEvent"];
+const CANNOT_FAIL: [&str; 6] = [
+    "KsGetDevice",
+    "KsGetParent",
+    "KsPinGetParentFilter",
+    "KsGetOuterUnknown",
+    "KeGetCurrentThread",
+    "KeSetEvent",
+];
 
 /// Every failure of every call that loopcam's Connect makes, one by one, with several statuses each, reaches the creator
 /// of the source pin unchanged; nothing leaks; the sink is connectable.
@@ -162,7 +169,11 @@ fn every_call_of_connect_fails() {
                         Outcome::Fails(status) => {
                             assert_eq!(result, Err(expected(&options, status)), "{call} #{nth} with {name}");
                             let after = balance(&stand.rig.events());
-                            assert_eq!(after, (before.0, before.1 + 1, before.2), "{call} #{nth} with {name}");
+                            assert_eq!(
+                                after,
+                                (before.0, before.1 + 1, before.2),
+                                "{call} #{nth} with {name}"
+                            );
                         }
                     }
                     assert_sink_is_well(&stand, &bench);
@@ -236,7 +247,9 @@ fn failures_at_each_step() {
             assert_eq!(stand.alive(), alive, "after a failure of allocation {failures}");
             match result {
                 Ok(()) => break,
-                Err(status) => assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {failures}"),
+                Err(status) => {
+                    assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {failures}")
+                }
             }
             failures += 1;
             assert!(failures < 100, "a connection that never succeeds");
@@ -279,7 +292,11 @@ fn ten_thousand_cycles() {
         let bench = Bench::loopcam(&stand);
         let cycle = |number: u32| {
             if number % 10 == 0 {
-                let fault = Fault { call: "KsPinGetConnectedPinInterface".to_owned(), nth: 0, status: STATUS_NO_MEMORY };
+                let fault = Fault {
+                    call: "KsPinGetConnectedPinInterface".to_owned(),
+                    nth: 0,
+                    status: STATUS_NO_MEMORY,
+                };
                 inject::arm("PinConnect", Some(fault));
                 assert_eq!(bench.connect().map(drop), Err(Status(STATUS_NO_MEMORY)));
                 inject::disarm();

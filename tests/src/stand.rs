@@ -88,8 +88,7 @@ impl Stand {
 
     /// What is alive at the moment.
     pub fn alive(&self) -> Alive {
-        self.rig.settle();
-        Alive { pool: pool::in_use(), objects: handles_and_objects(), mdls: ksrig::nt::mdls_in_use() }
+        Alive::now(&self.rig)
     }
 
     /// Unloads the driver.
@@ -141,6 +140,14 @@ pub struct Alive {
     pub objects: (usize, usize),
     /// Memory descriptor lists.
     pub mdls: usize,
+}
+
+impl Alive {
+    /// What there is, when everything that could run has run.
+    pub fn now(rig: &Rig) -> Self {
+        rig.settle();
+        Self { pool: pool::in_use(), objects: handles_and_objects(), mdls: ksrig::nt::mdls_in_use() }
+    }
 }
 
 /// The status of a failed action.

@@ -91,7 +91,7 @@ fn frames_go_round_without_leak() {
             );
             (*edge).OffsetOut.__bindgen_anon_1.Data.cast::<u32>().write(count.get());
             header.OptionsFlags = KSSTREAM_HEADER_OPTIONSF_TIMEVALID;
-            header.PresentationTime.Time = count.get().into();
+            header.PresentationTime.Time = i64::from(count.get());
             assert!(!KsStreamPointerGetIrp(edge, std::ptr::null_mut(), std::ptr::null_mut()).is_null());
             assert!(!KsStreamPointerGetMdl(edge).is_null());
         }
@@ -108,7 +108,7 @@ fn frames_go_round_without_leak() {
         unsafe {
             assert_eq!((*edge).OffsetIn.Count, 4);
             assert_eq!((*edge).OffsetIn.__bindgen_anon_1.Data.cast::<u32>().read(), count.get());
-            assert_eq!((*(*edge).StreamHeader).PresentationTime.Time, count.get().into());
+            assert_eq!((*(*edge).StreamHeader).PresentationTime.Time, i64::from(count.get()));
         }
         count.set(count.get() + 1);
         KsStreamPointerUnlock(edge, 1);

@@ -76,7 +76,7 @@ fn minidriver(seed: u64, ks: usize) {
                 for _ in 0..random.below(3) {
                     clone(edge, &mut random);
                 }
-                let used = random.below(20) as u32;
+                let used = random.below(20).min(unsafe { (*edge).OffsetOut.Remaining }.into()) as u32;
                 KsStreamPointerAdvanceOffsetsAndUnlock(edge, 0, used, random.below(2) as u8);
             }
         }

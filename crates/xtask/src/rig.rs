@@ -58,10 +58,9 @@ pub fn demo(options: &DemoOptions) -> Result<()> {
         _ => absolute(&options.out).context("--out")?,
     };
     rig.arg("--out").arg(&out);
-    match &options.input {
-        Some(file) => rig.arg("--input").arg(absolute(file).context("--input")?),
-        None => rig.args(["--connect", "Loopcam Test Source/0 -> Loopcam/1"]),
-    };
+    if let Some(file) = &options.input {
+        rig.arg("--input").arg(absolute(file).context("--input")?);
+    }
     if let Some(frames) = options.frames {
         rig.args(["--frames", &frames.to_string()]);
     }
@@ -83,5 +82,7 @@ fn rig(command: &str) -> Result<Command> {
     process::run(cargo.arg("build").args(package))?;
     let mut cargo = toolchain::host_cargo();
     cargo.args(["run", "--quiet"]).args(package).args(["--bin", "ksrig", "--", command]).arg(driver);
+    // The names that users see.
+    cargo.arg("--inf").arg(house::root().join("inf/loopcam.inx"));
     Ok(cargo)
 }

@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::{
     process,
-    toolchain::{self, LLVM, LLVM_ROOT, MINGW_HEADERS, MINGW_LIBRARIES, OLDEST_RUST, TARGET},
+    toolchain::{self, LLVM, LLVM_ROOT, MINGW_HEADERS, MINGW_LIBRARIES, OLDEST_RUST, Route, TARGET},
 };
 
 /// Install what is needed to build and test the driver.
@@ -293,7 +293,7 @@ impl Root {
 
 fn fetch() -> Result<()> {
     println!("fetching the crates");
-    process::run(toolchain::host_cargo().args(["fetch", "--locked"])).context(
+    Route::choose()?.fetch().context(
         "the crates could not be fetched: what cargo says above tells the reason. They come from crates.io; behind a \
          proxy or with a mirror, say so in ~/.cargo/config.toml ([http] proxy, [source])",
     )

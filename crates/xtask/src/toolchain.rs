@@ -128,16 +128,22 @@ impl Route {
         }
     }
 
+    /// Fetches all crates, those of the target's library among them.
+    pub fn fetch(self) -> Result<()> {
+        process::run(host_cargo().args(["fetch", "--locked"]))?;
+        match self {
+            Self::Rustup => Ok(()),
+            Self::Debian => {
+                process::run(debian_with_library().args(["fetch", "--locked", "--target", TARGET]))
+            }
+        }
+    }
+
     /// A cargo that compiles for the driver: `build`, `clippy`… are to follow.
     pub fn cargo(self, tree: &WdkTree, target_dir: &Path, subcommand: &str) -> Result<Command> {
         let mut cargo = match self {
             Self::Rustup => host_cargo(),
-            Self::Debian => {
-                // The unstable options of a stable compiler: the library is made from its own source.
-                let mut cargo = debian();
-                cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "core,alloc");
-                cargo
-            }
+            Self::Debian => debian_with_library(),
         };
         let llvm_library = format!("{LLVM_ROOT}/lib");
         cargo
@@ -170,6 +176,13 @@ fn debian() -> Command {
     cargo.current_dir(house::root()).env("PATH", path);
     cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTDOC", "/usr/bin/rustdoc");
     forget(&mut cargo, &OTHER_TOOLCHAIN);
+    cargo
+}
+
+/// With the unstable options of a stable compiler: the target's library is made from its own source.
+fn debian_with_library() -> Command {
+    let mut cargo = debian();
+    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "core,alloc");
     cargo
 }
 

@@ -1,8 +1,8 @@
 //! Automation tables: the driver's over AVStream's own (R7.10).
 
 use ks_sys::{
-    GUID, KSAUTOMATION_TABLE, KSPROPERTY_ITEM, KSPROPERTY_SET, NTSTATUS, STATUS_NOT_FOUND, STATUS_PROPSET_NOT_FOUND,
-    is_equal_guid,
+    GUID, KSAUTOMATION_TABLE, KSPROPERTY_ITEM, KSPROPERTY_SET, NTSTATUS, STATUS_NOT_FOUND,
+    STATUS_PROPSET_NOT_FOUND, is_equal_guid,
 };
 
 use super::{connection_properties, object::Object, pin_properties, property::Request, topology_properties};
@@ -73,7 +73,10 @@ pub fn sets(table: *const KSAUTOMATION_TABLE) -> &'static [KSPROPERTY_SET] {
 }
 
 /// The items of a set; `PropertyItemSize` is the stride, 0 that of KSPROPERTY_ITEM.
-fn items(table: *const KSAUTOMATION_TABLE, set: &KSPROPERTY_SET) -> impl Iterator<Item = *const KSPROPERTY_ITEM> {
+fn items(
+    table: *const KSAUTOMATION_TABLE,
+    set: &KSPROPERTY_SET,
+) -> impl Iterator<Item = *const KSPROPERTY_ITEM> {
     // SAFETY: as in `sets`.
     let stride = match unsafe { (*table).PropertyItemSize } as usize {
         0 => size_of::<KSPROPERTY_ITEM>(),
@@ -106,9 +109,13 @@ impl Found {
     pub fn supports(&self, verb: Verb) -> bool {
         match (self, verb) {
             // SAFETY: the driver's item.
-            (Self::Driver(_, item), Verb::Get) => unsafe { (**item).__bindgen_anon_1.GetPropertyHandler.is_some() },
+            (Self::Driver(_, item), Verb::Get) => unsafe {
+                (**item).__bindgen_anon_1.GetPropertyHandler.is_some()
+            },
             // SAFETY: as above.
-            (Self::Driver(_, item), Verb::Set) => unsafe { (**item).__bindgen_anon_2.SetPropertyHandler.is_some() },
+            (Self::Driver(_, item), Verb::Set) => unsafe {
+                (**item).__bindgen_anon_2.SetPropertyHandler.is_some()
+            },
             (Self::Default(item), Verb::Get) => item.get.is_some(),
             (Self::Default(item), Verb::Set) => item.set.is_some(),
         }
@@ -116,7 +123,12 @@ impl Found {
 }
 
 /// Finds a property: `STATUS_PROPSET_NOT_FOUND` for an unknown set, `STATUS_NOT_FOUND` for an unknown id (R7.12).
-pub fn find(table: *const KSAUTOMATION_TABLE, defaults: Defaults, set: &GUID, id: u32) -> Result<Found, NTSTATUS> {
+pub fn find(
+    table: *const KSAUTOMATION_TABLE,
+    defaults: Defaults,
+    set: &GUID,
+    id: u32,
+) -> Result<Found, NTSTATUS> {
     let mut known = false;
     for own in sets(table) {
         // SAFETY: the driver's set.

@@ -1,8 +1,6 @@
 //! Clocks: there are none yet.
 
-use ks_sys::{
-    KSPIN_FLAG_IMPLEMENT_CLOCK, NTSTATUS, PIKSREFERENCECLOCK, PKSPIN, STATUS_DEVICE_NOT_READY,
-};
+use ks_sys::{KSPIN_FLAG_IMPLEMENT_CLOCK, NTSTATUS, PIKSREFERENCECLOCK, PKSPIN, STATUS_DEVICE_NOT_READY};
 
 use super::object;
 use crate::nt::bugcheck;

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use ks_sys::{
-    _MODE::KernelMode, HANDLE, IOCTL_KS_HANDSHAKE, KSHANDSHAKE, KSPIN_DATAFLOW, NTSTATUS, PFILE_OBJECT, PKSPIN,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
+    _MODE::KernelMode, HANDLE, IOCTL_KS_HANDSHAKE, KSHANDSHAKE, KSPIN_DATAFLOW, NTSTATUS, PFILE_OBJECT,
+    PKSPIN, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
 };
 
 use super::{
@@ -53,7 +53,12 @@ pub fn check_sink(filter: &Filter, pin_id: u32, sink: PFILE_OBJECT) -> Result<()
     }
     // R4.17, 10.12: the same control mutex cannot be taken twice.
     if std::ptr::eq(sink.filter(), filter) {
-        violation::report("KsConnectSameFilter", 0, sink.name(), "source and sink are pins of the same filter instance");
+        violation::report(
+            "KsConnectSameFilter",
+            0,
+            sink.name(),
+            "source and sink are pins of the same filter instance",
+        );
         return Err(STATUS_INVALID_PARAMETER);
     }
     // R2.15. ASSUMED: the pages do not say that two data sources or two data sinks are refused.
@@ -75,7 +80,8 @@ pub fn check_sink(filter: &Filter, pin_id: u32, sink: PFILE_OBJECT) -> Result<()
 
 /// R4.6, R4.9: asks the file object for its AVStream pin. Only AVStream answers.
 fn shake_hands(source: &Pin) -> Result<&'static Pin, NTSTATUS> {
-    let mut input = KSHANDSHAKE { ProtocolId: handshake::CONNECTION, Argument1: source.ks().cast(), ..zeroed() };
+    let mut input =
+        KSHANDSHAKE { ProtocolId: handshake::CONNECTION, Argument1: source.ks().cast(), ..zeroed() };
     let mut output = zeroed();
     let mut returned = 0;
     let length = size_of::<KSHANDSHAKE>() as u32;
@@ -106,7 +112,11 @@ pub fn establish(source: &'static Pin) -> NTSTATUS {
         Ok(sink) => sink,
         Err(STATUS_INVALID_DEVICE_REQUEST) => {
             // Kind C: the peer is not AVStream's (R4.5).
-            trace::event("not_emulated", source.name(), "a connection to a pin that does not speak AVStream's handshake");
+            trace::event(
+                "not_emulated",
+                source.name(),
+                "a connection to a pin that does not speak AVStream's handshake",
+            );
             return STATUS_NOT_IMPLEMENTED;
         }
         Err(status) => return status,

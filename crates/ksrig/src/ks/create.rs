@@ -5,13 +5,7 @@ use ks_sys::{
     STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED,
 };
 
-use super::{
-    device::Device,
-    factory::guid_text,
-    filter, irp,
-    object::Object,
-    pin_open,
-};
+use super::{device::Device, factory::guid_text, filter, irp, object::Object, pin_open};
 use crate::nt::{complete, string, trace};
 
 const BACKSLASH: u16 = b'\\' as u16;
@@ -65,7 +59,8 @@ fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
         Some(Object::Filter(filter)) if is(&KSNAME_Pin) => {
             let parameters = rest.strip_prefix(&[BACKSLASH]).unwrap_or(rest);
             // SAFETY: the same memory as bytes; the name lives as long as the file object.
-            let bytes = unsafe { std::slice::from_raw_parts(parameters.as_ptr().cast(), parameters.len() * 2) };
+            let bytes =
+                unsafe { std::slice::from_raw_parts(parameters.as_ptr().cast(), parameters.len() * 2) };
             Ok(Target::Pin(filter, bytes))
         }
         // ASSUMED: until clocks, allocators and nodes exist here, their creation answers as not implemented.

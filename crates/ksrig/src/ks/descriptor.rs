@@ -3,8 +3,8 @@
 use ks_sys::{
     KSFILTER_DESCRIPTOR, KSFILTER_DESCRIPTOR_VERSION, KSFILTER_NODE, KSNODE_DESCRIPTOR, KSPIN_DESCRIPTOR_EX,
     KSPIN_FLAG_CRITICAL_PROCESSING as CRITICAL, KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING as DO_NOT_INITIATE,
-    KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING as FRAMES_NOT_REQUIRED, KSPIN_FLAG_GENERATE_MAPPINGS as MAPPINGS,
-    KSPIN_FLAG_HYPERCRITICAL_PROCESSING as HYPERCRITICAL,
+    KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING as FRAMES_NOT_REQUIRED,
+    KSPIN_FLAG_GENERATE_MAPPINGS as MAPPINGS, KSPIN_FLAG_HYPERCRITICAL_PROCESSING as HYPERCRITICAL,
     KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL as EVERY_ARRIVAL,
     KSPIN_FLAG_PROCESS_IF_ANY_IN_RUN_STATE as ANY_IN_RUN, KSPIN_FLAG_PROCESS_IN_RUN_STATE_ONLY as RUN_ONLY,
     KSPIN_FLAG_SOME_FRAMES_REQUIRED_FOR_PROCESSING as SOME_FRAMES, KSPIN_FLAG_SPLITTER as SPLITTER,
@@ -53,20 +53,25 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
         if filter.PinDescriptors.is_null() {
             return fail("PinDescriptorsCount without PinDescriptors");
         }
-        if (filter.PinDescriptorSize as usize) < size_of::<KSPIN_DESCRIPTOR_EX>() || filter.PinDescriptorSize % 8 != 0 {
+        if (filter.PinDescriptorSize as usize) < size_of::<KSPIN_DESCRIPTOR_EX>()
+            || filter.PinDescriptorSize % 8 != 0
+        {
             return fail("PinDescriptorSize is smaller than KSPIN_DESCRIPTOR_EX or no multiple of 8");
         }
     }
     for id in 0..filter.PinDescriptorsCount {
         // SAFETY: inside the table.
         let descriptor = unsafe { &*pin(filter, id).expect("below the count") };
-        check_pin(descriptor, centric).map_err(|what| format!("KSPIN_DESCRIPTOR_EX of pin type {id}: {what}"))?;
+        check_pin(descriptor, centric)
+            .map_err(|what| format!("KSPIN_DESCRIPTOR_EX of pin type {id}: {what}"))?;
     }
     if filter.NodeDescriptorsCount > 0 {
         if filter.NodeDescriptors.is_null() {
             return fail("NodeDescriptorsCount without NodeDescriptors");
         }
-        if (filter.NodeDescriptorSize as usize) < size_of::<KSNODE_DESCRIPTOR>() || filter.NodeDescriptorSize % 8 != 0 {
+        if (filter.NodeDescriptorSize as usize) < size_of::<KSNODE_DESCRIPTOR>()
+            || filter.NodeDescriptorSize % 8 != 0
+        {
             return fail("NodeDescriptorSize is smaller than KSNODE_DESCRIPTOR or no multiple of 8");
         }
     }
@@ -84,7 +89,9 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
                 node < filter.NodeDescriptorsCount
             };
             if !known {
-                return Err(format!("KSFILTER_DESCRIPTOR: connection {index} names a node or pin that is not there"));
+                return Err(format!(
+                    "KSFILTER_DESCRIPTOR: connection {index} names a node or pin that is not there"
+                ));
             }
         }
     }

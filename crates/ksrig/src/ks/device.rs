@@ -10,9 +10,9 @@ use std::{
 };
 
 use ks_sys::{
-    _DEVICE_POWER_STATE::PowerDeviceUnspecified, _SYSTEM_POWER_STATE::PowerSystemWorking, DO_DEVICE_INITIALIZING,
-    DO_POWER_PAGABLE, KSDEVICE, KSDEVICE_DESCRIPTOR, KSDEVICE_DISPATCH, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT,
-    PKSDEVICE, PVOID, STATUS_NO_SUCH_DEVICE, STATUS_SUCCESS,
+    _DEVICE_POWER_STATE::PowerDeviceUnspecified, _SYSTEM_POWER_STATE::PowerSystemWorking,
+    DO_DEVICE_INITIALIZING, DO_POWER_PAGABLE, KSDEVICE, KSDEVICE_DESCRIPTOR, KSDEVICE_DISPATCH, NTSTATUS,
+    PDEVICE_OBJECT, PDRIVER_OBJECT, PKSDEVICE, PVOID, STATUS_NO_SUCH_DEVICE, STATUS_SUCCESS,
 };
 
 use super::{
@@ -148,7 +148,12 @@ impl Device {
         self.unknown
     }
 
-    fn new(fdo: PDEVICE_OBJECT, pdo: PDEVICE_OBJECT, next: PDEVICE_OBJECT, descriptor: *const KSDEVICE_DESCRIPTOR) -> &'static Self {
+    fn new(
+        fdo: PDEVICE_OBJECT,
+        pdo: PDEVICE_OBJECT,
+        next: PDEVICE_OBJECT,
+        descriptor: *const KSDEVICE_DESCRIPTOR,
+    ) -> &'static Self {
         let basic = Basic::new(Kind::Device);
         let name = format!("device {}", basic.ordinal);
         // SAFETY: all zero is a valid KSDEVICE.
@@ -189,7 +194,12 @@ impl Device {
         self.unknown.end(self.name());
         let left = bag::left_over(self.ks().cast());
         if left > 0 {
-            violation::report("KsObjectBag", 0, self.name(), format!("{left} object bag(s) were never freed (R7.32)"));
+            violation::report(
+                "KsObjectBag",
+                0,
+                self.name(),
+                format!("{left} object bag(s) were never freed (R7.32)"),
+            );
         }
         Objects::died(self.ks().cast());
         // SAFETY: leaked in `new`; the list of live objects no longer has it.
@@ -307,10 +317,9 @@ pub unsafe fn KsTerminateDevice(DeviceObject: PDEVICE_OBJECT) {
 pub unsafe fn KsGetDeviceForDeviceObject(FunctionalDeviceObject: PDEVICE_OBJECT) -> PKSDEVICE {
     match Device::of_fdo(FunctionalDeviceObject) {
         Some(device) => device.ks(),
-        None => driver_error(
-            "KsInvalidObject",
-            "KsGetDeviceForDeviceObject: no AVStream on the device object",
-        ),
+        None => {
+            driver_error("KsInvalidObject", "KsGetDeviceForDeviceObject: no AVStream on the device object")
+        }
     }
 }
 
@@ -324,7 +333,11 @@ pub unsafe fn KsGetDeviceForDeviceObject(FunctionalDeviceObject: PDEVICE_OBJECT)
 pub unsafe fn KsAcquireDevice(Device: PKSDEVICE) {
     let device = Device::of(Device);
     if device.in_pnp.load(Ordering::Relaxed) && device.mutex().held_by_current_thread() {
-        trace::event("diagnostic", device.name(), "KsAcquireDevice in a callback that holds the device mutex (10.3)");
+        trace::event(
+            "diagnostic",
+            device.name(),
+            "KsAcquireDevice in a callback that holds the device mutex (10.3)",
+        );
         std::mem::forget(device.acquire());
     } else {
         device.mutex().acquire_for_driver(device.name());

@@ -25,7 +25,8 @@ use super::{
     unknown::Unknown,
 };
 use crate::nt::{
-    IoRegisterDeviceInterface, IoSetDeviceInterfaceState, RtlFreeUnicodeString, Machine, bugcheck, string, trace,
+    IoRegisterDeviceInterface, IoSetDeviceInterfaceState, Machine, RtlFreeUnicodeString, bugcheck, string,
+    trace,
 };
 
 /// A filter factory.
@@ -57,7 +58,17 @@ pub fn guid_text(guid: &GUID) -> String {
     let last = guid.Data4;
     format!(
         "{{{:08X}-{:04X}-{:04X}-{:02X}{:02X}-{:02X}{:02X}{:02X}{:02X}{:02X}{:02X}}}",
-        guid.Data1, guid.Data2, guid.Data3, last[0], last[1], last[2], last[3], last[4], last[5], last[6], last[7]
+        guid.Data1,
+        guid.Data2,
+        guid.Data3,
+        last[0],
+        last[1],
+        last[2],
+        last[3],
+        last[4],
+        last[5],
+        last[6],
+        last[7]
     )
 }
 
@@ -323,6 +334,9 @@ pub unsafe fn KsFilterFactoryGetSymbolicLink(FilterFactory: PKSFILTERFACTORY) ->
 ///
 /// # Safety
 /// None beyond the factory, which is checked.
-pub unsafe fn KsFilterFactorySetDeviceClassesState(FilterFactory: PKSFILTERFACTORY, NewState: u8) -> NTSTATUS {
+pub unsafe fn KsFilterFactorySetDeviceClassesState(
+    FilterFactory: PKSFILTERFACTORY,
+    NewState: u8,
+) -> NTSTATUS {
     Factory::of(FilterFactory).set_interfaces(NewState != 0)
 }

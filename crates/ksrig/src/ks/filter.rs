@@ -1,10 +1,6 @@
 //! Filters: the private structure around `KSFILTER`, opening and closing.
 
-use std::{
-    cell::UnsafeCell,
-    collections::BTreeMap,
-    sync::Mutex,
-};
+use std::{cell::UnsafeCell, collections::BTreeMap, sync::Mutex};
 
 use ks_sys::{
     KSFILTER, KSFILTER_DESCRIPTOR, KSFILTER_DISPATCH, KSPIN_DESCRIPTOR_EX, NTSTATUS, PFILE_OBJECT, PIRP,
@@ -17,8 +13,7 @@ use super::{
     descriptor,
     device::Device,
     factory::Factory,
-    irp,
-    mutex,
+    irp, mutex,
     object::{Basic, Kind, Object, Objects, container},
     pin::Pin,
     unknown::Unknown,

@@ -111,7 +111,8 @@ impl Fixture {
         let mut device: KSDEVICE_DESCRIPTOR = zeroed();
         device.Dispatch = leak(dispatch);
         device.FilterDescriptorsCount = filters.len() as u32;
-        let table: Vec<*const KSFILTER_DESCRIPTOR> = filters.into_iter().map(|filter| &raw const *leak(filter)).collect();
+        let table: Vec<*const KSFILTER_DESCRIPTOR> =
+            filters.into_iter().map(|filter| &raw const *leak(filter)).collect();
         device.FilterDescriptors = Vec::leak(table).as_ptr();
         DESCRIPTOR.set(leak(device));
         let driver = pnp::load_builtin("test", Some(driver_entry)).expect("DriverEntry succeeds");
@@ -157,8 +158,19 @@ pub fn open(parent: HANDLE, name: &[u16]) -> Result<HANDLE, NTSTATUS> {
         let handle = place.cast::<HANDLE>();
         let block = place.byte_add(16).cast::<IO_STATUS_BLOCK>();
         let access = GENERIC_READ | GENERIC_WRITE;
-        let status =
-            NtCreateFile(handle, access, attributes, block, std::ptr::null_mut(), 0, 0, 1, 0, std::ptr::null_mut(), 0);
+        let status = NtCreateFile(
+            handle,
+            access,
+            attributes,
+            block,
+            std::ptr::null_mut(),
+            0,
+            0,
+            1,
+            0,
+            std::ptr::null_mut(),
+            0,
+        );
         (status, *handle)
     };
     user::free(string.cast());

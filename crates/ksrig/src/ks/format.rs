@@ -1,8 +1,9 @@
 //! Data formats and data ranges: copies of a client's format, matching, and SetDataFormat.
 
 use ks_sys::{
-    GUID, GUID_NULL, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATAFORMAT, KSDATARANGE, KSMULTIPLE_ITEM, KSPIN_DESCRIPTOR,
-    NTSTATUS, PKSDATARANGE, STATUS_INVALID_BUFFER_SIZE, STATUS_NO_MATCH, STATUS_SUCCESS, is_equal_guid,
+    GUID, GUID_NULL, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATAFORMAT, KSDATARANGE, KSMULTIPLE_ITEM,
+    KSPIN_DESCRIPTOR, NTSTATUS, PKSDATARANGE, STATUS_INVALID_BUFFER_SIZE, STATUS_NO_MATCH, STATUS_SUCCESS,
+    is_equal_guid,
 };
 
 use super::{
@@ -84,7 +85,11 @@ impl Format {
 
     /// What `KSPIN.AttributeList` points to.
     pub fn attribute_pointer(&self) -> *mut KSMULTIPLE_ITEM {
-        if self.attributes.is_empty() { std::ptr::null_mut() } else { self.attributes.as_ptr().cast_mut().cast() }
+        if self.attributes.is_empty() {
+            std::ptr::null_mut()
+        } else {
+            self.attributes.as_ptr().cast_mut().cast()
+        }
     }
 
     fn has_attribute(&self, wanted: &GUID) -> bool {
@@ -240,7 +245,10 @@ pub fn has_required(format: &Format, range: &Range) -> bool {
 
 /// R3.20: a client's range against a range of the pin; wildcards on either side.
 pub fn meets(client: &KSDATARANGE, own: &KSDATARANGE) -> bool {
-    kinds(client).iter().zip(kinds(own)).all(|(one, other)| wild(one) || wild(&other) || is_equal_guid(one, &other))
+    kinds(client)
+        .iter()
+        .zip(kinds(own))
+        .all(|(one, other)| wild(one) || wild(&other) || is_equal_guid(one, &other))
 }
 
 /// SetDataFormat for a new format, once per range that it fits, until one answer is not `STATUS_NO_MATCH` (R3.6).
@@ -264,7 +272,13 @@ pub fn set(pin: &'static Pin, format: Format) -> NTSTATUS {
         status = driver_status(PIN_SET_DATA_FORMAT, pin.name(), || {
             // SAFETY: the driver's callback with its own pin and range.
             unsafe {
-                set_data_format(ks, former.pointer(), former.attribute_pointer(), range.range, range.attributes)
+                set_data_format(
+                    ks,
+                    former.pointer(),
+                    former.attribute_pointer(),
+                    range.range,
+                    range.attributes,
+                )
             }
         });
         if status != STATUS_NO_MATCH {

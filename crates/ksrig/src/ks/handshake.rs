@@ -47,7 +47,9 @@ unsafe fn answer(pin: &'static object::Pin, input: PVOID, output: PVOID) -> NTST
     match callback {
         // R4.8: protocols that AVStream does not know.
         // SAFETY: the driver's callback with its own pin.
-        Some(handshake) => driver_status(PIN_HANDSHAKE, pin.name(), || unsafe { handshake(pin.ks(), input, output) }),
+        Some(handshake) => {
+            driver_status(PIN_HANDSHAKE, pin.name(), || unsafe { handshake(pin.ks(), input, output) })
+        }
         None => STATUS_INVALID_DEVICE_REQUEST,
     }
 }

@@ -50,8 +50,10 @@ pub unsafe fn KsGetFirstChild(Object: PVOID) -> PVOID {
 pub unsafe fn KsGetNextSibling(Object: PVOID) -> PVOID {
     match Object::of(Object) {
         Object::Device(_) => None,
-        Object::Factory(factory) => next(&factory.device().factories(), |other| std::ptr::eq(*other, factory))
-            .map(|sibling| sibling.ks().cast()),
+        Object::Factory(factory) => {
+            next(&factory.device().factories(), |other| std::ptr::eq(*other, factory))
+                .map(|sibling| sibling.ks().cast())
+        }
         Object::Filter(filter) => next(&filter.factory().filters(), |other| std::ptr::eq(*other, filter))
             .map(|sibling| sibling.ks().cast()),
         Object::Pin(pin) => {

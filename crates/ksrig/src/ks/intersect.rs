@@ -2,7 +2,8 @@
 
 use ks_sys::{
     KSDATAFORMAT, KSDATAFORMAT_SPECIFIER_NONE, KSDATARANGE, KSMULTIPLE_ITEM, KSP_PIN, NTSTATUS,
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_NO_MATCH, is_equal_guid,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_NO_MATCH,
+    is_equal_guid,
 };
 
 use super::{
@@ -48,7 +49,8 @@ pub fn property(request: &mut Request) -> NTSTATUS {
 /// The ranges behind the KSMULTIPLE_ITEM, each on an 8 byte boundary (R3.19); attribute lists are passed over.
 fn client_ranges(bytes: &[u8]) -> Result<Vec<Box<[u64]>>, NTSTATUS> {
     let wrong = STATUS_INVALID_BUFFER_SIZE;
-    let word = |at: usize| bytes.get(at..at + 4).map(|word| u32::from_le_bytes(word.try_into().expect("4 bytes")));
+    let word =
+        |at: usize| bytes.get(at..at + 4).map(|word| u32::from_le_bytes(word.try_into().expect("4 bytes")));
     let (size, count) = (word(0).ok_or(wrong)? as usize, word(4).ok_or(wrong)?);
     if size < size_of::<KSMULTIPLE_ITEM>() || size > bytes.len() {
         return Err(wrong);
@@ -67,7 +69,8 @@ fn client_ranges(bytes: &[u8]) -> Result<Vec<Box<[u64]>>, NTSTATUS> {
             if length < size_of::<KSDATARANGE>() {
                 return Err(wrong);
             }
-            is_attributes = u32::from_le_bytes(item[4..8].try_into().expect("4 bytes")) & format::ATTRIBUTES != 0;
+            is_attributes =
+                u32::from_le_bytes(item[4..8].try_into().expect("4 bytes")) & format::ATTRIBUTES != 0;
             let mut words = vec![0u64; length.div_ceil(8)].into_boxed_slice();
             // SAFETY: the words have at least that many bytes.
             unsafe { std::ptr::copy_nonoverlapping(item.as_ptr(), words.as_mut_ptr().cast(), length) };

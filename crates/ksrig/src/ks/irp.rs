@@ -1,8 +1,8 @@
 //! Access to what lies inside an IRP.
 
 use ks_sys::{
-    _IO_STACK_LOCATION__bindgen_ty_1__bindgen_ty_17 as DeviceIoControl, NTSTATUS, PFILE_OBJECT, PIO_STACK_LOCATION,
-    PIRP, PVOID, SL_PENDING_RETURNED, STATUS_PENDING,
+    _IO_STACK_LOCATION__bindgen_ty_1__bindgen_ty_17 as DeviceIoControl, NTSTATUS, PFILE_OBJECT,
+    PIO_STACK_LOCATION, PIRP, PVOID, SL_PENDING_RETURNED, STATUS_PENDING,
 };
 
 use super::object::Object;

@@ -8,7 +8,11 @@ use std::{
 
 use ks_sys::{_KWAIT_REASON::Executive, _MODE::KernelMode, KMUTEX, LARGE_INTEGER, STATUS_SUCCESS};
 
-use crate::nt::{KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject, thread::{KeGetCurrentThread, Thread}, trace, violation};
+use crate::nt::{
+    KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject,
+    thread::{KeGetCurrentThread, Thread},
+    trace, violation,
+};
 
 /// A mutex that the documentation calls not recursive.
 ///
@@ -61,7 +65,9 @@ impl Mutex {
     /// Takes the mutex; the guard gives it back. Passive level.
     pub fn acquire(&self) -> Guard<'_> {
         // SAFETY: the mutex is initialized; no time limit.
-        unsafe { KeWaitForSingleObject(self.kernel.get().cast(), Executive, KernelMode as i8, 0, null_mut()) };
+        unsafe {
+            KeWaitForSingleObject(self.kernel.get().cast(), Executive, KernelMode as i8, 0, null_mut())
+        };
         self.taken();
         Guard { mutex: self }
     }

@@ -9,8 +9,8 @@ use std::{
 
 use ks_sys::{KSOBJECTTYPE, PVOID};
 
-pub use super::{device::Device, factory::Factory, filter::Filter, pin::Pin};
 use super::call::driver_error;
+pub use super::{device::Device, factory::Factory, filter::Filter, pin::Pin};
 use crate::nt::Machine;
 
 /// Which of the four AVStream objects.

@@ -2,13 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use ks_sys::{GUID, NTSTATUS, PDEVICE_OBJECT, PFILE_OBJECT, PKSPIN, PVOID, STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
-
-use super::{
-    object,
-    options::Options,
-    unknown::Unknown,
+use ks_sys::{
+    GUID, NTSTATUS, PDEVICE_OBJECT, PFILE_OBJECT, PKSPIN, PVOID, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
+
+use super::{object, options::Options, unknown::Unknown};
 use crate::nt::{IoGetRelatedDeviceObject, Machine};
 
 /// The peer of a pin, as far as the driver may see it (10.33).
@@ -36,7 +34,11 @@ unsafe fn query(unknown: Option<&'static Unknown>, interface: *const GUID, place
 ///
 /// # Safety
 /// `InterfaceId` and `Interface` are good pointers.
-pub unsafe fn KsPinGetConnectedPinInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS {
+pub unsafe fn KsPinGetConnectedPinInterface(
+    Pin: PKSPIN,
+    InterfaceId: *const GUID,
+    Interface: *mut PVOID,
+) -> NTSTATUS {
     let peer = visible_peer(object::Pin::of(Pin));
     // SAFETY: the caller's pointers.
     unsafe { query(peer.map(|peer| peer.unknown()), InterfaceId, Interface) }

@@ -2,12 +2,7 @@
 
 use ks_sys::{IRP_MJ_CLOSE, IRP_MJ_CREATE, NTSTATUS, PASSIVE_LEVEL, PIRP};
 
-use super::{
-    call::driver_error,
-    filter, irp,
-    object::Object,
-    pin_close, pin_open,
-};
+use super::{call::driver_error, filter, irp, object::Object, pin_close, pin_open};
 use crate::nt::{KeGetCurrentIrql, complete, work};
 
 /// `KsCompletePendingRequest`: finishes an IRP whose callback returned STATUS_PENDING; the caller has set
@@ -33,9 +28,10 @@ fn finish(irp: PIRP) {
         (IRP_MJ_CREATE, Some(Object::Pin(pin))) => pin_open::opened(pin, irp, status),
         (IRP_MJ_CLOSE, Some(Object::Filter(filter))) => filter::closed(filter, irp, status),
         (IRP_MJ_CLOSE, Some(Object::Pin(pin))) => pin_close::closed(pin, irp, status),
-        (IRP_MJ_CREATE | IRP_MJ_CLOSE, _) => {
-            driver_error("KsMarkPendingIrp", "KsCompletePendingRequest: the request is for no AVStream object")
-        }
+        (IRP_MJ_CREATE | IRP_MJ_CLOSE, _) => driver_error(
+            "KsMarkPendingIrp",
+            "KsCompletePendingRequest: the request is for no AVStream object",
+        ),
         // SAFETY: the driver kept the request and gives it back. The length is what the driver had set.
         _ => unsafe { complete(irp, status, (*irp).IoStatus.Information as usize) },
     };

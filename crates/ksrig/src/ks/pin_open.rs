@@ -29,7 +29,11 @@ pub fn open(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> NTSTATUS {
 }
 
 /// Everything before Create. On an error nothing is left.
-fn begin(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> Result<(&'static Pin, Guard<'static>), NTSTATUS> {
+fn begin(
+    filter: &'static Filter,
+    bytes: &[u8],
+    irp: PIRP,
+) -> Result<(&'static Pin, Guard<'static>), NTSTATUS> {
     let request = Request::parse(bytes)?;
     // SAFETY: the request is ours.
     let mode = unsafe { (*irp).RequestorMode };

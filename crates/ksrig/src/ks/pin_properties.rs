@@ -41,7 +41,8 @@ pub const SET: Set = Set {
 /// The filter and the descriptor that a request is about. R7.22: a pin type that is not there.
 pub fn subject(request: &Request) -> Result<(&'static Filter, &'static KSPIN_DESCRIPTOR_EX), NTSTATUS> {
     let filter = filter::of_object(request.object).ok_or(STATUS_INVALID_PARAMETER)?;
-    let descriptor = filter.pin_descriptor(request.input::<KSP_PIN>().PinId).ok_or(STATUS_INVALID_PARAMETER)?;
+    let descriptor =
+        filter.pin_descriptor(request.input::<KSP_PIN>().PinId).ok_or(STATUS_INVALID_PARAMETER)?;
     // SAFETY: the descriptor lives as long as the filter.
     Ok((filter, unsafe { &*descriptor }))
 }
@@ -63,7 +64,9 @@ fn instances(request: &mut Request) -> NTSTATUS {
             PossibleCount: descriptor.InstancesPossible,
             CurrentCount: filter.instances(id),
         };
-        debug_assert!(count.PossibleCount == KSINSTANCE_INDETERMINATE || count.CurrentCount <= count.PossibleCount);
+        debug_assert!(
+            count.PossibleCount == KSINSTANCE_INDETERMINATE || count.CurrentCount <= count.PossibleCount
+        );
         request.answer(&count)
     })
 }
@@ -94,7 +97,9 @@ fn answer_ranges(request: &mut Request, ranges: &[Range]) -> NTSTATUS {
         let header = range.header();
         let length = format::size(header);
         // SAFETY: a range has FormatSize bytes.
-        items.push(unsafe { std::slice::from_raw_parts(std::ptr::from_ref(header).cast::<u8>(), length) }.to_vec());
+        items.push(
+            unsafe { std::slice::from_raw_parts(std::ptr::from_ref(header).cast::<u8>(), length) }.to_vec(),
+        );
         if !range.attributes.is_null() {
             items.push(attribute_bytes(range));
         }
@@ -112,7 +117,10 @@ fn attribute_bytes(range: &Range) -> Vec<u8> {
         // SAFETY: as above; each attribute has Size bytes.
         unsafe {
             let attribute = *(*range.attributes).Attributes.add(index);
-            bytes.extend_from_slice(std::slice::from_raw_parts(attribute.cast::<u8>(), (*attribute).Size as usize));
+            bytes.extend_from_slice(std::slice::from_raw_parts(
+                attribute.cast::<u8>(),
+                (*attribute).Size as usize,
+            ));
         }
     }
     let size = (bytes.len() as u32).to_le_bytes();
@@ -139,11 +147,15 @@ fn constrained_data_ranges(request: &mut Request) -> NTSTATUS {
 }
 
 fn interfaces(request: &mut Request) -> NTSTATUS {
-    with(request, |request, _, descriptor| request.answer_array(&validate::interfaces(&descriptor.PinDescriptor)))
+    with(request, |request, _, descriptor| {
+        request.answer_array(&validate::interfaces(&descriptor.PinDescriptor))
+    })
 }
 
 fn mediums(request: &mut Request) -> NTSTATUS {
-    with(request, |request, _, descriptor| request.answer_array(&validate::mediums(&descriptor.PinDescriptor)))
+    with(request, |request, _, descriptor| {
+        request.answer_array(&validate::mediums(&descriptor.PinDescriptor))
+    })
 }
 
 fn guid_or_nothing(request: &mut Request, guid: *const GUID) -> NTSTATUS {

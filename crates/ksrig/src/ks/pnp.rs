@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use ks_sys::{
-    IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_CANCEL_STOP_DEVICE, IRP_MN_QUERY_CAPABILITIES, IRP_MN_QUERY_INTERFACE,
-    IRP_MN_QUERY_REMOVE_DEVICE, IRP_MN_QUERY_STOP_DEVICE, IRP_MN_REMOVE_DEVICE, IRP_MN_START_DEVICE,
-    IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PCM_RESOURCE_LIST, PFNKSDEVICEIRP, PFNKSDEVICEIRPVOID,
-    PIRP, STATUS_SUCCESS,
+    IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_CANCEL_STOP_DEVICE, IRP_MN_QUERY_CAPABILITIES,
+    IRP_MN_QUERY_INTERFACE, IRP_MN_QUERY_REMOVE_DEVICE, IRP_MN_QUERY_STOP_DEVICE, IRP_MN_REMOVE_DEVICE,
+    IRP_MN_START_DEVICE, IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PCM_RESOURCE_LIST,
+    PFNKSDEVICEIRP, PFNKSDEVICEIRPVOID, PIRP, STATUS_SUCCESS,
 };
 
 use super::{
@@ -136,8 +136,12 @@ fn disable(device: &Device) {
 fn stop(device: &'static Device) {
     device.post_start.wait();
     set_started(device, false);
-    let pins: Vec<_> =
-        device.factories().iter().flat_map(|factory| factory.filters()).flat_map(|filter| filter.pins()).collect();
+    let pins: Vec<_> = device
+        .factories()
+        .iter()
+        .flat_map(|factory| factory.filters())
+        .flat_map(|filter| filter.pins())
+        .collect();
     for pin in pins {
         state::walk_down(pin);
     }
@@ -199,7 +203,10 @@ fn capabilities(device: &'static Device, irp: PIRP) -> NTSTATUS {
     // SAFETY: the request is ours; it comes back to us.
     let (mut status, capabilities) = unsafe {
         IoForwardIrpSynchronously((*device.ks()).NextDeviceObject, irp);
-        ((*irp).IoStatus.__bindgen_anon_1.Status, (*irp::stack(irp)).Parameters.DeviceCapabilities.Capabilities)
+        (
+            (*irp).IoStatus.__bindgen_anon_1.Status,
+            (*irp::stack(irp)).Parameters.DeviceCapabilities.Capabilities,
+        )
     };
     if status >= 0 {
         status = driver_status(call::DEVICE_QUERY_CAPABILITIES, device.name(), || {
@@ -213,7 +220,8 @@ fn capabilities(device: &'static Device, irp: PIRP) -> NTSTATUS {
 
 /// R1.6: `QueryInterface` counts from descriptor version 0x100 on.
 fn interface(device: &'static Device, irp: PIRP) -> NTSTATUS {
-    let callback = device.dispatch().filter(|_| device.version() >= 0x100).and_then(|table| table.QueryInterface);
+    let callback =
+        device.dispatch().filter(|_| device.version() >= 0x100).and_then(|table| table.QueryInterface);
     if let Some(callback) = callback {
         let kind = call::DEVICE_QUERY_INTERFACE;
         // SAFETY: the driver's callback with its own device.

@@ -7,7 +7,8 @@ use std::{
 };
 
 use ks_sys::{
-    _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MODE::KernelMode, KEVENT, NTSTATUS, STATUS_SUCCESS,
+    _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MODE::KernelMode, KEVENT, NTSTATUS,
+    STATUS_SUCCESS,
 };
 
 use crate::nt::{KeClearEvent, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject};

@@ -18,7 +18,8 @@ use crate::nt::{IoSkipCurrentIrpStackLocation, PoCallDriver, PoStartNextPowerIrp
 /// System states are only noted (R1.18); streams are not paused by it yet (R1.16).
 pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
     // SAFETY: the request is ours.
-    let (minor, power) = unsafe { (u32::from((*irp::stack(irp)).MinorFunction), (*irp::stack(irp)).Parameters.Power) };
+    let (minor, power) =
+        unsafe { (u32::from((*irp::stack(irp)).MinorFunction), (*irp::stack(irp)).Parameters.Power) };
     let table = device.dispatch();
     // SAFETY: the public structure lives as long as the device.
     let (from, system) = unsafe { ((*device.ks()).DevicePowerState, (*device.ks()).SystemPowerState) };
@@ -50,7 +51,9 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
             if let Some(set) = table.and_then(|table| table.SetPower) {
                 under_mutex(device, || {
                     // SAFETY: the driver's callback with its own device.
-                    driver_call(DEVICE_SET_POWER, device.name(), || unsafe { set(device.ks(), irp, to, from) });
+                    driver_call(DEVICE_SET_POWER, device.name(), || unsafe {
+                        set(device.ks(), irp, to, from)
+                    });
                 });
             }
             trace::event("device_power", device.name(), to);

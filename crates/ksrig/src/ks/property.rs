@@ -3,11 +3,12 @@
 use std::ffi::c_void;
 
 use ks_sys::{
-    _MODE::KernelMode, _POOL_TYPE::NonPagedPool, GUID, IOCTL_KS_PROPERTY, KSIDENTIFIER, KSMULTIPLE_ITEM, KSP_NODE, KSPROPERTY,
-    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_DEFAULTVALUES, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_RELATIONS,
-    KSPROPERTY_TYPE_SET, KSPROPERTY_TYPE_SETSUPPORT, KSPROPERTY_TYPE_TOPOLOGY, NTSTATUS, PIRP, PKSPROPERTY, PVOID,
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_PENDING, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS,
+    _MODE::KernelMode, _POOL_TYPE::NonPagedPool, GUID, IOCTL_KS_PROPERTY, KSIDENTIFIER, KSMULTIPLE_ITEM,
+    KSP_NODE, KSPROPERTY, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_DEFAULTVALUES, KSPROPERTY_TYPE_GET,
+    KSPROPERTY_TYPE_RELATIONS, KSPROPERTY_TYPE_SET, KSPROPERTY_TYPE_SETSUPPORT, KSPROPERTY_TYPE_TOPOLOGY,
+    NTSTATUS, PIRP, PKSPROPERTY, PVOID, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+    STATUS_PENDING, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS,
 };
 
 use super::{
@@ -77,7 +78,8 @@ impl Request {
     /// Answers with a structure.
     pub fn answer<T: Copy>(&mut self, value: &T) -> NTSTATUS {
         // SAFETY: a structure of plain values.
-        let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) };
         self.answer_bytes(bytes)
     }
 
@@ -138,7 +140,8 @@ impl Request {
     /// Answers with a list of structures.
     pub fn answer_array<T: Copy>(&mut self, items: &[T]) -> NTSTATUS {
         // SAFETY: structures of plain values.
-        let bytes = |item: &T| unsafe { std::slice::from_raw_parts(std::ptr::from_ref(item).cast(), size_of::<T>()) };
+        let bytes =
+            |item: &T| unsafe { std::slice::from_raw_parts(std::ptr::from_ref(item).cast(), size_of::<T>()) };
         self.answer_list(items.iter().map(bytes))
     }
 }
@@ -146,7 +149,8 @@ impl Request {
 /// Answers an I/O control; the caller completes it. The second value is the length of the answer.
 pub fn ioctl(object: Object, irp: PIRP) -> (NTSTATUS, usize) {
     let control = irp::control(irp);
-    let (input_length, output_length) = (control.InputBufferLength as usize, control.OutputBufferLength as usize);
+    let (input_length, output_length) =
+        (control.InputBufferLength as usize, control.OutputBufferLength as usize);
     // R7.12
     if input_length < size_of::<KSPROPERTY>() {
         return (STATUS_INVALID_BUFFER_SIZE, 0);
@@ -161,7 +165,9 @@ pub fn ioctl(object: Object, irp: PIRP) -> (NTSTATUS, usize) {
     // R7.11: handlers see system copies, the output's first.
     let data_space = output_length.next_multiple_of(8);
     // SAFETY: any size.
-    let buffer = unsafe { ExAllocatePoolWithTag(NonPagedPool, (data_space + input_length) as u64, u32::from_le_bytes(*b"KSpp")) };
+    let buffer = unsafe {
+        ExAllocatePoolWithTag(NonPagedPool, (data_space + input_length) as u64, u32::from_le_bytes(*b"KSpp"))
+    };
     if buffer.is_null() {
         return (STATUS_INSUFFICIENT_RESOURCES, 0);
     }
@@ -249,11 +255,15 @@ pub fn node_of_irp(irp: PIRP) -> Option<u32> {
     let control = irp::control(irp);
     // SAFETY: the request is the driver's for the time of the handler.
     let buffer = unsafe { (*irp).AssociatedIrp.SystemBuffer }.cast::<u8>();
-    if buffer.is_null() || control.IoControlCode != IOCTL_KS_PROPERTY || (control.InputBufferLength as usize) < size_of::<KSP_NODE>() {
+    if buffer.is_null()
+        || control.IoControlCode != IOCTL_KS_PROPERTY
+        || (control.InputBufferLength as usize) < size_of::<KSP_NODE>()
+    {
         return None;
     }
     // SAFETY: `ioctl` put the input's copy behind the output's.
-    let node = unsafe { *buffer.add((control.OutputBufferLength as usize).next_multiple_of(8)).cast::<KSP_NODE>() };
+    let node =
+        unsafe { *buffer.add((control.OutputBufferLength as usize).next_multiple_of(8)).cast::<KSP_NODE>() };
     (parts(&node.Property).2 & KSPROPERTY_TYPE_TOPOLOGY != 0).then_some(node.NodeId)
 }
 
@@ -387,7 +397,12 @@ pub fn call_handler(
 ///
 /// # Safety
 /// `DataItems` has `DataItemsCount` items of `DataItemSize` bytes.
-pub unsafe fn KsHandleSizedListQuery(Irp: PIRP, DataItemsCount: u32, DataItemSize: u32, DataItems: *const c_void) -> NTSTATUS {
+pub unsafe fn KsHandleSizedListQuery(
+    Irp: PIRP,
+    DataItemsCount: u32,
+    DataItemSize: u32,
+    DataItems: *const c_void,
+) -> NTSTATUS {
     let length = irp::control(Irp).OutputBufferLength as usize;
     let size = size_of::<KSMULTIPLE_ITEM>() as u32 + DataItemsCount * DataItemSize;
     let header = KSMULTIPLE_ITEM { Size: size, Count: DataItemsCount };

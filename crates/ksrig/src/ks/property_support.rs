@@ -3,8 +3,8 @@
 use ks_sys::{
     GUID, GUID_NULL, KSAUTOMATION_TABLE, KSPROPERTY, KSPROPERTY_DESCRIPTION, KSPROPERTY_MEMBER_FLAG_DEFAULT,
     KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSPROPERTY_VALUES, NTSTATUS, STATUS_BUFFER_OVERFLOW,
-    STATUS_BUFFER_TOO_SMALL, STATUS_NOT_FOUND, STATUS_PROPSET_NOT_FOUND, STATUS_SOME_NOT_MAPPED, STATUS_SUCCESS,
-    is_equal_guid,
+    STATUS_BUFFER_TOO_SMALL, STATUS_NOT_FOUND, STATUS_PROPSET_NOT_FOUND, STATUS_SOME_NOT_MAPPED,
+    STATUS_SUCCESS, is_equal_guid,
 };
 
 use super::{
@@ -14,7 +14,12 @@ use super::{
 };
 
 /// SETSUPPORT: the list of sets for GUID_NULL, else whether the set is there.
-pub fn sets(request: &mut Request, set: &GUID, table: *const KSAUTOMATION_TABLE, defaults: Defaults) -> NTSTATUS {
+pub fn sets(
+    request: &mut Request,
+    set: &GUID,
+    table: *const KSAUTOMATION_TABLE,
+    defaults: Defaults,
+) -> NTSTATUS {
     let mut all: Vec<GUID> = Vec::new();
     // SAFETY: the driver's sets.
     let own = automation::sets(table).iter().map(|set| unsafe { *set.Set });
@@ -26,7 +31,8 @@ pub fn sets(request: &mut Request, set: &GUID, table: *const KSAUTOMATION_TABLE,
     if is_equal_guid(set, &GUID_NULL) {
         let bytes = all.as_ptr().cast::<u8>();
         // SAFETY: the list's bytes.
-        return request.answer_bytes(unsafe { std::slice::from_raw_parts(bytes, all.len() * size_of::<GUID>()) });
+        return request
+            .answer_bytes(unsafe { std::slice::from_raw_parts(bytes, all.len() * size_of::<GUID>()) });
     }
     if all.iter().any(|other| is_equal_guid(other, set)) { STATUS_SUCCESS } else { STATUS_PROPSET_NOT_FOUND }
 }
@@ -131,7 +137,8 @@ pub fn default_values(request: &mut Request, found: &Found) -> NTSTATUS {
         if list.MembersHeader.Flags & KSPROPERTY_MEMBER_FLAG_DEFAULT != 0 {
             let length = list.MembersHeader.MembersSize as usize * list.MembersHeader.MembersCount as usize;
             // SAFETY: the members have that length.
-            return request.answer_bytes(unsafe { std::slice::from_raw_parts(list.Members.cast::<u8>(), length) });
+            return request
+                .answer_bytes(unsafe { std::slice::from_raw_parts(list.Members.cast::<u8>(), length) });
         }
     }
     STATUS_NOT_FOUND

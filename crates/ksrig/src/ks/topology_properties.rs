@@ -1,9 +1,9 @@
 //! KSPROPSETID_Topology and KSPROPSETID_General on a filter (section 7.4 of the contract).
 
 use ks_sys::{
-    GUID, KSFILTER_NODE, KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN, KSPROPERTY_GENERAL::KSPROPERTY_GENERAL_COMPONENTID,
-    KSPROPERTY_TOPOLOGY::*, KSPROPSETID_General, KSPROPSETID_Topology, KSTOPOLOGY_CONNECTION, NTSTATUS,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+    GUID, KSFILTER_NODE, KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN,
+    KSPROPERTY_GENERAL::KSPROPERTY_GENERAL_COMPONENTID, KSPROPERTY_TOPOLOGY::*, KSPROPSETID_General,
+    KSPROPSETID_Topology, KSTOPOLOGY_CONNECTION, NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
 };
 
 use super::{
@@ -29,8 +29,10 @@ pub const SET: Set = Set {
 };
 
 /// KSPROPSETID_General.
-pub const GENERAL: Set =
-    Set { guid: KSPROPSETID_General, items: &[get(KSPROPERTY_GENERAL_COMPONENTID, 0x18, 0x48, component_id)] };
+pub const GENERAL: Set = Set {
+    guid: KSPROPSETID_General,
+    items: &[get(KSPROPERTY_GENERAL_COMPONENTID, 0x18, 0x48, component_id)],
+};
 
 fn with(request: &mut Request, body: impl FnOnce(&mut Request, &'static Filter) -> NTSTATUS) -> NTSTATUS {
     match filter::of_object(request.object) {
@@ -43,8 +45,9 @@ fn categories(request: &mut Request) -> NTSTATUS {
     with(request, |request, filter| {
         let descriptor = filter.descriptor();
         // SAFETY: the table has that many entries.
-        let list: Vec<GUID> =
-            (0..descriptor.CategoriesCount as usize).map(|index| unsafe { *descriptor.Categories.add(index) }).collect();
+        let list: Vec<GUID> = (0..descriptor.CategoriesCount as usize)
+            .map(|index| unsafe { *descriptor.Categories.add(index) })
+            .collect();
         request.answer_array(&list)
     })
 }
@@ -80,7 +83,8 @@ fn connections(request: &mut Request) -> NTSTATUS {
                     let pin_descriptor = filter.pin_descriptor(pin).expect("below the count");
                     // SAFETY: the descriptor lives as long as the filter.
                     let flow = unsafe { (*pin_descriptor).PinDescriptor.DataFlow };
-                    let (from, to) = if flow == KSPIN_DATAFLOW_IN { (KSFILTER_NODE, 0) } else { (0, KSFILTER_NODE) };
+                    let (from, to) =
+                        if flow == KSPIN_DATAFLOW_IN { (KSFILTER_NODE, 0) } else { (0, KSFILTER_NODE) };
                     KSTOPOLOGY_CONNECTION { FromNode: from, FromNodePin: pin, ToNode: to, ToNodePin: pin }
                 })
                 .collect()

@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use ks_sys::{
-    GUID, IID, IKsControl, IKsControlVtbl, IUnknown, IUnknownVtbl, NTSTATUS, PKSEVENT, PKSMETHOD, PKSPROPERTY,
-    PUNKNOWN, PVOID, STATUS_NOINTERFACE, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS, guid, is_equal_guid,
+    GUID, IID, IKsControl, IKsControlVtbl, IUnknown, IUnknownVtbl, NTSTATUS, PKSEVENT, PKSMETHOD,
+    PKSPROPERTY, PUNKNOWN, PVOID, STATUS_NOINTERFACE, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS, guid,
+    is_equal_guid,
 };
 
 use super::{
@@ -109,7 +110,11 @@ impl Unknown {
         let status = driver_call(QUERY_INTERFACE, object.name(), || {
             // SAFETY: the client's unknown, alive since AVStream holds a reference.
             unsafe {
-                ((*(*client).lpVtbl).QueryInterface.expect("COM has it"))(client, &raw const *interface, &mut found)
+                ((*(*client).lpVtbl).QueryInterface.expect("COM has it"))(
+                    client,
+                    &raw const *interface,
+                    &mut found,
+                )
             }
         });
         if status >= 0 { Ok(found) } else { Err(status) }
@@ -194,7 +199,11 @@ unsafe fn query_into(unknown: &'static Unknown, interface: *const IID, place: *m
     status
 }
 
-unsafe extern "win64" fn outer_query_interface(this: *mut IUnknown, iid: *const IID, place: *mut PVOID) -> NTSTATUS {
+unsafe extern "win64" fn outer_query_interface(
+    this: *mut IUnknown,
+    iid: *const IID,
+    place: *mut PVOID,
+) -> NTSTATUS {
     // SAFETY: COM's rules.
     from_driver(&OUTER_QUERY_INTERFACE, || unsafe { query_into(of_outer(this), iid, place) })
 }

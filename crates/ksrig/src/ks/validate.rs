@@ -2,9 +2,10 @@
 
 use ks_sys::{
     _MODE::UserMode, KSFILTER_FLAG_DENY_USERMODE_ACCESS, KSINSTANCE_INDETERMINATE, KSINTERFACESETID_Standard,
-    KSMEDIUMSETID_Standard, KSPIN_COMMUNICATION, KSPIN_CONNECT, KSPIN_DESCRIPTOR, KSPIN_FLAG_DENY_USERMODE_ACCESS,
-    KSPIN_INTERFACE, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER,
-    STATUS_NO_MATCH, STATUS_UNSUCCESSFUL, is_equal_guid,
+    KSMEDIUMSETID_Standard, KSPIN_COMMUNICATION, KSPIN_CONNECT, KSPIN_DESCRIPTOR,
+    KSPIN_FLAG_DENY_USERMODE_ACCESS, KSPIN_INTERFACE, NTSTATUS, STATUS_ACCESS_DENIED,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_UNSUCCESSFUL,
+    is_equal_guid,
 };
 
 use super::{
@@ -40,7 +41,9 @@ impl Request {
     /// Checks 3 to 10. The control mutex is held.
     pub fn check(&self, filter: &Filter, mode: i8) -> Result<(), NTSTATUS> {
         // 3
-        let Some(descriptor) = filter.pin_descriptor(self.connect.PinId) else { return Err(STATUS_INVALID_PARAMETER) };
+        let Some(descriptor) = filter.pin_descriptor(self.connect.PinId) else {
+            return Err(STATUS_INVALID_PARAMETER);
+        };
         // SAFETY: the descriptor lives as long as the filter.
         let descriptor = unsafe { &*descriptor };
         let pin = &descriptor.PinDescriptor;
@@ -51,7 +54,9 @@ impl Request {
             return Err(STATUS_ACCESS_DENIED);
         }
         // 5, R2.14, 10.9
-        use KSPIN_COMMUNICATION::{KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_SINK, KSPIN_COMMUNICATION_SOURCE};
+        use KSPIN_COMMUNICATION::{
+            KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_SINK, KSPIN_COMMUNICATION_SOURCE,
+        };
         let role = if self.is_source() { KSPIN_COMMUNICATION_SOURCE } else { KSPIN_COMMUNICATION_SINK };
         if pin.Communication != role && pin.Communication != KSPIN_COMMUNICATION_BOTH {
             return Err(STATUS_INVALID_PARAMETER);
@@ -80,8 +85,9 @@ impl Request {
 
 /// Checks 8 and 9: some range of the pin type fits the format.
 pub fn check_format(format: &Format, pin: &KSPIN_DESCRIPTOR) -> Result<(), NTSTATUS> {
-    let fits =
-        format::ranges(pin).iter().any(|range| format::fits(format, range) && format::has_required(format, range));
+    let fits = format::ranges(pin)
+        .iter()
+        .any(|range| format::fits(format, range) && format::has_required(format, range));
     if fits { Ok(()) } else { Err(STATUS_NO_MATCH) }
 }
 

@@ -557,3 +557,70 @@ pub(super) fn driver_extension(driver: usize, client: usize) -> PVOID {
     let mut state = lock(&Machine::current().pnp);
     state.extensions.get_mut(&(driver, client)).map_or(null_mut(), |memory| memory.as_mut_ptr().cast())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{NtClose, handles_and_objects, io::{fixture, interface::interfaces}};
+
+    /// A device is started, its interface comes and goes with it; removal is refused while a file is open;
+    /// unload calls the driver; nothing is left and nothing is reported.
+    #[test]
+    fn device_life() {
+        let machine = fixture::machine(8, 1);
+        let before = handles_and_objects();
+        let device = fixture::device();
+        let found = interfaces(&KSCATEGORY_CAPTURE);
+        let link = "\\??\\ROOT#FIXTURE#0000#{65e8773d-8f56-11d0-a3b9-00a0c9223196}\\Camera";
+        assert_eq!((found.len(), found[0].link.as_str(), found[0].enabled), (1, link, true));
+        let file = fixture::open(null_mut(), link, 0).unwrap();
+        fixture::take_log();
+        assert_eq!(device.remove(), STATUS_DEVICE_BUSY);
+        assert_eq!(fixture::take_log(), ["pnp 1", "pnp 3"]);
+        // SAFETY: an open handle.
+        unsafe { NtClose(file) };
+        fixture::take_log();
+        assert_eq!(device.remove(), STATUS_SUCCESS);
+        device.driver().unload();
+        assert_eq!(fixture::take_log(), ["pnp 1", "pnp 2", "unload"]);
+        assert!(interfaces(&KSCATEGORY_CAPTURE).is_empty());
+        assert_eq!(violation::take(), []);
+        // The root bus's driver object stays.
+        assert_eq!(handles_and_objects(), (before.0, before.1 + 1));
+        machine.shutdown();
+    }
+
+    /// After a surprise removal REMOVE_DEVICE waits for the last file; meanwhile nothing can be opened.
+    #[test]
+    fn surprise_removal() {
+        let machine = fixture::machine(8, 1);
+        let device = fixture::device();
+        let link = interfaces(&KSCATEGORY_CAPTURE)[0].link.clone();
+        let file = fixture::open(null_mut(), &link, 0).unwrap();
+        fixture::take_log();
+        device.surprise_remove();
+        assert_eq!(fixture::open(null_mut(), &link, 0), Err(STATUS_OBJECT_NAME_NOT_FOUND));
+        assert!(!device.is_removed());
+        // SAFETY: an open handle.
+        unsafe { NtClose(file) };
+        crate::nt::sched::settle();
+        assert!(device.is_removed());
+        assert_eq!(fixture::take_log(), [&format!("pnp {IRP_MN_SURPRISE_REMOVAL}"), "cleanup", "close", "pnp 2"]);
+        machine.shutdown();
+    }
+
+    /// A driver whose entry fails is not loaded, and its status comes back.
+    #[test]
+    fn failed_entry() {
+        unsafe extern "win64" fn entry(_: *mut DRIVER_OBJECT, _: PUNICODE_STRING) -> NTSTATUS {
+            STATUS_INSUFFICIENT_RESOURCES
+        }
+        let machine = fixture::machine(8, 1);
+        let before = handles_and_objects();
+        let error = load_builtin("broken.sys", Some(entry)).err().expect("it fails");
+        assert!(matches!(error, Error::Entry(STATUS_INSUFFICIENT_RESOURCES)));
+        assert!(drivers().is_empty());
+        assert_eq!(handles_and_objects(), before);
+        machine.shutdown();
+    }
+}

@@ -33,7 +33,8 @@ fn filter_of(fixture: &Fixture) -> (HANDLE, Object, PVOID) {
     // SAFETY: a handle of this process; the reference is given back at once, the handle keeps the object.
     unsafe {
         use crate::nt::{IoFileObjectType, ObReferenceObjectByHandle, ObfDereferenceObject};
-        let status = ObReferenceObjectByHandle(handle, 0, IoFileObjectType(), 1, &mut file, std::ptr::null_mut());
+        let status =
+            ObReferenceObjectByHandle(handle, 0, IoFileObjectType(), 1, &mut file, std::ptr::null_mut());
         assert_eq!(status, STATUS_SUCCESS);
         ObfDereferenceObject(file);
         let ks = (*file.cast::<FILE_OBJECT>()).FsContext;

@@ -18,7 +18,9 @@ const NO_DISPATCH: fn() -> KSDEVICE_DISPATCH = KSDEVICE_DISPATCH::default;
 
 /// All settings of the switches for the order of callbacks.
 fn each_order(test: impl Fn(Options)) {
-    for (connect_after_create, disconnect_before_close) in [(false, false), (true, false), (false, true), (true, true)] {
+    for (connect_after_create, disconnect_before_close) in
+        [(false, false), (true, false), (false, true), (true, true)]
+    {
         test(Options { connect_after_create, disconnect_before_close, ..Options::default() });
     }
 }
@@ -96,7 +98,9 @@ fn an_error_of_connect_fails_the_source() {
     each_order(|options| {
         let after = options.connect_after_create;
         let graph = Graph::new(options);
-        for status in [STATUS_UNSUCCESSFUL, STATUS_NOINTERFACE, STATUS_INSUFFICIENT_RESOURCES, STATUS_DEVICE_BUSY] {
+        for status in
+            [STATUS_UNSUCCESSFUL, STATUS_NOINTERFACE, STATUS_INSUFFICIENT_RESOURCES, STATUS_DEVICE_BUSY]
+        {
             CONNECT.set(status);
             assert_eq!(graph.source().unwrap_err(), status);
         }
@@ -135,8 +139,11 @@ fn a_sink_that_is_closed_first_lives_as_long_as_its_source() {
     let skip = callbacks().len();
     close(source);
     let (sink_name, source_name) = ("pin filter 1#1/0#1", "pin filter 2#1/0#1");
-    let expected =
-        [format!("PinClose {source_name}"), format!("PinDisconnect {sink_name}"), format!("PinClose {sink_name}")];
+    let expected = [
+        format!("PinClose {source_name}"),
+        format!("PinDisconnect {sink_name}"),
+        format!("PinClose {sink_name}"),
+    ];
     assert_eq!(callbacks()[skip..], expected);
     close(graph.source_filter);
     assert_eq!(Objects::count(Kind::Filter), 0);
@@ -147,11 +154,11 @@ fn a_sink_that_is_closed_first_lives_as_long_as_its_source() {
 #[test]
 fn reconnecting_leaks_nothing() {
     let graph = Graph::new(Options::default());
-    let objects = crate::nt::object::in_use();
+    let objects = crate::nt::object::handles_and_objects();
     for _ in 0..100 {
         close(graph.source().unwrap());
     }
-    assert_eq!(crate::nt::object::in_use(), objects);
+    assert_eq!(crate::nt::object::handles_and_objects(), objects);
     assert_eq!((count("PinConnect"), count("PinDisconnect")), (100, 100));
     graph.end();
 }
@@ -191,12 +198,28 @@ fn what_cannot_be_connected() {
     let source = graph.source().unwrap();
     assert_eq!(count("PinConnect"), 1);
     assert_eq!(graph.source().unwrap_err(), STATUS_UNSUCCESSFUL, "a second source");
-    assert_eq!(open_pin(graph.source_filter, 0, source).unwrap_err(), STATUS_INVALID_PARAMETER, "a source as sink");
-    assert_eq!(open_pin(graph.source_filter, 0, graph.sink_filter).unwrap_err(), STATUS_INVALID_PARAMETER, "a filter");
-    assert_eq!(open_pin(graph.sink_filter, 0, graph.sink).unwrap_err(), STATUS_INVALID_PARAMETER, "two sinks");
+    assert_eq!(
+        open_pin(graph.source_filter, 0, source).unwrap_err(),
+        STATUS_INVALID_PARAMETER,
+        "a source as sink"
+    );
+    assert_eq!(
+        open_pin(graph.source_filter, 0, graph.sink_filter).unwrap_err(),
+        STATUS_INVALID_PARAMETER,
+        "a filter"
+    );
+    assert_eq!(
+        open_pin(graph.sink_filter, 0, graph.sink).unwrap_err(),
+        STATUS_INVALID_PARAMETER,
+        "two sinks"
+    );
     assert_eq!(open_pin(graph.source_filter, 0, 0x1234 as HANDLE).unwrap_err(), STATUS_INVALID_HANDLE);
     let reader = open_pin(graph.source_filter, 0, null_mut()).unwrap();
-    assert_eq!(open_pin(graph.source_filter, 0, reader).unwrap_err(), STATUS_INVALID_PARAMETER, "the same filter");
+    assert_eq!(
+        open_pin(graph.source_filter, 0, reader).unwrap_err(),
+        STATUS_INVALID_PARAMETER,
+        "the same filter"
+    );
     assert_eq!(violation::take().len(), 1, "the same filter is worth a diagnostic");
     close(reader);
     close(source);

@@ -8,7 +8,9 @@ use super::{SET_FORMAT, dispatch, pair};
 use crate::{
     ks::{
         Options,
-        fixture::{self, Fixture, bytes, callbacks, close, connect, format, open, open_pin, open_pin_raw, range},
+        fixture::{
+            self, Fixture, bytes, callbacks, close, connect, format, open, open_pin, open_pin_raw, range,
+        },
     },
     nt::violation,
 };
@@ -48,8 +50,16 @@ fn lying_sizes() {
     refused(&good[..72], wrong, "no format");
     refused(&good[..134], wrong, "half a format");
     refused(&request(|_, format| format.__bindgen_anon_1.FormatSize = 62), wrong, "FormatSize too small");
-    refused(&request(|_, format| format.__bindgen_anon_1.FormatSize = 66), wrong, "FormatSize behind the end");
-    refused(&request(|_, format| format.__bindgen_anon_1.FormatSize = u32::MAX), wrong, "FormatSize enormous");
+    refused(
+        &request(|_, format| format.__bindgen_anon_1.FormatSize = 66),
+        wrong,
+        "FormatSize behind the end",
+    );
+    refused(
+        &request(|_, format| format.__bindgen_anon_1.FormatSize = u32::MAX),
+        wrong,
+        "FormatSize enormous",
+    );
     refused(&request(|_, format| format.__bindgen_anon_1.Flags = 2), wrong, "no attribute list");
     let attributes = |list: [u32; 4]| {
         let mut request = request(|_, format| format.__bindgen_anon_1.Flags = 2);
@@ -65,10 +75,15 @@ fn lying_sizes() {
 #[test]
 fn wrong_requests() {
     refused(&request(|connect, _| connect.PinId = 1), STATUS_INVALID_PARAMETER, "no such pin type");
-    refused(&request(|connect, _| connect.PinToHandle = 8 as HANDLE), STATUS_INVALID_PARAMETER, "not a source");
+    refused(
+        &request(|connect, _| connect.PinToHandle = 8 as HANDLE),
+        STATUS_INVALID_PARAMETER,
+        "not a source",
+    );
     let interface = |connect: &mut KSPIN_CONNECT| connect.Interface.__bindgen_anon_1.__bindgen_anon_1.Id = 7;
     refused(&request(|connect, _| interface(connect)), STATUS_NO_MATCH, "interface");
-    let medium = |connect: &mut KSPIN_CONNECT| connect.Medium.__bindgen_anon_1.__bindgen_anon_1.Set = fixture::SUB;
+    let medium =
+        |connect: &mut KSPIN_CONNECT| connect.Medium.__bindgen_anon_1.__bindgen_anon_1.Set = fixture::SUB;
     refused(&request(|connect, _| medium(connect)), STATUS_NO_MATCH, "medium");
     let major = |format: &mut KSDATAFORMAT| format.__bindgen_anon_1.MajorFormat = fixture::SUB;
     refused(&request(|_, format| major(format)), STATUS_NO_MATCH, "major format");
@@ -100,7 +115,8 @@ fn users_may_be_denied() {
 /// R3.6: once per matching range until the answer is not NO_MATCH; an error leaves nothing.
 #[test]
 fn set_data_format_is_asked_once_per_range() {
-    let ranges: &'static [KSDATARANGE; 3] = Box::leak(Box::new([range(fixture::SUB), range(GUID_NULL), range(fixture::MAJOR)]));
+    let ranges: &'static [KSDATARANGE; 3] =
+        Box::leak(Box::new([range(fixture::SUB), range(GUID_NULL), range(fixture::MAJOR)]));
     let table: &'static [PKSDATARANGE; 3] =
         Box::leak(Box::new([0, 1, 2].map(|index: usize| std::ptr::from_ref(&ranges[index]).cast_mut())));
     let fixture = with_pin(|pin| {
@@ -143,7 +159,9 @@ fn nothing_opens_before_start() {
     assert!(link.iter().all(|interface| !interface.enabled));
     assert_eq!(fixture.device.start(), STATUS_SUCCESS);
     crate::nt::sched::settle();
-    assert!(crate::nt::io::interface::interfaces(&fixture::CATEGORY).iter().all(|interface| interface.enabled));
+    assert!(
+        crate::nt::io::interface::interfaces(&fixture::CATEGORY).iter().all(|interface| interface.enabled)
+    );
     close(fixture.open_filter(1).unwrap());
     fixture.end();
 }

@@ -47,7 +47,10 @@ unsafe extern "win64" fn connect(pin: PKSPIN) -> NTSTATUS {
     let mut control: PVOID = std::ptr::null_mut();
     // SAFETY: the callback's pin; the place is ours.
     let (status, file) = unsafe {
-        (KsPinGetConnectedPinInterface(pin, &IID_IKSCONTROL, &mut control), KsPinGetConnectedPinFileObject(pin))
+        (
+            KsPinGetConnectedPinInterface(pin, &IID_IKSCONTROL, &mut control),
+            KsPinGetConnectedPinFileObject(pin),
+        )
     };
     if !control.is_null() {
         // SAFETY: an IKsControl with a reference.

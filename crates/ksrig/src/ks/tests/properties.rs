@@ -44,7 +44,8 @@ impl Bench {
 #[test]
 fn statuses_of_the_dispatch() {
     let bench = Bench::new();
-    let (size, small, overflow) = (STATUS_INVALID_BUFFER_SIZE, STATUS_BUFFER_TOO_SMALL, STATUS_BUFFER_OVERFLOW);
+    let (size, small, overflow) =
+        (STATUS_INVALID_BUFFER_SIZE, STATUS_BUFFER_TOO_SMALL, STATUS_BUFFER_OVERFLOW);
     assert_eq!(bench.get(&[0; 23], 4).0, size, "less than a KSPROPERTY");
     assert_eq!(bench.get(&[], 4).0, size);
     assert_eq!(bench.get(&bytes(&property(fixture::SUB, 0, GET)), 4).0, STATUS_PROPSET_NOT_FOUND);
@@ -125,8 +126,9 @@ fn pointers_are_probed() {
     let good = crate::nt::user::Buffer::from_bytes(&input);
     for (input, output) in [(0x10 as PVOID, good.address()), (good.address(), 0x10 as PVOID)] {
         // SAFETY: the wrong pointers are the point; they are not followed.
-        let (status, _) =
-            unsafe { crate::nt::io::request::device_io_control(bench.filter, IOCTL_KS_PROPERTY, input, 24, output, 4) };
+        let (status, _) = unsafe {
+            crate::nt::io::request::device_io_control(bench.filter, IOCTL_KS_PROPERTY, input, 24, output, 4)
+        };
         assert_eq!(status, STATUS_ACCESS_VIOLATION);
     }
     bench.end();

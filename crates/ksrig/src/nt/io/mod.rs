@@ -2,6 +2,8 @@
 
 pub mod device;
 pub mod file;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod interface;
 pub mod irp;
 pub mod mdl;

@@ -55,7 +55,7 @@ impl Request {
         let iosb = unsafe { *self.iosb };
         match self.at_once.get() {
             // An error has no status block.
-            Some(status) if status < 0 => (status, 0),
+            Some(status) if status as u32 >> 30 == 3 => (status, 0),
             Some(status) => (status, iosb.Information as usize),
             // SAFETY: the service writes the status.
             None => (unsafe { iosb.__bindgen_anon_1.Status }, iosb.Information as usize),

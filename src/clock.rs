@@ -1,15 +1,14 @@
 //! The time that is stamped on frames.
 
-use core::mem::replace;
+use avstream::{ffi::IKsReferenceClock, interface::Owned, time};
 
-use avstream::{Control, Pin, SpinLock, ffi::IKsReferenceClock, interface::Owned, time};
+/// The graph's clock, if it has one.
+pub type Reference = Option<Owned<IKsReferenceClock>>;
 
 /// The graph's clock if it has one; otherwise the time that the stream has spent in RUN.
-pub struct Clock(SpinLock<Inner>);
-
-struct Inner {
-    reference: Option<Owned<IKsReferenceClock>>,
-    /// Time spent in RUN before this time.
+pub struct Clock {
+    reference: Reference,
+    /// Time spent in RUN before `since`.
     elapsed: i64,
     /// Since when it runs.
     since: Option<i64>,
@@ -17,56 +16,44 @@ struct Inner {
 
 impl Clock {
     /// A clock that stands at 0.
-    pub const fn new() -> Self {
-        Self(SpinLock::new(Inner { reference: None, elapsed: 0, since: None }))
-    }
+    pub const STOPPED: Self = Self { reference: None, elapsed: 0, since: None };
 
-    /// The way from STOP to ACQUIRE: takes the graph's clock. Not to have one is normal.
-    pub fn acquire(&self, pin: &Pin<'_, Control>) {
-        self.set(pin.reference_clock().ok());
-    }
-
-    /// The way from ACQUIRE to STOP.
-    pub fn release(&self) {
-        self.set(None);
-    }
-
-    fn set(&self, reference: Option<Owned<IKsReferenceClock>>) {
-        let old = {
-            let mut inner = self.0.lock();
-            inner.elapsed = 0;
-            inner.since = None;
-            replace(&mut inner.reference, reference)
-        };
-        // Without the lock: it may be the last reference.
-        drop(old);
+    /// The way from STOP to ACQUIRE, with the graph's clock, or back, without. Not to have one is normal.
+    ///
+    /// Gives the clock that was there, to be dropped without a lock.
+    pub fn reset(&mut self, reference: Reference) -> Reference {
+        core::mem::replace(self, Self { reference, ..Self::STOPPED }).reference
     }
 
     /// The way from PAUSE to RUN.
-    pub fn run(&self) {
-        self.0.lock().since = Some(time::now());
+    pub fn run(&mut self) {
+        self.since = Some(time::now());
     }
 
     /// The way from RUN to PAUSE.
-    pub fn pause(&self) {
-        let mut inner = self.0.lock();
-        inner.elapsed = inner.time();
-        inner.since = None;
+    pub fn pause(&mut self) {
+        let running = self.since.take().map_or(0, |since| time::now().wrapping_sub(since));
+        self.elapsed = self.elapsed.wrapping_add(running);
     }
 
-    /// The time, in 100 ns.
-    pub fn time(&self) -> i64 {
-        let (reference, elapsed) = {
-            let inner = self.0.lock();
-            (inner.reference.clone(), inner.time())
-        };
-        reference.and_then(|reference| reference.time()).unwrap_or(elapsed)
+    /// What is needed to tell the time.
+    pub fn face(&self) -> Face {
+        Face { reference: self.reference.clone(), elapsed: self.elapsed, since: self.since }
     }
 }
 
-impl Inner {
-    fn time(&self) -> i64 {
-        let running = self.since.map_or(0, |since| time::now().wrapping_sub(since));
-        self.elapsed.wrapping_add(running)
+/// A clock's face, to be looked at without a lock.
+pub struct Face {
+    reference: Reference,
+    elapsed: i64,
+    since: Option<i64>,
+}
+
+impl Face {
+    /// The time, in 100 ns.
+    pub fn time(&self) -> i64 {
+        let running = || self.since.map_or(0, |since| time::now().wrapping_sub(since));
+        let reference = self.reference.as_ref().and_then(Owned::time);
+        reference.unwrap_or_else(|| self.elapsed.wrapping_add(running()))
     }
 }

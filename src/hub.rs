@@ -1,7 +1,11 @@
 //! Where the writer and the readers of a device meet.
 
-use avstream::{Error, Result, Shared, Slots, SpinLock, Subscribers};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use avstream::{Error, Result, Shared, Slots, Subscribers};
 use video::Format;
+
+use crate::picture;
 
 /// What the writer shares with the readers.
 pub struct Hub {
@@ -9,20 +13,21 @@ pub struct Hub {
     pub frames: Shared<Slots>,
     /// The running capture pins.
     pub readers: Shared<Subscribers>,
-    writer: SpinLock<Writer>,
-}
-
-struct Writer {
-    is_claimed: bool,
-    /// What it writes; `None` while it does not run.
-    live: Option<Format>,
+    /// Whether somebody has the right to write.
+    is_claimed: AtomicBool,
+    /// What the writer writes, as the mark of its pictures; 0 while it does not run.
+    live: AtomicU64,
 }
 
 impl Hub {
     /// A hub without writer and readers.
     pub fn new() -> Result<Self> {
-        let writer = Writer { is_claimed: false, live: None };
-        Ok(Self { frames: Slots::new()?, readers: Subscribers::new()?, writer: SpinLock::new(writer) })
+        Ok(Self {
+            frames: Slots::new()?,
+            readers: Subscribers::new()?,
+            is_claimed: AtomicBool::new(false),
+            live: AtomicU64::new(0),
+        })
     }
 
     /// Becomes the device's one writer.
@@ -31,33 +36,31 @@ impl Hub {
     ///
     /// [`Error::SHARING_VIOLATION`]: there is another.
     pub fn claim(hub: &Shared<Self>) -> Result<Claim> {
-        let mut writer = hub.writer.lock();
-        if writer.is_claimed {
+        if hub.is_claimed.swap(true, Ordering::AcqRel) {
             return Err(Error::SHARING_VIOLATION);
         }
-        writer.is_claimed = true;
         Ok(Claim(hub.clone()))
     }
 
     /// What the writer writes; `None` if nobody does.
     pub fn live(&self) -> Option<Format> {
-        self.writer.lock().live
+        picture::format(self.live.load(Ordering::Acquire))
     }
 
     /// Whether somebody is the writer, running or not.
     pub fn is_claimed(&self) -> bool {
-        self.writer.lock().is_claimed
+        self.is_claimed.load(Ordering::Acquire)
     }
 
     /// The writer runs from now on.
     pub fn start(&self, format: Format) {
-        self.writer.lock().live = Some(format);
+        self.live.store(picture::mark(format), Ordering::Release);
         self.readers.attempt_processing(true);
     }
 
     /// The writer does not run any more: the readers are on their own.
     pub fn stop(&self) {
-        self.writer.lock().live = None;
+        self.live.store(0, Ordering::Release);
         self.frames.clear();
         self.readers.attempt_processing(true);
     }
@@ -68,6 +71,7 @@ pub struct Claim(Shared<Hub>);
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        *self.0.writer.lock() = Writer { is_claimed: false, live: None };
+        self.0.live.store(0, Ordering::Release);
+        self.0.is_claimed.store(false, Ordering::Release);
     }
 }

@@ -88,7 +88,10 @@ fn unknown_names() {
     refused(&["connect", &image, "--from", "1/0", "--to", "0/1", "--format", "rgb:64x64@30"], &["rgb"]);
     refused(&["connect", &image, "--from", "1/0", "--to", "0/1", "--format", "nv12"], &["nv12:1280x720@30"]);
     refused(&["connect", &image, "--from", "0/1", "--to", "1/0"], &["STATUS_INVALID_PARAMETER"]);
-    refused(&["capture", &image, "--source", "0/1", "--frames", "1", "--output", output], &["0/1"]);
+    refused(
+        &["capture", &image, "--source", "0/1", "--frames", "1", "--output", output],
+        &["STATUS_INVALID_DEVICE_REQUEST"],
+    );
     refused(&["connect", "no-such-driver.sys", "--from", "1/0", "--to", "0/1"], &["no-such-driver.sys"]);
     refused(&["connect", "/etc/passwd", "--from", "1/0", "--to", "0/1"], &["not a 64-bit Windows image"]);
     refused(&["no-such-command"], &["no-such-command"]);

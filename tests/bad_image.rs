@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use ksrig::{
     client::Error,
     nt::pnp,
-    pe::{LoadError, error::Machine},
+    pe::{LoadError, Machine},
 };
 use loopcam_tests::{
     images,

@@ -16,14 +16,14 @@ const FORMATS: [&str; 2] = ["nv12:48x32@30", "yuy2:48x32@30"];
 fn run(image: &PathBuf, seed: u64) -> Vec<String> {
     let stand = Stand::built(image, builder().seed(seed));
     let link = stand.connect(FORMATS[0]);
-    [State::Acquire, State::Pause].map(|state| link.set_state(state));
+    link.set_state(State::Pause);
     set_state(&link.sink, State::Run);
     let readers = FORMATS.map(|format| {
         let wanted = video(format);
         let place = stand.capture();
         let pin = place.create(&place.format(&wanted).expect("the format")).expect("the pin");
         stand.rig.spawn(format, move || {
-            [State::Acquire, State::Pause].map(|state| set_state(&pin, state));
+            set_state(&pin, State::Pause);
             let mut reader = Reader::new(&pin, format, wanted.frame_len(), 2);
             reader.prime();
             set_state(&pin, State::Run);

@@ -138,11 +138,10 @@ fn layers_of_the_rig() {
 /// Small files: one noun each.
 #[test]
 fn small_files() {
-    for folder in ["src", "crates", "tests"] {
-        for path in sources(&root().join(folder)) {
-            let lines = fs::read_to_string(&path).expect("source text").lines().count();
-            assert!(lines <= 600, "{} has {lines} lines", path.display());
-        }
+    for path in ["src", "crates", "tests"].map(|folder| sources(&root().join(folder))).concat() {
+        let lines = fs::read_to_string(&path).expect("source text").lines().count();
+        let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        assert!(is_test || lines <= 500, "{} has {lines} lines", path.display());
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Output;
 use ks_sys::{STATUS_NOT_IMPLEMENTED, STATUS_UNSUCCESSFUL};
 use ksrig::{
     client::{State, Status},
-    ks::{ConnectError, Options},
+    ks::options::{ConnectError, Options},
 };
 use loopcam_tests::{
     events::count,

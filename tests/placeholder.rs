@@ -39,7 +39,7 @@ fn without_a_writer() {
             let place = stand.capture();
             let wanted = video(format);
             let pin = place.create(&place.format(&wanted).expect("the format")).expect("the pin");
-            [State::Acquire, State::Pause].map(|state| set_state(&pin, state));
+            set_state(&pin, State::Pause);
             let mut reader = Reader::new(&pin, "reader", wanted.frame_len(), 2);
             reader.prime();
             set_state(&pin, State::Run);
@@ -78,7 +78,7 @@ fn writer_comes_and_goes() {
         let like = picture::format(&wanted);
         let place = stand.capture();
         let pin = place.create(&place.format(&wanted).expect("the format")).expect("the pin");
-        [State::Acquire, State::Pause].map(|state| set_state(&pin, state));
+        set_state(&pin, State::Pause);
         let mut reader = Reader::new(&pin, "reader", wanted.frame_len(), 2);
         reader.prime();
         set_state(&pin, State::Run);

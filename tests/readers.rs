@@ -27,7 +27,7 @@ fn read(stand: &Stand, index: u32, format: &str, pictures: u64) -> JoinHandle<Ve
     let source = picture::format(&video(CONNECTION));
     let pin = place.create(&place.format(&wanted).expect("the format")).expect("the pin");
     stand.rig.spawn(&format!("reader {index}"), move || {
-        [State::Acquire, State::Pause].map(|state| set_state(&pin, state));
+        set_state(&pin, State::Pause);
         let mut reader = Reader::new(&pin, &format!("reader {index}"), wanted.frame_len(), 3);
         reader.prime();
         set_state(&pin, State::Run);
@@ -61,7 +61,7 @@ fn one_stalled_reader_of_eight() {
     for (image, seed) in images::loopcam().into_iter().zip([1, 2]) {
         let stand = Stand::built(&image, builder().seed(seed).options(Options::default()).trace(false));
         let link = stand.connect(CONNECTION);
-        [State::Acquire, State::Pause].map(|state| link.set_state(state));
+        link.set_state(State::Pause);
         set_state(&link.sink, State::Run);
         let formats = ["nv12:160x120@30", "yuy2:160x120@30"];
         let readers: Vec<_> =
@@ -69,7 +69,7 @@ fn one_stalled_reader_of_eight() {
         let place = stand.capture();
         let wanted = video(formats[0]);
         let stalled = place.create(&place.format(&wanted).expect("the format")).expect("the pin");
-        [State::Acquire, State::Pause, State::Run].map(|state| set_state(&stalled, state));
+        set_state(&stalled, State::Run);
         let packet = || ksrig::client::Packet::with_frame_info(&[wanted.frame_len()]);
         let first = stalled.submit_read(packet());
         stand.rig.settle();
@@ -107,7 +107,7 @@ fn readers_come_and_go() {
     for image in images::loopcam() {
         let stand = Stand::built(&image, builder().trace(false));
         let link = stand.connect(CONNECTION);
-        [State::Acquire, State::Pause].map(|state| link.set_state(state));
+        link.set_state(State::Pause);
         set_state(&link.sink, State::Run);
         let steady = read(&stand, 1, "nv12:160x120@30", PICTURES);
         stand.rig.settle();

@@ -1,8 +1,8 @@
 //! The pin *Capture*: gives pictures to one reader.
 
 use avstream::{
-    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing,
-    Result, Shared, SpinLock, State, Subscription, VideoFormat,
+    Control, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing, Result, Shared,
+    SpinLock, State, Subscription, callbacks,
 };
 
 use super::{Camera, FRAMES};
@@ -17,12 +17,17 @@ use crate::{
 /// One reader.
 pub struct Capture {
     hub: Shared<Hub>,
-    stream: SpinLock<Stream>,
-    progress: SpinLock<Progress>,
-    clock: Clock,
+    reader: SpinLock<Reader>,
     /// Ticks while the reader has nobody to follow.
     timer: PinTimer,
     subscription: Subscription,
+}
+
+struct Reader {
+    stream: Stream,
+    /// Changes in Process and at rest only.
+    progress: Progress,
+    clock: Clock,
 }
 
 #[derive(Clone, Copy)]
@@ -45,20 +50,16 @@ impl PinDispatch for Capture {
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
             hub: filter.hub.clone(),
-            stream: SpinLock::new(stream),
-            progress: SpinLock::new(Progress::BEGIN),
-            clock: Clock::new(),
+            reader: SpinLock::new(Reader { stream, progress: Progress::BEGIN, clock: Clock::STOPPED }),
             timer: PinTimer::new(pin)?,
             subscription: Subscription::new(pin, filter.hub.readers.clone())?,
         })
     }
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(Self::process);
-    const SET_FORMAT: Option<fn(Option<&Self>, &Camera, &Pin<'_, Control>, Format<'_>) -> Result> =
-        Some(Self::set_format);
-    const SET_STATE: Option<fn(&Self, &Pin<'_, Control>, State, State) -> Result> = Some(Self::set_state);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> =
-        Some(formats::intersect);
+    const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
+    const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
+    const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
+    const INTERSECT: Option<callbacks::Intersect> = Some(formats::intersect);
 }
 
 impl Capture {
@@ -66,7 +67,7 @@ impl Capture {
         let stream = Stream::of(format)?;
         if let Some(pin) = pin {
             raw.set_framing(FRAMES, stream.format.image_size())?;
-            *pin.stream.lock() = stream;
+            pin.reader.lock().stream = stream;
         }
         Ok(())
     }
@@ -74,28 +75,38 @@ impl Capture {
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
         match (from, to) {
             (State::Stop, State::Acquire) => {
-                self.clock.acquire(pin);
-                *self.progress.lock() = Progress::BEGIN;
+                let reference = pin.reference_clock().ok();
+                let old = {
+                    let mut reader = self.reader.lock();
+                    reader.progress = Progress::BEGIN;
+                    reader.clock.reset(reference)
+                };
+                drop(old);
             }
             (State::Pause, State::Run) => {
-                self.clock.run();
+                self.reader.lock().clock.run();
                 self.timer.enable();
                 self.subscription.join();
             }
             (State::Run, State::Pause) => {
                 self.subscription.leave();
                 self.timer.disable();
-                self.clock.pause();
+                self.reader.lock().clock.pause();
             }
-            (State::Acquire, State::Stop) => self.clock.release(),
+            (State::Acquire, State::Stop) => {
+                let old = self.reader.lock().clock.reset(None);
+                drop(old);
+            }
             _ => {}
         }
         Ok(())
     }
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
-        let stream = *self.stream.lock();
-        let progress = *self.progress.lock();
+        let (stream, progress) = {
+            let reader = self.reader.lock();
+            (reader.stream, reader.progress)
+        };
         let is_followed = self.hub.live().is_some_and(|live| live.geometry == stream.format.geometry);
         if is_followed { self.follow(pin, stream, progress) } else { self.hold(pin, stream, progress) }
     }
@@ -127,12 +138,12 @@ impl Capture {
         progress.following = None;
         self.timer.arm(stream.interval);
         let Some(missed) = self.timer.take_ticks().checked_sub(1) else {
-            *self.progress.lock() = progress;
+            self.reader.lock().progress = progress;
             return Processed::Wait;
         };
         let Some(mut edge) = pin.leading_edge() else {
             progress.counter.miss(u64::from(missed) + 1);
-            *self.progress.lock() = progress;
+            self.reader.lock().progress = progress;
             return Processed::Wait;
         };
         progress.counter.show(missed.into());
@@ -150,9 +161,13 @@ impl Capture {
         progress: Progress,
         shown: bool,
     ) -> Processed {
-        *self.progress.lock() = progress;
+        let clock = {
+            let mut reader = self.reader.lock();
+            reader.progress = progress;
+            reader.clock.face()
+        };
         if shown {
-            edge.set_time(self.clock.time(), stream.interval);
+            edge.set_time(clock.time(), stream.interval);
             edge.set_frame_info(progress.counter.picture, progress.counter.dropped);
             edge.finish(stream.format.image_size());
         } else {

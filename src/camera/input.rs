@@ -1,8 +1,8 @@
 //! The pin *Input*: takes pictures from the writer.
 
 use avstream::{
-    Control, DataRange, Error, Format, Pin, PinDispatch, Processed, Processing, Result, Shared, Slots,
-    SpinLock, State, VideoFormat,
+    Control, Error, Format, Pin, PinDispatch, Processed, Processing, Result, Shared, Slots, SpinLock, State,
+    callbacks,
 };
 
 use super::{Camera, FRAMES, connect::Connection};
@@ -35,15 +35,13 @@ impl PinDispatch for Input {
         })
     }
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(Self::process);
-    const SET_FORMAT: Option<fn(Option<&Self>, &Camera, &Pin<'_, Control>, Format<'_>) -> Result> =
-        Some(Self::set_format);
-    const SET_STATE: Option<fn(&Self, &Pin<'_, Control>, State, State) -> Result> = Some(Self::set_state);
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(Self::connect);
-    const DISCONNECT: Option<fn(&Self, &Pin<'_, Control>)> = Some(Self::disconnect);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> =
-        Some(formats::intersect);
-    const PUBLISHES: Option<fn(&Self) -> Shared<Slots>> = Some(Self::publishes);
+    const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
+    const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
+    const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(Self::connect);
+    const DISCONNECT: Option<callbacks::Disconnect<Self>> = Some(Self::disconnect);
+    const INTERSECT: Option<callbacks::Intersect> = Some(formats::intersect);
+    const PUBLISHES: Option<callbacks::Publishes<Self>> = Some(Self::publishes);
 }
 
 impl Input {

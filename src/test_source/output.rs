@@ -1,8 +1,8 @@
 //! The pin of the test source.
 
 use avstream::{
-    Control, DataRange, Error, Format, Pin, PinDispatch, PinTimer, Processed, Processing, Result, SpinLock,
-    State, VideoFormat,
+    Control, Error, Format, Pin, PinDispatch, PinTimer, Processed, Processing, Result, SpinLock, State,
+    callbacks,
 };
 
 use super::{FRAMES, TestSource};
@@ -15,10 +15,14 @@ use crate::{
 
 /// One stream of bars: a new picture with every tick, whether or not there is a frame for it.
 pub struct Output {
-    stream: SpinLock<Stream>,
-    counter: SpinLock<Counter>,
-    clock: Clock,
+    bars: SpinLock<Bars>,
     timer: PinTimer,
+}
+
+struct Bars {
+    stream: Stream,
+    counter: Counter,
+    clock: Clock,
 }
 
 impl PinDispatch for Output {
@@ -29,19 +33,15 @@ impl PinDispatch for Output {
         pin.ask_for_frame_info();
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
-            stream: SpinLock::new(stream),
-            counter: SpinLock::new(Counter::ZERO),
-            clock: Clock::new(),
+            bars: SpinLock::new(Bars { stream, counter: Counter::ZERO, clock: Clock::STOPPED }),
             timer: PinTimer::new(pin)?,
         })
     }
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(Self::process);
-    const SET_FORMAT: Option<fn(Option<&Self>, &TestSource, &Pin<'_, Control>, Format<'_>) -> Result> =
-        Some(Self::set_format);
-    const SET_STATE: Option<fn(&Self, &Pin<'_, Control>, State, State) -> Result> = Some(Self::set_state);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> =
-        Some(formats::intersect);
+    const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
+    const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
+    const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
+    const INTERSECT: Option<callbacks::Intersect> = Some(formats::intersect);
 }
 
 impl Output {
@@ -54,7 +54,7 @@ impl Output {
         let stream = Stream::of(format)?;
         if let Some(pin) = pin {
             raw.set_framing(FRAMES, stream.format.image_size())?;
-            *pin.stream.lock() = stream;
+            pin.bars.lock().stream = stream;
         }
         // Before Create: a sink may ask for it during its Connect, which may come first (contract 10.1).
         *filter.about.stream.lock() = Some(stream);
@@ -64,20 +64,31 @@ impl Output {
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
         match (from, to) {
             (State::Stop, State::Acquire) => {
-                self.clock.acquire(pin);
-                *self.counter.lock() = Counter::ZERO;
+                let reference = pin.reference_clock().ok();
+                let old = {
+                    let mut bars = self.bars.lock();
+                    bars.counter = Counter::ZERO;
+                    bars.clock.reset(reference)
+                };
+                drop(old);
             }
             (State::Pause, State::Run) => {
-                self.clock.run();
+                let interval = {
+                    let mut bars = self.bars.lock();
+                    bars.clock.run();
+                    bars.stream.interval
+                };
                 self.timer.enable();
-                let interval = self.stream.lock().interval;
                 self.timer.arm(interval);
             }
             (State::Run, State::Pause) => {
                 self.timer.disable();
-                self.clock.pause();
+                self.bars.lock().clock.pause();
             }
-            (State::Acquire, State::Stop) => self.clock.release(),
+            (State::Acquire, State::Stop) => {
+                let old = self.bars.lock().clock.reset(None);
+                drop(old);
+            }
             _ => {}
         }
         Ok(())
@@ -85,21 +96,20 @@ impl Output {
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
         let Some(missed) = self.timer.take_ticks().checked_sub(1) else { return Processed::Wait };
-        let stream = *self.stream.lock();
         let Some(mut edge) = pin.leading_edge() else {
-            self.counter.lock().miss(u64::from(missed) + 1);
+            self.bars.lock().counter.miss(u64::from(missed) + 1);
             return Processed::Wait;
         };
-        let counter = {
-            let mut counter = self.counter.lock();
-            counter.show(missed.into());
-            *counter
+        let (stream, counter, clock) = {
+            let mut bars = self.bars.lock();
+            bars.counter.show(missed.into());
+            (bars.stream, bars.counter, bars.clock.face())
         };
         let painted = edge
             .sink()
             .is_some_and(|sink| video::bars::paint(stream.format, counter.stamp(), &mut Sink(sink)));
         if painted {
-            edge.set_time(self.clock.time(), stream.interval);
+            edge.set_time(clock.time(), stream.interval);
             edge.set_frame_info(counter.picture, counter.dropped);
             edge.finish(stream.format.image_size());
         } else {

@@ -197,8 +197,9 @@ impl Link {
     /// Both pins to a state: upwards the sink first, downwards the source (R4.37).
     pub fn set_state(&self, state: State) {
         let up = self.sink.state().is_ok_and(|now| now < state);
-        let order = if up { [&self.sink, &self.source] } else { [&self.source, &self.sink] };
-        order.map(|pin| set_state(pin, state));
+        let (first, second) = if up { (&self.sink, &self.source) } else { (&self.source, &self.sink) };
+        set_state(first, state);
+        set_state(second, state);
     }
 }
 

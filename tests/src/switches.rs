@@ -1,6 +1,6 @@
 //! The points of the contract that no page settles: a correct driver is right with every setting.
 
-use ksrig::ks::{ConnectError, Options};
+use ksrig::ks::options::{ConnectError, Options};
 
 /// Both settings of 10.1, 10.1b, 10.2 and 10.33, in all combinations.
 pub fn all() -> impl Iterator<Item = Options> {

@@ -74,7 +74,7 @@ impl<'a> LeadingEdge<'a> {
     }
 
     /// The header of a locked frame.
-    fn header(&self) -> NonNull<KSSTREAM_HEADER> {
+    const fn header(&self) -> NonNull<KSSTREAM_HEADER> {
         // SAFETY: a live stream pointer.
         let header = unsafe { self.pointer.as_ref() }.StreamHeader;
         // SAFETY: a locked frame has a header (R6.15).

@@ -75,8 +75,10 @@ impl<T: Facts> Owned<IFacts<T>> {
     pub fn get(&self) -> Result<T> {
         let this = self.pointer().as_ptr();
         let mut facts = MaybeUninit::<T>::uninit();
+        // SAFETY: a live interface.
+        let table = unsafe { (*this).table };
         // SAFETY: a live interface has a table.
-        let get = unsafe { (*(*this).table).get };
+        let get = unsafe { (*table).get };
         // SAFETY: a live interface; room for the facts.
         Error::check(unsafe { get(this, facts.as_mut_ptr()) })?;
         // SAFETY: success means that they have been written.

@@ -82,7 +82,7 @@ struct Described<'a> {
 }
 
 impl<'a> Described<'a> {
-    fn header(self) -> &'a FormatHeader {
+    const fn header(self) -> &'a FormatHeader {
         // SAFETY: the promise of `from_raw`.
         unsafe { &*self.header }
     }

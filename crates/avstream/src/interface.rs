@@ -67,7 +67,7 @@ impl<I: Interface> Owned<I> {
     }
 
     /// The table that every interface begins with.
-    fn unknown(&self) -> &IUnknown {
+    const fn unknown(&self) -> &IUnknown {
         // SAFETY: the promise of `Interface`.
         unsafe { self.pointer.cast::<IUnknown>().as_ref() }
     }
@@ -148,8 +148,10 @@ impl Owned<IKsReferenceClock> {
     #[must_use]
     pub fn time(&self) -> Option<i64> {
         let mut system_time = 0;
+        // SAFETY: a live interface.
+        let table = unsafe { self.pointer.as_ref() }.lpVtbl;
         // SAFETY: a live interface has a table.
-        let get = unsafe { (*self.pointer.as_ref().lpVtbl).GetCorrelatedTime }?;
+        let get = unsafe { (*table).GetCorrelatedTime }?;
         // SAFETY: a live interface.
         Some(unsafe { get(self.pointer.as_ptr(), &mut system_time) })
     }

@@ -55,7 +55,7 @@ impl<T, A: Allocator> KBox<T, A> {
 
     /// Gives the value into the care of the caller.
     #[must_use]
-    pub fn into_raw(this: Self) -> NonNull<T> {
+    pub const fn into_raw(this: Self) -> NonNull<T> {
         let value = this.value;
         core::mem::forget(this);
         value

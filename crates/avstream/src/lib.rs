@@ -38,7 +38,6 @@
 //! in Microsoft's documentation.
 
 #![no_std]
-#![warn(clippy::missing_const_for_fn)]
 
 #[cfg(test)]
 extern crate std;
@@ -46,6 +45,7 @@ extern crate std;
 mod allocator;
 mod bag;
 mod callback;
+pub mod callbacks;
 mod clone;
 mod context;
 pub mod descriptor;

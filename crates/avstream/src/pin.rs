@@ -74,15 +74,20 @@ impl Pin<'_, Control> {
     /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nf-ks-_ksedit>
     pub fn set_framing(&self, frames: u32, size: u32) -> Result {
         let pin = self.as_ptr();
-        // SAFETY: a live pin with a descriptor.
-        if unsafe { (*(*pin).Descriptor).AllocatorFraming }.is_null() {
+        // SAFETY: a live pin.
+        let descriptor = unsafe { (*pin).Descriptor };
+        // SAFETY: its descriptor.
+        if unsafe { (*descriptor).AllocatorFraming }.is_null() {
             return Err(Error::INVALID_DEVICE_REQUEST);
         }
+        // SAFETY: a live pin.
+        let place = unsafe { &raw mut (*pin).Descriptor };
         // SAFETY: a member that points at a KSPIN_DESCRIPTOR_EX; the control mutex is held.
-        let descriptor = unsafe { self.edit::<KSPIN_DESCRIPTOR_EX>(&raw mut (*pin).Descriptor) }?;
-        // SAFETY: a member of the pin's own copy that points at a KSALLOCATOR_FRAMING_EX.
-        let framing =
-            unsafe { self.edit::<KSALLOCATOR_FRAMING_EX>(&raw mut (*descriptor).AllocatorFraming) }?;
+        let descriptor = unsafe { self.edit::<KSPIN_DESCRIPTOR_EX>(place) }?;
+        // SAFETY: the pin's own copy.
+        let place = unsafe { &raw mut (*descriptor).AllocatorFraming };
+        // SAFETY: a member that points at a KSALLOCATOR_FRAMING_EX; the control mutex is held.
+        let framing = unsafe { self.edit::<KSALLOCATOR_FRAMING_EX>(place) }?;
         // SAFETY: the pin's own copy, which nobody reads before the control mutex is dropped.
         let [item] = unsafe { &mut (*framing).FramingItem };
         item.Frames = frames;

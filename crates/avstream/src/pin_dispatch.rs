@@ -5,14 +5,14 @@ use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
 use crate::{
     bag,
     callback::callbacks,
-    context::{Control, Processing},
+    callbacks,
+    context::Control,
     error::{Error, Result, status_of},
     ffi::{
         KSATTRIBUTE_LIST, KSDATARANGE, KSPIN, KSPIN_DISPATCH, KSSTATE, KsPinGetParentFilter, NTSTATUS, PIRP,
         PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
     },
     filter::{self, FilterDispatch},
-    format::{DataRange, Format, VideoFormat},
     kbox::KBox,
     pin::Pin,
     processed::Processed,
@@ -40,22 +40,21 @@ pub trait PinDispatch: Sized + Send + Sync + 'static {
     fn create(pin: &Pin<'_, Control>, filter: &Self::Filter) -> Result<Self>;
 
     /// The pin is going: its states are left, its connection may be there still.
-    const CLOSE: Option<fn(&Self, &Pin<'_, Control>)> = None;
+    const CLOSE: Option<callbacks::Close<Self>> = None;
 
     /// There are frames to process, or somebody has asked for an attempt. Exclusive for this pin.
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = None;
+    const PROCESS: Option<callbacks::Process<Self>> = None;
 
     /// The queue has been flushed. The control mutex may or may not be held.
-    const RESET: Option<fn(&Self)> = None;
+    const RESET: Option<callbacks::Reset<Self>> = None;
 
     /// A client proposes a format that is in a range of the pin: the first time before there is a
     /// context. [`Error::NO_MATCH`] lets the class driver try the next range. Without it every
     /// format of the ranges is accepted.
-    const SET_FORMAT: Option<fn(Option<&Self>, &Self::Filter, &Pin<'_, Control>, Format<'_>) -> Result> =
-        None;
+    const SET_FORMAT: Option<callbacks::SetFormat<Self>> = None;
 
     /// The pin goes from one state to a neighbouring one: `to`, then `from`.
-    const SET_STATE: Option<fn(&Self, &Pin<'_, Control>, State, State) -> Result> = None;
+    const SET_STATE: Option<callbacks::SetState<Self>> = None;
 
     /// An AVStream source pin connects to this pin, which is its sink. An error fails the source's open.
     ///
@@ -63,18 +62,18 @@ pub trait PinDispatch: Sized + Send + Sync + 'static {
     /// nothing may be asked of the source that takes it, such as a property.
     ///
     /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nc-ks-pfnkspin>
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = None;
+    const CONNECT: Option<callbacks::Connect<Self>> = None;
 
     /// The source that was connected by a successful [`CONNECT`](Self::CONNECT) goes.
-    const DISCONNECT: Option<fn(&Self, &Pin<'_, Control>)> = None;
+    const DISCONNECT: Option<callbacks::Disconnect<Self>> = None;
 
     /// The best format that is in a client's data range, the first, and in one of the pin's own, the
     /// second. [`Error::NO_MATCH`] lets the class driver try the next pair.
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> = None;
+    const INTERSECT: Option<callbacks::Intersect> = None;
 
     /// Where this pin publishes frames. Opened on the way into PAUSE, and closed, with all frames given
     /// back, on the way out of it.
-    const PUBLISHES: Option<fn(&Self) -> Shared<Slots>> = None;
+    const PUBLISHES: Option<callbacks::Publishes<Self>> = None;
 }
 
 /// The context, as an item of the pin's bag.
@@ -88,7 +87,7 @@ struct Block<T> {
 unsafe impl<T: Sync> Sync for Block<T> {}
 
 impl<T: PinDispatch> Block<T> {
-    fn context(&self) -> &T {
+    const fn context(&self) -> &T {
         &self.context
     }
 
@@ -167,10 +166,10 @@ unsafe fn filter_context<'a, T: PinDispatch>(pin: NonNull<KSPIN>) -> Result<&'a 
 
 /// A callback's pin and its block; returns from the callback if they are not there.
 macro_rules! unwrap {
-    ($pin:ident => $raw:ident, $block:ident, $otherwise:expr) => {
-        let Some($raw) = NonNull::new($pin) else { return $otherwise };
+    ($pin:ident => $raw:ident, $block:ident $(, $otherwise:expr)?) => {
+        let Some($raw) = NonNull::new($pin) else { return $($otherwise)? };
         // SAFETY: the class driver's promise: a pin whose Create has succeeded (contract 3.3).
-        let Some($block) = (unsafe { block::<T>($raw) }) else { return $otherwise };
+        let Some($block) = (unsafe { block::<T>($raw) }) else { return $($otherwise)? };
     };
 }
 
@@ -206,7 +205,7 @@ callbacks! {
 
     /// `KSPIN_DISPATCH.Reset` (`nc-ks-pfnkspinvoid.md`).
     fn reset<T: PinDispatch>(pin: PKSPIN) {
-        unwrap!(pin => raw, block, ());
+        unwrap!(pin => raw, block);
         let _ = raw;
         if let Some(reset) = T::RESET {
             reset(block.context());
@@ -282,7 +281,7 @@ callbacks! {
 
     /// `KSPIN_DISPATCH.Disconnect` (`nc-ks-pfnkspinvoid.md`).
     fn disconnect<T: PinDispatch>(pin: PKSPIN) {
-        unwrap!(pin => raw, block, ());
+        unwrap!(pin => raw, block);
         if let Some(disconnect) = T::DISCONNECT {
             // SAFETY: the control mutex is held during Disconnect (R4.11).
             disconnect(block.context(), &unsafe { Pin::from_raw(raw) });

@@ -21,7 +21,7 @@
 
 use core::{
     ptr::{NonNull, null_mut},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use crate::{
@@ -53,6 +53,8 @@ const GONE: u32 = 3;
 /// [`PUBLISHES`](crate::PinDispatch::PUBLISHES) names it and the pin is in PAUSE or RUN.
 pub struct Slots {
     table: SpinLock<Table>,
+    /// The number of the newest frame there ever was.
+    sequence: AtomicU64,
     states: [AtomicU32; COUNT],
     /// A slot has become free after closing.
     freed: Event,
@@ -61,8 +63,6 @@ pub struct Slots {
 struct Table {
     /// The pin whose frames these are; NULL while closed.
     owner: *mut KSPIN,
-    /// The number of the newest frame there ever was.
-    sequence: u64,
     newest: Option<usize>,
     slots: [Slot; COUNT],
 }
@@ -96,9 +96,10 @@ impl Slots {
     ///
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn new() -> Result<Shared<Self>> {
-        let table = Table { owner: null_mut(), sequence: 0, newest: None, slots: [FREE; COUNT] };
+        let table = Table { owner: null_mut(), newest: None, slots: [FREE; COUNT] };
         let slots = Shared::new(Self {
             table: SpinLock::new(table),
+            sequence: AtomicU64::new(0),
             states: [const { AtomicU32::new(GONE) }; COUNT],
             freed: Event::new(),
         })?;
@@ -172,14 +173,15 @@ impl Slots {
                 doomed = self.retire_newest(&mut table);
                 table.newest = Some(index);
             }
-            table.sequence += 1;
-            sequence = table.sequence;
+            // With the lock held: nobody else counts.
+            sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
             if let Some(slot) = table.slots.get_mut(index) {
                 slot.clone = clone.as_ptr();
                 slot.retired = !is_open;
                 slot.sequence = sequence;
                 slot.mark = mark;
             }
+            self.sequence.store(sequence, Ordering::Release);
         }
         self.delete(doomed);
         Ok(Reading { slots: self, index, clone, sequence, mark })
@@ -188,6 +190,9 @@ impl Slots {
     /// Reads the newest frame, if it is newer than number `seen`. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn newer_than(&self, seen: u64) -> Option<Reading<'_>> {
+        if self.sequence() <= seen {
+            return None;
+        }
         let doomed;
         {
             let mut table = self.table.lock();
@@ -219,7 +224,7 @@ impl Slots {
     /// The number of the newest frame there ever was.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.table.lock().sequence
+        self.sequence.load(Ordering::Acquire)
     }
 
     /// An unused slot, busy and with one reader, for a frame of `owner`.
@@ -362,7 +367,9 @@ callbacks! {
         // SAFETY: a live clone.
         let context = unsafe { (*pointer).Context }.cast::<*const AtomicU32>();
         // SAFETY: `clone` has written it.
-        let state = unsafe { &**context };
+        let state = unsafe { *context };
+        // SAFETY: the state outlives the clone.
+        let state = unsafe { &*state };
         loop {
             if turn(state, IDLE, GONE) {
                 // SAFETY: nobody else does anything with it, and this is allowed here (R6.24).
@@ -393,8 +400,10 @@ impl Reading<'_> {
     /// The bytes of the frame; `None` if there is no buffer.
     #[must_use]
     pub fn source(&self) -> Option<FrameSource<'_>> {
-        // SAFETY: a live stream pointer, of a pin that lives as long.
-        let flow = unsafe { (*self.clone.as_ref().Pin).DataFlow };
+        // SAFETY: a live stream pointer.
+        let pin = unsafe { self.clone.as_ref() }.Pin;
+        // SAFETY: its pin, which lives as long.
+        let flow = unsafe { (*pin).DataFlow };
         // SAFETY: a live stream pointer.
         let offset = unsafe { raw::offset(self.clone.as_ptr(), flow) };
         // SAFETY: its position, which nobody moves.

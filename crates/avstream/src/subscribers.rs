@@ -174,13 +174,16 @@ impl Node {
 /// Takes a node out of the list, of which the lock is held.
 fn unlink(first: &mut *const Node, node: &Node, next: *const Node) {
     let mut place: *mut *const Node = first;
-    // SAFETY: the list's beginning, or the member of one of its nodes.
-    while let Some(found) = unsafe { (*place).as_ref() } {
+    loop {
+        // SAFETY: the list's beginning, or the member of one of its nodes.
+        let found = unsafe { *place };
         if core::ptr::eq(found, node) {
             // SAFETY: as above.
             unsafe { *place = next };
             return;
         }
+        // SAFETY: a node of the list, or NULL behind the last.
+        let Some(found) = (unsafe { found.as_ref() }) else { return };
         // SAFETY: the lock is held.
         place = unsafe { &raw mut (*found.link.get()).next };
     }

@@ -1,3 +1,5 @@
+//! temporary
+#![allow(missing_docs)]
 mod fixture;
 use std::time::Instant;
 use fixture::{Bench, Kind, format, on_process};

@@ -78,7 +78,7 @@ fn rig(command: &str) -> Result<Command> {
     let driver = Workshop::open()?.driver(Flavour::Default, Profile::Release)?;
     println!("building the rig");
     let mut cargo = toolchain::host_cargo();
-    let package = ["--locked", "--release", "--package", "ksrig"];
+    let package = ["--locked", "--profile", "rig", "--package", "ksrig"];
     process::run(cargo.arg("build").args(package))?;
     let mut cargo = toolchain::host_cargo();
     cargo.args(["run", "--quiet"]).args(package).args(["--bin", "ksrig", "--", command]).arg(driver);

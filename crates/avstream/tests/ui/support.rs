@@ -27,9 +27,8 @@ impl FilterDispatch for TestFilter {
 impl PinDispatch for TestPin {
     type Filter = TestFilter;
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(|_, _| Processed::Wait);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> =
-        Some(|_, _| Err(Error::NO_MATCH));
+    const PROCESS: Option<callbacks::Process<Self>> = Some(|_, _| Processed::Wait);
+    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

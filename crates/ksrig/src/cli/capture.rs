@@ -160,7 +160,12 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     let violations = rig.violations();
     show::violations(&violations);
     let got = &outcome.readers[0];
-    println!("{}: {} frames of {format}, {} written", args.output.display(), got.arrivals.len(), outcome.written);
+    println!(
+        "{}: {} frames of {format}, {} written",
+        args.output.display(),
+        got.arrivals.len(),
+        outcome.written
+    );
     let fault = wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     if let Some(reason) = got.error.clone().or(fault) {
         anyhow::bail!("the capture is not complete: {reason}");

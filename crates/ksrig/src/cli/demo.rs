@@ -1,6 +1,5 @@
 //! `ksrig demo`
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
@@ -179,7 +178,10 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     }
     for (index, got) in outcome.readers.iter().enumerate() {
         let (number, count) = (index + 1, got.arrivals.len());
-        println!("  reader {number}: {count} of {frames} frames of {}", Video { pixels: args.read[index].pixels, ..format });
+        println!(
+            "  reader {number}: {count} of {frames} frames of {}",
+            Video { pixels: args.read[index].pixels, ..format }
+        );
         if count as u64 != frames || got.error.is_some() {
             let reason = got.error.clone().unwrap_or_else(|| "the input ended".to_owned());
             faults.push(format!("reader {number} got {count} of {frames} frames: {reason}"));
@@ -204,7 +206,10 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         fact("Frames read", format!("{read} of {}", frames * args.read.len() as u64)),
         fact("Format", format!("{format}")),
         fact("Virtual time", format!("{seconds:.2} s")),
-        fact("Real time of streaming", format!("{:.2} s, {:.1} times as fast", streamed.as_secs_f64(), seconds / streamed.as_secs_f64())),
+        fact(
+            "Real time of streaming",
+            format!("{:.2} s, {:.1} times as fast", streamed.as_secs_f64(), seconds / streamed.as_secs_f64()),
+        ),
         fact("Calls into the driver", callbacks.to_string()),
         fact("Rules broken", violations.len().to_string()),
         fact("Broken while unloading (leaks)", left.len().to_string()),
@@ -213,7 +218,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     if let Some((pin, status)) = &connect {
         figures.insert(0, fact("Connect", format!("{status} on {pin}")));
     }
-    let names = (from.to_string(), to.to_string());
+    let names = (label(&found, &from), label(&found, &to));
     let streams = streams(args, &outcome, &format, pictures);
     let name = args.machine.driver_name();
     let page = Page {
@@ -226,7 +231,14 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         verdict: verdict.clone(),
         facts,
         figures,
-        graph: graph(args, &found, &outcome, &connect.map(|(_, status)| status.to_string()), &format, from_file),
+        graph: graph(
+            args,
+            &found,
+            &outcome,
+            &connect.map(|(_, status)| status.to_string()),
+            &format,
+            from_file,
+        ),
         streams,
         events,
         violations,
@@ -238,6 +250,26 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     }
     show::verdict(passed, &format!("{verdict} ({:.1} s)", begun.elapsed().as_secs_f64()));
     Ok(passed)
+}
+
+/// Where a pin is among those that were found.
+fn locate(found: &[(Interface, Vec<PinInfo>)], name: &PinName) -> Option<(usize, usize)> {
+    let same = |interface: &Interface| {
+        interface.name.eq_ignore_ascii_case(&name.filter)
+            || interface.reference.eq_ignore_ascii_case(&name.filter)
+    };
+    let by_number = name.filter.parse().ok().filter(|index| *index < found.len());
+    let filter = by_number.or_else(|| found.iter().position(|(interface, _)| same(interface)))?;
+    let same = |pin: &PinInfo| pin.id.to_string() == name.pin || pin.label().eq_ignore_ascii_case(&name.pin);
+    Some((filter, found[filter].1.iter().position(same)?))
+}
+
+/// A pin's name for people.
+fn label(found: &[(Interface, Vec<PinInfo>)], name: &PinName) -> String {
+    match locate(found, name) {
+        Some((filter, pin)) => format!("{}/{}", found[filter].0.name, found[filter].1[pin].label()),
+        None => name.to_string(),
+    }
 }
 
 fn streams(args: &Args, outcome: &Outcome, format: &Video, pictures: Vec<Pictures>) -> Vec<Stream> {
@@ -262,7 +294,6 @@ fn graph(
     from_file: bool,
 ) -> Graph {
     let mut graph = Graph::default();
-    let mut ports: BTreeMap<(usize, u32), (usize, usize)> = BTreeMap::new();
     for (number, (interface, pins)) in found.iter().enumerate() {
         let item = report::Box {
             title: interface.name.clone(),
@@ -270,22 +301,10 @@ fn graph(
             client: false,
             ports: pins.iter().map(|pin| report::Port { name: pin.label(), output: pin.output }).collect(),
         };
-        for (port, pin) in pins.iter().enumerate() {
-            ports.insert((number, pin.id), (graph.boxes.len(), port));
-        }
         graph.boxes.push(item);
     }
-    let find = |name: &PinName| {
-        let same = |interface: &Interface| {
-            interface.name.eq_ignore_ascii_case(&name.filter) || interface.reference.eq_ignore_ascii_case(&name.filter)
-        };
-        let by_number = name.filter.parse().ok().filter(|index| *index < found.len());
-        let filter = by_number.or_else(|| found.iter().position(|(interface, _)| same(interface)))?;
-        let pin = found[filter].1.iter().find(|pin| {
-            pin.id.to_string() == name.pin || pin.label().eq_ignore_ascii_case(&name.pin)
-        })?;
-        ports.get(&(filter, pin.id)).copied()
-    };
+    // Filters were pushed in their order, so that their numbers are those of their boxes.
+    let find = |name: &PinName| locate(found, name);
     let client = |title: String, note: &str, port: &str, output| report::Box {
         title,
         note: note.to_owned(),
@@ -325,8 +344,11 @@ fn write_report(args: &Args, page: &Page) -> anyhow::Result<()> {
         std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
     };
     write("report.html", page.html().as_bytes())?;
-    let rows: Vec<Vec<&Picture>> =
-        page.streams.iter().map(|stream| stream.pictures.iter().map(|(_, picture)| picture).collect()).collect();
+    let rows: Vec<Vec<&Picture>> = page
+        .streams
+        .iter()
+        .map(|stream| stream.pictures.iter().map(|(_, picture)| picture).collect())
+        .collect();
     write("frames.png", &report::contact_sheet(&rows).png())?;
     let path = args.out.join("events.jsonl");
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;

@@ -72,6 +72,12 @@ pub fn driver(rig: &Rig, driver: &Driver) -> anyhow::Result<Vec<(Interface, Vec<
         println!("  {:<12} {}", "categories", categories.join(", "));
         let filter = rig.open_filter(&interface)?;
         let pins = filter.pins()?;
+        let sets: Vec<String> = filter.property_sets().unwrap_or_default().iter().map(guid::label).collect();
+        println!(
+            "  {:<12} {}",
+            "properties",
+            if sets.is_empty() { "none".to_owned() } else { sets.join(", ") }
+        );
         for pin in &pins {
             self::pin(index, pin);
         }
@@ -82,9 +88,13 @@ pub fn driver(rig: &Rig, driver: &Driver) -> anyhow::Result<Vec<(Interface, Vec<
 
 fn pin(filter: usize, pin: &PinInfo) {
     let flow = if pin.output { "data out" } else { "data in" };
-    let possible = pin.instances.0.map_or_else(|| "any number of".to_owned(), |count| count.to_string());
+    let possible = match pin.instances.0 {
+        None => "any number of instances".to_owned(),
+        Some(1) => "1 instance".to_owned(),
+        Some(count) => format!("{count} instances"),
+    };
     println!(
-        "  {} {flow}, {}, {possible} instances",
+        "  {} {flow}, {}, {possible}",
         console(&format!("pin {filter}/{} {}:", pin.id, pin.label()), "1"),
         pin.communication
     );

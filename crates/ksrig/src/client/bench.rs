@@ -7,7 +7,7 @@ use super::format::Video;
 use super::graph::PinName;
 use super::rig::Rig;
 use super::session::{Input, Read};
-use crate::nt::{measure, sched};
+use crate::nt::{measure, sched, user};
 
 /// One measured case; times are medians.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -34,24 +34,27 @@ pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or_default()
 }
 
-/// Buffers that are copied to in turns, as many as the readers keep on their way.
+/// Buffers that are copied to in turns: as many as the readers keep on their way, in the same kind of memory.
 struct Copies {
-    buffers: Vec<Vec<u8>>,
+    source: user::Buffer,
+    buffers: Vec<user::Buffer>,
     next: usize,
 }
 
 impl Copies {
     fn new(readers: usize, len: usize) -> Self {
-        Self { buffers: vec![vec![1; len]; readers * 4], next: 0 }
+        let buffer = || user::Buffer::from_bytes(&vec![1; len]);
+        Self { source: buffer(), buffers: (0..readers * 4).map(|_| buffer()).collect(), next: 0 }
     }
 
     fn time(&mut self, frame: &[u8], readers: usize) -> f64 {
+        self.source.bytes_mut().copy_from_slice(frame);
         let begun = Instant::now();
         for _ in 0..readers {
-            self.buffers[self.next].copy_from_slice(frame);
+            self.buffers[self.next].bytes_mut().copy_from_slice(self.source.bytes());
             self.next = (self.next + 1) % self.buffers.len();
         }
-        std::hint::black_box(&self.buffers);
+        std::hint::black_box(self.buffers[0].bytes());
         begun.elapsed().as_nanos() as f64
     }
 }

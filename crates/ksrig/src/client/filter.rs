@@ -97,14 +97,17 @@ impl std::fmt::Display for Communication {
 }
 
 impl PinInfo {
-    /// The name, or what the category's name says, or the number.
+    /// The name, or what the category's name says, or which way the data goes.
     pub fn label(&self) -> String {
         let category = || {
             let name = guid::name(self.category.as_ref()?)?;
             let word = name.rsplit('_').next()?;
             Some(format!("{}{}", &word[..1], word[1..].to_lowercase()))
         };
-        self.name.clone().or_else(category).unwrap_or_else(|| format!("pin {}", self.id))
+        self.name
+            .clone()
+            .or_else(category)
+            .unwrap_or_else(|| if self.output { "Output" } else { "Input" }.to_owned())
     }
 }
 
@@ -198,6 +201,13 @@ impl Filter {
         let text = String::from_utf16_lossy(&units);
         let text = text.trim_end_matches('\0');
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The property sets the filter supports (`KSPROPERTY_TYPE_SETSUPPORT` with no set).
+    pub fn property_sets(&self) -> Result<Vec<GUID>, Status> {
+        let sets =
+            property::get_sized(self.handle(), &property::request(GUID_NULL, 0, property::SET_SUPPORT, &[]))?;
+        Ok(sets.chunks_exact(size_of::<GUID>()).filter_map(bytes::read).collect())
     }
 
     /// The best format of a pin type in the client's range (`KSPROPERTY_PIN_DATAINTERSECTION`).

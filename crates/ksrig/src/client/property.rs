@@ -30,6 +30,9 @@ pub const GET: u32 = 1;
 /// `KSPROPERTY_TYPE_SET`
 pub const SET: u32 = 2;
 
+/// `KSPROPERTY_TYPE_SETSUPPORT`
+pub const SET_SUPPORT: u32 = 0x100;
+
 /// The input of a property request: the identifier and what follows it.
 pub fn request(set: GUID, id: u32, flags: u32, extra: &[u8]) -> Vec<u8> {
     [bytes::of(&Identifier { Set: set, Id: id, Flags: flags }), extra].concat()

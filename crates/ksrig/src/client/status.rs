@@ -17,6 +17,11 @@ impl Status {
         self.0 >= 0
     }
 
+    /// Whether it is an error (`NT_ERROR`); a warning, such as the answer to a query for a size, is none.
+    pub fn is_error(self) -> bool {
+        self.0 as u32 >> 30 == 3
+    }
+
     /// The status as a result; warnings and errors are errors.
     pub fn check(self) -> Result<Self, Self> {
         if self.is_success() { Ok(self) } else { Err(self) }

@@ -5,7 +5,9 @@ use ks_sys::{
     STATUS_PROPSET_NOT_FOUND, is_equal_guid,
 };
 
-use super::{connection_properties, object::Object, pin_properties, property::Request, topology_properties};
+use super::{
+    connection_properties, object::Object, pin_properties, property_request::Request, topology_properties,
+};
 
 /// Get or set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,17 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use ks_sys::{NTSTATUS, PFNKSFREE, PKSDEVICE, PVOID, STATUS_SUCCESS};
+use ks_sys::{NTSTATUS, PFNKSFREE, PKSDEVICE, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
 use super::{
     call::{BAG_FREE, driver_call, driver_error},
     object::{Device, Object},
 };
-use crate::nt::{ExFreePool, Machine, violation};
+use crate::nt::{ExFreePool, Machine, pool, violation};
+
+/// What the real class driver would take from the pool for an entry; asked by the failures on demand.
+const ENTRY: usize = 32;
+const TAG: u32 = u32::from_le_bytes(*b"KSob");
 
 /// One bag. Its address is the `KSOBJECT_BAG`.
 pub struct Bag {
@@ -103,15 +107,19 @@ impl Bag {
         }
     }
 
-    fn add(&self, item: PVOID, free: PFNKSFREE) {
+    fn add(&self, item: PVOID, free: PFNKSFREE) -> NTSTATUS {
         // An item that is in this bag already stays there once.
         // ASSUMED: the page speaks of items "in" a bag, not of how often.
         let mut items = self.items.lock().expect("never poisoned");
         if items.contains(&(item as usize)) {
-            return;
+            return STATUS_SUCCESS;
+        }
+        if pool::fails_now(ENTRY, TAG) {
+            return STATUS_INSUFFICIENT_RESOURCES;
         }
         items.push(item as usize);
         registry().items.entry(item as usize).or_insert(Item { references: 0, free }).references += 1;
+        STATUS_SUCCESS
     }
 
     /// Whether an item is in the bag.
@@ -173,6 +181,9 @@ impl Bag {
 /// `ObjectBag` points to a place for the handle.
 pub unsafe fn KsAllocateObjectBag(Device: PKSDEVICE, ObjectBag: *mut PVOID) -> NTSTATUS {
     let device = Device::of(Device);
+    if pool::fails_now(ENTRY, TAG) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
     let bag = Box::leak(Bag::new());
     registry().bags.insert(bag.handle() as usize, Owner::Free { device: device.ks() as usize });
     // SAFETY: the caller's place.
@@ -201,8 +212,7 @@ pub unsafe fn KsFreeObjectBag(ObjectBag: PVOID) {
 pub unsafe fn KsAddItemToObjectBag(ObjectBag: PVOID, Item: PVOID, Free: PFNKSFREE) -> NTSTATUS {
     let bag = Bag::of(ObjectBag);
     bag.check_mutex();
-    bag.add(Item, Free);
-    STATUS_SUCCESS
+    bag.add(Item, Free)
 }
 
 /// `KsRemoveItemFromObjectBag`: the item's reference count before the removal; 0 when it was not there (R7.28).
@@ -225,7 +235,11 @@ pub unsafe fn KsCopyObjectBagItems(ObjectBagDestination: PVOID, ObjectBagSource:
     source.check_mutex();
     let items = source.items.lock().expect("never poisoned").clone();
     for item in items {
-        destination.add(item as PVOID, None);
+        let status = destination.add(item as PVOID, None);
+        if status < 0 {
+            // What was copied stays (its page).
+            return status;
+        }
     }
     STATUS_SUCCESS
 }

@@ -12,7 +12,7 @@ use super::{
     automation::{Handler, Item, Set},
     format::{self, Format},
     object::{Object, Pin},
-    property::Request,
+    property_request::Request,
     state,
     validate::check_format,
 };

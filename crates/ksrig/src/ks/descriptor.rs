@@ -54,7 +54,7 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
             return fail("PinDescriptorsCount without PinDescriptors");
         }
         if (filter.PinDescriptorSize as usize) < size_of::<KSPIN_DESCRIPTOR_EX>()
-            || filter.PinDescriptorSize % 8 != 0
+            || !filter.PinDescriptorSize.is_multiple_of(8)
         {
             return fail("PinDescriptorSize is smaller than KSPIN_DESCRIPTOR_EX or no multiple of 8");
         }
@@ -70,7 +70,7 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
             return fail("NodeDescriptorsCount without NodeDescriptors");
         }
         if (filter.NodeDescriptorSize as usize) < size_of::<KSNODE_DESCRIPTOR>()
-            || filter.NodeDescriptorSize % 8 != 0
+            || !filter.NodeDescriptorSize.is_multiple_of(8)
         {
             return fail("NodeDescriptorSize is smaller than KSNODE_DESCRIPTOR or no multiple of 8");
         }

@@ -190,7 +190,11 @@ impl Device {
         for factory in self.factories() {
             factory.end();
         }
-        self.bag.end();
+        {
+            // R7.31: the free routines run as the owner's other callbacks do.
+            let _mutex = self.acquire();
+            self.bag.end();
+        }
         self.unknown.end(self.name());
         let left = bag::left_over(self.ks().cast());
         if left > 0 {

@@ -4,7 +4,7 @@ use std::{cell::UnsafeCell, collections::BTreeMap, sync::Mutex};
 
 use ks_sys::{
     KSFILTER, KSFILTER_DESCRIPTOR, KSFILTER_DISPATCH, KSPIN_DESCRIPTOR_EX, NTSTATUS, PFILE_OBJECT, PIRP,
-    STATUS_PENDING, STATUS_SUCCESS,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     pin::Pin,
     unknown::Unknown,
 };
-use crate::nt::{complete, trace, violation};
+use crate::nt::{complete, pool, trace, violation};
 
 /// A filter instance: what one open of the filter is.
 #[repr(C)]
@@ -185,6 +185,10 @@ impl Filter {
 
 /// Opens a filter (R2.1); completes the request. Passive level, no mutex held.
 pub fn open(factory: &'static Factory, irp: PIRP) -> NTSTATUS {
+    if pool::fails_now(size_of::<KSFILTER>(), u32::from_le_bytes(*b"KSfl")) {
+        // SAFETY: the request is ours.
+        return unsafe { complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0) };
+    }
     let device = factory.device();
     let filter = Filter::new(factory, irp::file_object(irp));
     // SAFETY: the file object of a create request is the driver's to set up.
@@ -206,8 +210,10 @@ pub fn open(factory: &'static Factory, irp: PIRP) -> NTSTATUS {
     opened(filter, irp, status)
 }
 
-/// Create is over, at once or through KsCompletePendingRequest.
+/// Create is over, at once or through KsCompletePendingRequest. Passive level, no mutex held.
 pub(super) fn opened(filter: &'static Filter, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+    // The thread that called the driver may still be looking at the request.
+    drop(filter.control.acquire());
     trace::event("filter_open", filter.name(), format_args!("{status:#010x}"));
     if status < 0 {
         filter.end();
@@ -240,8 +246,9 @@ pub fn close(filter: &'static Filter, irp: PIRP) -> NTSTATUS {
     closed(filter, irp, status)
 }
 
-/// Close is over, at once or through KsCompletePendingRequest.
+/// Close is over, at once or through KsCompletePendingRequest. Passive level, no mutex held.
 pub(super) fn closed(filter: &'static Filter, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+    drop(filter.control.acquire());
     trace::event("filter_close", filter.name(), format_args!("{status:#010x}"));
     filter.end();
     // SAFETY: the request is ours. A close cannot fail: the file object goes anyway.

@@ -106,7 +106,17 @@ impl Fixture {
 
     /// A device that is not started.
     pub fn added(options: Options, dispatch: KSDEVICE_DISPATCH, filters: Vec<KSFILTER_DESCRIPTOR>) -> Self {
-        let machine = Machine::new(MachineOptions::default());
+        Self::seeded(1, options, dispatch, filters)
+    }
+
+    /// The same on a machine with this seed.
+    pub fn seeded(
+        seed: u64,
+        options: Options,
+        dispatch: KSDEVICE_DISPATCH,
+        filters: Vec<KSFILTER_DESCRIPTOR>,
+    ) -> Self {
+        let machine = Machine::new(MachineOptions { seed, preemption: 2, ..MachineOptions::default() });
         install(options);
         let mut device: KSDEVICE_DESCRIPTOR = zeroed();
         device.Dispatch = leak(dispatch);
@@ -237,12 +247,6 @@ pub fn property(set: GUID, id: u32, flags: u32) -> KSPROPERTY {
     property.__bindgen_anon_1.__bindgen_anon_1 =
         KSIDENTIFIER__bindgen_ty_1__bindgen_ty_1 { Set: set, Id: id, Flags: flags };
     property
-}
-
-/// Sets the state of a pin.
-pub fn set_state(pin: HANDLE, state: KSSTATE::Type) -> NTSTATUS {
-    let input = bytes(&property(KSPROPSETID_Connection, 0, KSPROPERTY_TYPE_SET));
-    control(pin, IOCTL_KS_PROPERTY, &input, &mut bytes(&state)).0
 }
 
 /// The driver's callbacks so far: "PinConnect pin filter 1#1/0#1".

@@ -46,10 +46,10 @@ unsafe fn answer(pin: &'static object::Pin, input: PVOID, output: PVOID) -> NTST
     let callback = *pin.handshake.lock().expect("never poisoned");
     match callback {
         // R4.8: protocols that AVStream does not know.
-        // SAFETY: the driver's callback with its own pin.
-        Some(handshake) => {
-            driver_status(PIN_HANDSHAKE, pin.name(), || unsafe { handshake(pin.ks(), input, output) })
-        }
+        Some(handshake) => driver_status(PIN_HANDSHAKE, pin.name(), || {
+            // SAFETY: the driver's callback with its own pin.
+            unsafe { handshake(pin.ks(), input, output) }
+        }),
         None => STATUS_INVALID_DEVICE_REQUEST,
     }
 }

@@ -12,7 +12,7 @@ use super::{
     format::{self, Range},
     options::{IntersectContext, Options},
     pin_properties::subject,
-    property::Request,
+    property_request::Request,
 };
 use crate::nt::Machine;
 

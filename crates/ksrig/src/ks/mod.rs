@@ -5,7 +5,12 @@
 //! is silent the code says `ASSUMED:`.
 
 // This layer is an ABI shim: it reads and writes the driver's structures all the time.
-#![allow(clippy::multiple_unsafe_ops_per_block, clippy::not_unsafe_ptr_arg_deref, non_snake_case)]
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::not_unsafe_ptr_arg_deref,
+    clippy::too_many_arguments,
+    non_snake_case
+)]
 
 pub mod object;
 
@@ -43,6 +48,7 @@ mod pnp;
 mod post_start;
 mod power;
 pub mod property;
+mod property_request;
 mod property_support;
 pub mod synchronous;
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use ks_sys::{NTSTATUS, PFILE_OBJECT, PIRP, STATUS_PENDING, STATUS_SUCCESS};
+use ks_sys::{
+    KSPIN, NTSTATUS, PFILE_OBJECT, PIRP, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS,
+};
 
 use super::{
     call::{PIN_CLOSE, PIN_CREATE, driver_call},
@@ -14,7 +16,7 @@ use super::{
     options::Options,
     validate::Request,
 };
-use crate::nt::{Machine, ObfDereferenceObject, complete, trace, violation};
+use crate::nt::{Machine, ObfDereferenceObject, complete, pool, trace, violation};
 
 /// Opens a pin; completes the request. Passive level, no mutex held.
 pub fn open(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> NTSTATUS {
@@ -49,6 +51,11 @@ fn begin(
         drop(control);
         release(sink);
         return Err(status);
+    }
+    if pool::fails_now(size_of::<KSPIN>(), u32::from_le_bytes(*b"KSpn")) {
+        drop(control);
+        release(sink);
+        return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
     // Section 3.3, step 1.
     let pin = Pin::new(filter, irp::file_object(irp), &request.connect, sink);

@@ -10,7 +10,7 @@ use super::{
     filter::{self, Filter},
     format::{self, Range},
     intersect,
-    property::Request,
+    property_request::Request,
     validate,
 };
 

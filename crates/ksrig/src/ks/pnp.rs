@@ -110,10 +110,10 @@ fn start(device: &'static Device, irp: PIRP) -> NTSTATUS {
 
 fn post_start(device: &'static Device) {
     let status = under_mutex(device, || match device.dispatch().and_then(|table| table.PostStart) {
-        // SAFETY: the driver's callback with its own device.
-        Some(post_start) => {
-            driver_status(call::DEVICE_POST_START, device.name(), || unsafe { post_start(device.ks()) })
-        }
+        Some(post_start) => driver_status(call::DEVICE_POST_START, device.name(), || {
+            // SAFETY: the driver's callback with its own device.
+            unsafe { post_start(device.ks()) }
+        }),
         None => STATUS_SUCCESS,
     });
     if status >= 0 {

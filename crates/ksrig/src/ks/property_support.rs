@@ -10,7 +10,8 @@ use ks_sys::{
 use super::{
     automation::{self, Defaults, Found, Verb},
     call::PROPERTY_SUPPORT,
-    property::{Request, call_handler},
+    property::call_handler,
+    property_request::Request,
 };
 
 /// SETSUPPORT: the list of sets for GUID_NULL, else whether the set is there.

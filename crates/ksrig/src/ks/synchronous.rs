@@ -16,7 +16,6 @@ use crate::nt::{
 ///
 /// # Safety
 /// The file object is referenced, the buffers have their sizes.
-#[allow(clippy::too_many_arguments)]
 pub unsafe fn KsSynchronousIoControlDevice(
     FileObject: PFILE_OBJECT,
     RequestorMode: KPROCESSOR_MODE,

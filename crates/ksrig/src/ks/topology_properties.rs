@@ -10,7 +10,7 @@ use super::{
     automation::{Item, Set},
     descriptor,
     filter::{self, Filter},
-    property::Request,
+    property_request::Request,
 };
 
 const fn get(id: i32, min_property: u32, min_data: u32, get: fn(&mut Request) -> NTSTATUS) -> Item {

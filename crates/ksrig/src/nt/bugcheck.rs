@@ -1,6 +1,9 @@
 //! Fatal stops.
 
-use std::fmt::{self, Display};
+use std::{
+    fmt::{self, Display},
+    io::Write as _,
+};
 
 use super::{
     machine::{Machine, lock},
@@ -30,7 +33,8 @@ impl Display for Stop {
             let (irql, now) = (thread.irql(), sched::now());
             writeln!(f, "    thread {}, IRQL {irql}, time {now} x 100 ns", thread.name())?;
             if let Some(active) = thread.callbacks.try_borrow().ok().filter(|active| !active.is_empty()) {
-                let names: Vec<_> = active.iter().map(|active| format!("{} {}", active.name, active.object)).collect();
+                let names: Vec<_> =
+                    active.iter().map(|active| format!("{} {}", active.name, active.object)).collect();
                 writeln!(f, "    in {}", names.join(" > "))?;
             }
         }
@@ -44,7 +48,11 @@ impl Display for Stop {
         if !events.is_empty() {
             writeln!(f, "    last events:")?;
             for event in events {
-                writeln!(f, "      {:>12} {} {} {} {}", event.time, event.thread, event.kind, event.object, event.detail)?;
+                writeln!(
+                    f,
+                    "      {:>12} {} {} {} {}",
+                    event.time, event.thread, event.kind, event.object, event.detail
+                )?;
             }
         }
         Ok(())
@@ -67,7 +75,10 @@ pub(super) fn stop_with(rule: impl Display, message: impl Display, stack: Vec<St
         }
     }
     eprintln!("{stop}");
-    std::process::exit(EXIT_CODE)
+    let _ = std::io::stdout().flush();
+    // Without destructors: a fault's report is made on the alternate stack, which one of them would unmap.
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(EXIT_CODE) }
 }
 
 /// A call of a function that the real DLL exports and the rig does not emulate.

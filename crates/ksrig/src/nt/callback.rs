@@ -118,7 +118,8 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     if traced {
         match status {
             Some(status) => {
-                let values: [(&'static str, &dyn Display); 1] = [("status", &format_args!("{:#010x}", status as u32))];
+                let values: [(&'static str, &dyn Display); 1] =
+                    [("status", &format_args!("{:#010x}", status as u32))];
                 trace::event_with("return", &object, kind.name, &values);
             }
             None => trace::event("return", &object, kind.name),
@@ -154,7 +155,11 @@ pub(super) fn routine<R: Returned>(
     object: &dyn Display,
     body: impl FnOnce() -> R,
 ) -> R {
-    if super::pnp::is_driver_code(address) { call(Callback { kind, object }, body) } else { exports::quiet(body) }
+    if super::pnp::is_driver_code(address) {
+        call(Callback { kind, object }, body)
+    } else {
+        exports::quiet(body)
+    }
 }
 
 /// The callbacks the calling thread is in, innermost last.

@@ -4,7 +4,7 @@ use std::ptr::null_mut;
 
 use ks_sys::*;
 
-use super::{bugcheck, dispatcher::KeInitializeEvent, spinlock, thread::Thread, violation};
+use super::{bugcheck, event::KeInitializeEvent, spinlock, thread::Thread, violation};
 
 /// Initialises a fast mutex (inline in the headers).
 pub unsafe fn ExInitializeFastMutex(FastMutex: PFAST_MUTEX) {

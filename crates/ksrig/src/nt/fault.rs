@@ -1,10 +1,6 @@
 //! Processor faults in driver code, as signals of this process.
 
-use std::{
-    cell::Cell,
-    ptr::null_mut,
-    sync::Once,
-};
+use std::{cell::Cell, ptr::null_mut, sync::Once};
 
 use core::ffi::c_void;
 
@@ -43,6 +39,7 @@ impl Drop for Alternate {
 }
 
 thread_local! {
+    static REPORTING: Cell<bool> = const { Cell::new(false) };
     static ALTERNATE: Cell<Option<Alternate>> = const { Cell::new(None) };
 }
 
@@ -64,44 +61,89 @@ pub(super) fn install_for_thread() {
     }
 }
 
-/// The registers of the interrupted code, in the order of their encoding.
-fn context(context: *const c_void) -> Context {
-    use libc::{
-        REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RAX, REG_RBP, REG_RBX, REG_RCX,
-        REG_RDI, REG_RDX, REG_RIP, REG_RSI, REG_RSP,
-    };
-    let order = [
-        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
-        REG_R12, REG_R13, REG_R14, REG_R15,
-    ];
-    // SAFETY: the kernel gives the handler a ucontext_t.
-    let registers = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    Context { rip: registers[REG_RIP as usize] as u64, registers: order.map(|index| registers[index as usize] as u64) }
+/// The general registers in the order of their encoding, by their index in the saved context.
+const ORDER: [i32; 16] = {
+    use libc::*;
+    [
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10,
+        REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+    ]
+};
+
+fn context(registers: &[i64]) -> Context {
+    Context {
+        rip: registers[libc::REG_RIP as usize] as u64,
+        registers: ORDER.map(|index| registers[index as usize] as u64),
+    }
 }
 
-fn what(signal: i32, code: i32, address: usize) -> (&'static str, String) {
-    match signal {
-        libc::SIGSEGV if code == libc::SI_KERNEL => {
-            ("general protection", "a privileged instruction or an address that is not canonical".to_owned())
+/// What happened, in words.
+fn what(signal: i32, code: i32, address: usize, bytes: [u8; 2], rcx: u64) -> (&'static str, String) {
+    match (signal, bytes) {
+        (libc::SIGSEGV, [0xCD, 0x29]) => {
+            ("bug check 0x139", format!("__fastfail({rcx:#x}) (KERNEL_SECURITY_CHECK_FAILURE)"))
         }
-        libc::SIGSEGV | libc::SIGBUS => ("access violation", format!("address {address:#x}")),
-        libc::SIGILL => ("illegal instruction", "the processor does not know it (ud2: the compiler's dead end)".to_owned()),
-        libc::SIGFPE => ("divide error", "an integer division by zero, or its result does not fit".to_owned()),
+        (libc::SIGSEGV, [0xCD, 0x2C]) => ("assertion", "an NT_ASSERT of the driver failed".to_owned()),
+        (libc::SIGSEGV, _) if code == libc::SI_KERNEL => {
+            ("general protection", "a privileged instruction, or an address that is not canonical".to_owned())
+        }
+        (libc::SIGSEGV | libc::SIGBUS, _) => ("access violation", format!("address {address:#x}")),
+        (libc::SIGILL, _) => {
+            ("illegal instruction", "ud2, the compiler's dead end, or an unknown one".to_owned())
+        }
+        (libc::SIGFPE, _) => {
+            ("divide error", "an integer division by zero, or its result does not fit".to_owned())
+        }
         _ => ("breakpoint", "int 3".to_owned()),
     }
 }
 
+/// `mov r, cr8` and `mov cr8, r`: the IRQL, as the C headers inline KeGetCurrentIrql, KeRaiseIrql and
+/// KeLowerIrql on x64. True when it was one, and is done.
+fn emulate_cr8(bytes: [u8; 4], registers: &mut [i64]) -> bool {
+    // REX.R makes CR8 of the register field; the operand is always a general register.
+    let [rex @ 0x44..=0x4F, 0x0F, operation @ (0x20 | 0x22), modrm @ 0xC0..=0xC7] = bytes else {
+        return false;
+    };
+    if rex & 4 == 0 {
+        return false;
+    }
+    let number = usize::from(modrm & 7 | (rex & 1) << 3);
+    let register = &mut registers[ORDER[number] as usize];
+    let thread = Thread::current();
+    if operation == 0x20 {
+        *register = i64::from(thread.irql());
+    } else {
+        thread.set_irql(*register as u8 & 0xF);
+    }
+    registers[libc::REG_RIP as usize] += 4;
+    true
+}
+
 extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_void) {
-    let context = context(ucontext);
-    // SAFETY: the kernel gives the handler a siginfo_t.
-    let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
-    let in_driver = pnp::is_driver_address(context.rip as usize);
-    let called = Thread::try_current().is_some_and(|thread| thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty()));
-    if in_driver || called {
-        let (rule, message) = what(signal, code, address);
+    // SAFETY: the kernel gives the handler a siginfo_t and a ucontext_t.
+    let (code, address, registers) = unsafe {
+        (
+            (*info).si_code,
+            (*info).si_addr() as usize,
+            &mut (*ucontext.cast::<libc::ucontext_t>()).uc_mcontext.gregs,
+        )
+    };
+    let rip = registers[libc::REG_RIP as usize] as usize;
+    let in_driver = pnp::is_driver_address(rip);
+    let bytes = if in_driver { pnp::code_at(rip) } else { [0; 4] };
+    if signal == libc::SIGSEGV && in_driver && emulate_cr8(bytes, registers) {
+        return;
+    }
+    let called = |thread: &Thread| thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty());
+    let called = Thread::try_current().is_some_and(called);
+    // A fault while a fault is reported is the rig's own.
+    if (in_driver || called) && !REPORTING.replace(true) {
+        let context = context(registers);
+        let (rule, message) = what(signal, code, address, [bytes[0], bytes[1]], context.registers[1]);
         let stack = if in_driver { pnp::stack_from(context) } else { pnp::driver_stack() };
         let place = if in_driver { "in driver code" } else { "in the rig, on behalf of the driver" };
-        bugcheck::stop_with(rule, format_args!("{message}, {place} (rip {:#x})", context.rip), stack);
+        bugcheck::stop_with(rule, format_args!("{message}, {place}"), stack);
     }
     // Not a driver's: what would have happened without the handler.
     // SAFETY: the default action is valid for every signal.
@@ -110,5 +152,75 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
         action.sa_sigaction = libc::SIG_DFL;
         libc::sigaction(signal, &raw const action, null_mut());
         libc::raise(signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::{
+        nt::{Machine, MachineOptions, pnp::load},
+        pe::specimen::Specimen,
+    };
+
+    /// A driver whose entry point is this code, behind `sub rsp, 28h`.
+    fn driver(code: &[u8]) -> Vec<u8> {
+        let code = [&[0x48, 0x83, 0xEC, 0x28], code].concat();
+        Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() }.build()
+    }
+
+    const FAULTS: [(&str, &[u8], &str); 5] = [
+        // xor eax, eax; mov [rax], eax
+        ("null", &[0x31, 0xC0, 0x89, 0x00], "access violation"),
+        // ud2
+        ("ud2", &[0x0F, 0x0B], "illegal instruction"),
+        // mov ecx, 3; int 29h
+        ("fastfail", &[0xB9, 3, 0, 0, 0, 0xCD, 0x29], "bug check 0x139"),
+        // xor ecx, ecx; xor edx, edx; div ecx
+        ("divide", &[0x31, 0xC9, 0x31, 0xD2, 0xF7, 0xF1], "divide error"),
+        // hlt
+        ("hlt", &[0xF4, 0x90], "general protection"),
+    ];
+
+    /// What the test below runs in a process of its own.
+    #[test]
+    #[ignore = "ends its process"]
+    fn child() {
+        let name = std::env::var("KSRIG_FAULT").unwrap_or_default();
+        let Some((_, code, _)) = FAULTS.iter().find(|(known, ..)| *known == name) else { return };
+        Machine::new(MachineOptions::default());
+        let _ = load("fault.sys", &driver(code));
+    }
+
+    /// Every fault of a driver ends the process with the documented code and a report that names the fault
+    /// and the place in the image.
+    #[test]
+    fn faults_are_reported() {
+        for (name, _, what) in FAULTS {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let arguments = ["--exact", "--ignored", "--nocapture", "nt::fault::tests::child"];
+            let output = command.args(arguments).env("KSRIG_FAULT", name).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(bugcheck::EXIT_CODE), "{name}: {text}");
+            assert!(text.contains(&format!("STOP: {what}")), "{name}: {text}");
+            assert!(text.contains("fault.sys+0x100"), "{name}: {text}");
+            assert!(text.contains("in DriverEntry fault.sys"), "{name}: {text}");
+        }
+    }
+
+    /// CR8 is the IRQL: a driver that raises it inline and does not lower it again is found at the return.
+    #[test]
+    fn cr8_is_the_irql() {
+        let machine = Machine::new(MachineOptions::default());
+        // mov eax, 2; mov cr8, rax; mov r9, cr8; lea eax, [r9-2]; add rsp, 28h; ret
+        let code = [0xB8, 2, 0, 0, 0, 0x44, 0x0F, 0x22, 0xC0, 0x45, 0x0F, 0x20, 0xC1, 0x41, 0x8D, 0x41, 0xFE];
+        let back = [0x48, 0x83, 0xC4, 0x28, 0xC3];
+        assert!(load("cr8.sys", &driver(&[&code[..], &back].concat())).is_ok());
+        let found = crate::nt::violation::take();
+        assert_eq!((found.len(), found[0].rule), (1, "IrqlReturn"));
+        assert!(found[0].message.contains("at IRQL 0 and returned at 2"), "{}", found[0].message);
+        machine.shutdown();
     }
 }

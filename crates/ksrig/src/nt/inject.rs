@@ -103,4 +103,3 @@ macro_rules! never {
     })*};
 }
 never!(() u8 i8 u16 u32 u64 usize i64 ks_sys::LARGE_INTEGER);
-

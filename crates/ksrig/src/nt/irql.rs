@@ -14,7 +14,12 @@ pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL {
     let thread = Thread::current();
     let old = thread.set_irql(NewIrql);
     if NewIrql < old {
-        violation::report("KeRaiseIrql", 0x30, thread.name(), format_args!("KeRaiseIrql from {old} down to {NewIrql}"));
+        violation::report(
+            "KeRaiseIrql",
+            0x30,
+            thread.name(),
+            format_args!("KeRaiseIrql from {old} down to {NewIrql}"),
+        );
     }
     old
 }
@@ -29,7 +34,12 @@ pub fn KeLowerIrql(NewIrql: KIRQL) {
     let thread = Thread::current();
     let old = thread.set_irql(NewIrql);
     if NewIrql > old {
-        violation::report("KeLowerIrql", 0x31, thread.name(), format_args!("KeLowerIrql from {old} up to {NewIrql}"));
+        violation::report(
+            "KeLowerIrql",
+            0x31,
+            thread.name(),
+            format_args!("KeLowerIrql from {old} up to {NewIrql}"),
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     bugcheck::Stop,
-    dispatcher, dpc, io, measure, object, pnp, pool,
+    dispatcher, dpc, handle, io, measure, object, pnp, pool,
     sched::Scheduler,
     spinlock,
     thread::{Process, Thread},
@@ -62,6 +62,7 @@ pub struct Machine {
     pub(super) work: Mutex<work::Queue>,
     pub(super) pool: Mutex<pool::Pool>,
     pub(super) objects: Mutex<object::Objects>,
+    pub(super) handles: Mutex<handle::Handles>,
     pub(super) irps: Mutex<io::irp::Irps>,
     pub(super) interfaces: Mutex<io::interface::Interfaces>,
     pub(super) mdls: Mutex<io::mdl::Mdls>,
@@ -114,6 +115,7 @@ impl Machine {
             work: Mutex::default(),
             pool: Mutex::default(),
             objects: Mutex::default(),
+            handles: Mutex::default(),
             irps: Mutex::default(),
             interfaces: Mutex::default(),
             mdls: Mutex::default(),
@@ -186,7 +188,8 @@ impl Machine {
             thread.detach();
             CURRENT.set(None);
         };
-        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("the system gives a thread");
+        let handle =
+            std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("the system gives a thread");
         thread.set_os(handle.thread().clone());
         JoinHandle { machine: self, thread, outcome, handle }
     }

@@ -7,34 +7,36 @@
 //! Called from Rust they check nothing beyond that; the thunks that drivers import check IRQL first.
 
 #![allow(
-
     non_snake_case,
     clippy::missing_safety_doc,
     clippy::multiple_unsafe_ops_per_block,
     clippy::not_unsafe_ptr_arg_deref,
-    clippy::too_many_arguments,
-    clippy::undocumented_unsafe_blocks
+    clippy::too_many_arguments
 )]
 
 pub mod bugcheck;
 pub mod callback;
 pub mod dispatcher;
 pub mod dpc;
+pub mod event;
 pub mod exports;
 pub mod fast_mutex;
 pub mod fault;
+pub mod handle;
 pub mod inject;
 pub mod io;
 pub mod irql;
 pub mod list;
 pub mod machine;
 pub mod measure;
+pub mod mutex;
 mod ntoskrnl;
 pub mod object;
 pub mod pnp;
 pub mod pool;
 mod print;
 pub mod sched;
+pub mod semaphore;
 pub mod spinlock;
 pub mod string;
 pub mod thread;
@@ -42,11 +44,13 @@ pub mod time;
 pub mod timer;
 pub mod trace;
 pub mod user;
+pub mod user_event;
 pub mod violation;
+pub mod wait;
 pub mod work;
 
-pub use self::{
-    dispatcher::*, dpc::*, fast_mutex::*, io::*, irql::*, list::*, object::*, pool::*, spinlock::*, string::*,
-    thread::*, time::*, timer::*, work::*,
-};
 pub use self::machine::{Machine, MachineOptions};
+pub use self::{
+    dpc::*, event::*, fast_mutex::*, handle::*, io::*, irql::*, list::*, mutex::*, object::*, pool::*,
+    semaphore::*, spinlock::*, string::*, thread::*, time::*, timer::*, user_event::*, wait::*, work::*,
+};

@@ -6,31 +6,38 @@ use ks_sys::*;
 
 use super::{
     bugcheck::{self, KeBugCheckEx},
-    dispatcher::*,
     dpc::*,
+    event::*,
     exports::{Import, exports, find, missing},
     fast_mutex::*,
+    handle::*,
     io::*,
     irql::*,
     list::*,
+    mutex::*,
     object::*,
     pool::{self, ExFreePool, ExFreePoolWithTag},
     print,
+    semaphore::*,
     spinlock::*,
     string::*,
     thread::*,
     time::*,
     timer::*,
-    user, work::*,
+    user,
+    wait::*,
+    work::*,
 };
 
+/// The rule that a call at another IRQL than its page allows breaks.
+const RULE: (&str, u32) = ("IrqlDdi", 0x20003);
 /// Any IRQL.
 const ANY: u8 = HIGH_LEVEL as u8;
 
 exports! {
-    static PASSIVE = ("IrqlZwPassive", 0x2001F);
+    static PASSIVE = RULE;
     ExRaiseStatus(Status: NTSTATUS) -> (), 0..=1, raise_status;
-    IoAllocateDriverObjectExtension(DriverObject: PDRIVER_OBJECT, ClientIdentificationAddress: PVOID, DriverObjectExtensionSize: ULONG, DriverObjectExtension: *mut PVOID) -> NTSTATUS, 0..=0;
+    IoAllocateDriverObjectExtension(DriverObject: PDRIVER_OBJECT, ClientIdentificationAddress: PVOID, DriverObjectExtensionSize: ULONG, DriverObjectExtension: *mut PVOID) -> NTSTATUS, 0..=2;
     IoAttachDeviceToDeviceStack(SourceDevice: PDEVICE_OBJECT, TargetDevice: PDEVICE_OBJECT) -> PDEVICE_OBJECT, 0..=2;
     IoCreateDevice(DriverObject: PDRIVER_OBJECT, DeviceExtensionSize: ULONG, DeviceName: PUNICODE_STRING, DeviceType: ULONG, DeviceCharacteristics: ULONG, Exclusive: BOOLEAN, DeviceObject: *mut PDEVICE_OBJECT) -> NTSTATUS, 0..=1;
     IoCreateFile(FileHandle: PHANDLE, DesiredAccess: ACCESS_MASK, ObjectAttributes: POBJECT_ATTRIBUTES, IoStatusBlock: PIO_STATUS_BLOCK, AllocationSize: PLARGE_INTEGER, FileAttributes: ULONG, ShareAccess: ULONG, Disposition: ULONG, CreateOptions: ULONG, EaBuffer: PVOID, EaLength: ULONG, CreateFileType: CREATE_FILE_TYPE, InternalParameters: PVOID, Options: ULONG) -> NTSTATUS, 0..=0;
@@ -40,20 +47,20 @@ exports! {
     IoGetDeviceProperty(DeviceObject: PDEVICE_OBJECT, DeviceProperty: DEVICE_REGISTRY_PROPERTY::Type, BufferLength: ULONG, PropertyBuffer: PVOID, ResultLength: PULONG) -> NTSTATUS, 0..=0;
     IoRegisterDeviceInterface(PhysicalDeviceObject: PDEVICE_OBJECT, InterfaceClassGuid: *const GUID, ReferenceString: PUNICODE_STRING, SymbolicLinkName: PUNICODE_STRING) -> NTSTATUS, 0..=0;
     IoSetDeviceInterfaceState(SymbolicLinkName: PUNICODE_STRING, Enable: BOOLEAN) -> NTSTATUS, 0..=0;
-    IoBuildDeviceIoControlRequest(IoControlCode: ULONG, DeviceObject: PDEVICE_OBJECT, InputBuffer: PVOID, InputBufferLength: ULONG, OutputBuffer: PVOID, OutputBufferLength: ULONG, InternalDeviceIoControl: BOOLEAN, Event: PKEVENT, IoStatusBlock: PIO_STATUS_BLOCK) -> PIRP, 0..=0;
-    IoBuildSynchronousFsdRequest(MajorFunction: ULONG, DeviceObject: PDEVICE_OBJECT, Buffer: PVOID, Length: ULONG, StartingOffset: PLARGE_INTEGER, Event: PKEVENT, IoStatusBlock: PIO_STATUS_BLOCK) -> PIRP, 0..=0;
-    IoForwardIrpSynchronously(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> BOOLEAN, 0..=0;
+    IoBuildDeviceIoControlRequest(IoControlCode: ULONG, DeviceObject: PDEVICE_OBJECT, InputBuffer: PVOID, InputBufferLength: ULONG, OutputBuffer: PVOID, OutputBufferLength: ULONG, InternalDeviceIoControl: BOOLEAN, Event: PKEVENT, IoStatusBlock: PIO_STATUS_BLOCK) -> PIRP, 0..=1;
+    IoBuildSynchronousFsdRequest(MajorFunction: ULONG, DeviceObject: PDEVICE_OBJECT, Buffer: PVOID, Length: ULONG, StartingOffset: PLARGE_INTEGER, Event: PKEVENT, IoStatusBlock: PIO_STATUS_BLOCK) -> PIRP, 0..=1;
+    IoForwardIrpSynchronously(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> BOOLEAN, 0..=1;
     KeFlushQueuedDpcs() -> (), 0..=0;
-    ObOpenObjectByPointer(Object: PVOID, HandleAttributes: ULONG, PassedAccessState: PACCESS_STATE, DesiredAccess: ACCESS_MASK, ObjectType: POBJECT_TYPE, AccessMode: KPROCESSOR_MODE, Handle: PHANDLE) -> NTSTATUS, 0..=0;
+    ObOpenObjectByPointer(Object: PVOID, HandleAttributes: ULONG, PassedAccessState: PACCESS_STATE, DesiredAccess: ACCESS_MASK, ObjectType: POBJECT_TYPE, AccessMode: KPROCESSOR_MODE, Handle: PHANDLE) -> NTSTATUS, 0..=1;
     ObReferenceObjectByHandle(Handle: HANDLE, DesiredAccess: ACCESS_MASK, ObjectType: POBJECT_TYPE, AccessMode: KPROCESSOR_MODE, Object: *mut PVOID, HandleInformation: POBJECT_HANDLE_INFORMATION) -> NTSTATUS, 0..=0;
     ProbeForRead(Address: PVOID, Length: SIZE_T, Alignment: ULONG) -> (), 0..=1, probe;
     ProbeForWrite(Address: PVOID, Length: SIZE_T, Alignment: ULONG) -> (), 0..=1, probe;
     RtlAppendUnicodeStringToString(Destination: PUNICODE_STRING, Source: PCUNICODE_STRING) -> NTSTATUS, 0..=2;
     RtlAppendUnicodeToString(Destination: PUNICODE_STRING, Source: PCWSTR) -> NTSTATUS, 0..=2;
     RtlCompareUnicodeString(String1: PCUNICODE_STRING, String2: PCUNICODE_STRING, CaseInSensitive: BOOLEAN) -> LONG, 0..=0;
-    RtlCopyUnicodeString(DestinationString: PUNICODE_STRING, SourceString: PCUNICODE_STRING) -> (), 0..=2;
+    RtlCopyUnicodeString(DestinationString: PUNICODE_STRING, SourceString: PCUNICODE_STRING) -> (), 0..=ANY;
     RtlEqualUnicodeString(String1: PCUNICODE_STRING, String2: PCUNICODE_STRING, CaseInSensitive: BOOLEAN) -> BOOLEAN, 0..=0;
-    RtlFreeUnicodeString(UnicodeString: PUNICODE_STRING) -> (), 0..=0;
+    RtlFreeUnicodeString(UnicodeString: PUNICODE_STRING) -> (), 0..=1;
     RtlGUIDFromString(GuidString: PCUNICODE_STRING, Guid: *mut GUID) -> NTSTATUS, 0..=0;
     RtlStringFromGUID(Guid: *const GUID, GuidString: PUNICODE_STRING) -> NTSTATUS, 0..=0;
     ZwClose(Handle: HANDLE) -> NTSTATUS, 0..=0;
@@ -62,7 +69,7 @@ exports! {
 }
 
 exports! {
-    static DISPATCH = ("IrqlKeDispatchLte", 0x20011);
+    static DISPATCH = RULE;
     DbgPrint(Format: *const u8, First: u64, Second: u64, Third: u64) -> NTSTATUS, 0..=ANY, print::DbgPrint;
     ExAcquireFastMutex(FastMutex: PFAST_MUTEX) -> (), 0..=1;
     ExAcquireFastMutexUnsafe(FastMutex: PFAST_MUTEX) -> (), 0..=1;
@@ -107,10 +114,10 @@ exports! {
     KeInitializeDpc(Dpc: PRKDPC, DeferredRoutine: PKDEFERRED_ROUTINE, DeferredContext: PVOID) -> (), 0..=ANY;
     KeInitializeEvent(Event: PRKEVENT, Type: EVENT_TYPE, State: BOOLEAN) -> (), 0..=ANY;
     KeInitializeMutex(Mutex: PRKMUTEX, Level: ULONG) -> (), 0..=ANY;
-    KeInitializeSemaphore(Semaphore: PRKSEMAPHORE, Count: LONG, Limit: LONG) -> (), 0..=ANY;
+    KeInitializeSemaphore(Semaphore: PRKSEMAPHORE, Count: LONG, Limit: LONG) -> (), 0..=0;
     KeInitializeSpinLock(SpinLock: PKSPIN_LOCK) -> (), 0..=ANY;
-    KeInitializeTimer(Timer: PKTIMER) -> (), 0..=ANY;
-    KeInitializeTimerEx(Timer: PKTIMER, Type: TIMER_TYPE) -> (), 0..=ANY;
+    KeInitializeTimer(Timer: PKTIMER) -> (), 0..=2;
+    KeInitializeTimerEx(Timer: PKTIMER, Type: TIMER_TYPE) -> (), 0..=2;
     KeInsertQueueDpc(Dpc: PRKDPC, SystemArgument1: PVOID, SystemArgument2: PVOID) -> BOOLEAN, 0..=ANY;
     KeLeaveCriticalRegion() -> (), 0..=1;
     KeLowerIrql(NewIrql: KIRQL) -> (), 0..=ANY;
@@ -142,12 +149,12 @@ exports! {
     ObfReferenceObject(Object: PVOID) -> LONG_PTR, 0..=2;
     PoCallDriver(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> NTSTATUS, 0..=2;
     PoStartNextPowerIrp(Irp: PIRP) -> (), 0..=2;
-    PsGetCurrentThread() -> PKTHREAD, 0..=2, KeGetCurrentThread;
+    PsGetCurrentThread() -> PKTHREAD, 0..=ANY, KeGetCurrentThread;
     RtlInitUnicodeString(DestinationString: PUNICODE_STRING, SourceString: PCWSTR) -> (), 0..=2;
 }
 
 exports! {
-    static HAL = ("IrqlKeDispatchLte", 0x20011);
+    static HAL = RULE;
     KeGetCurrentIrql() -> KIRQL, 0..=ANY;
     KeLowerIrql(NewIrql: KIRQL) -> (), 0..=ANY;
     KeQueryPerformanceCounter(PerformanceFrequency: PLARGE_INTEGER) -> LARGE_INTEGER, 0..=ANY;
@@ -203,7 +210,11 @@ mod memory {
         unsafe { libc::memcmp(first, second, bytes) }
     }
 
-    pub unsafe extern "win64" fn compare(first: *const c_void, second: *const c_void, bytes: SIZE_T) -> SIZE_T {
+    pub unsafe extern "win64" fn compare(
+        first: *const c_void,
+        second: *const c_void,
+        bytes: SIZE_T,
+    ) -> SIZE_T {
         // SAFETY: the driver's buffers.
         unsafe { RtlCompareMemory(first, second, bytes) }
     }
@@ -273,7 +284,8 @@ const HAL_NAMES: &str = include_str!("hal.txt");
 /// The import of that name from ntoskrnl.exe or HAL.dll; None when the real DLL has no such export.
 pub(super) fn lookup(dll: &str, name: &str) -> Option<Import> {
     if dll.eq_ignore_ascii_case("hal.dll") {
-        return find(HAL, name).or_else(|| HAL_NAMES.lines().any(|known| known == name).then(|| missing(name)));
+        return find(HAL, name)
+            .or_else(|| HAL_NAMES.lines().any(|known| known == name).then(|| missing(name)));
     }
     if !dll.eq_ignore_ascii_case("ntoskrnl.exe") {
         return None;

@@ -48,7 +48,10 @@ pub(super) struct Pool {
 
 /// A tag as text.
 fn tag_text(tag: u32) -> String {
-    tag.to_le_bytes().map(|byte| if byte.is_ascii_graphic() { char::from(byte) } else { '.' }).iter().collect()
+    tag.to_le_bytes()
+        .map(|byte| if byte.is_ascii_graphic() { char::from(byte) } else { '.' })
+        .iter()
+        .collect()
 }
 
 /// Allocates; `driver` says that a driver asks, so that its rules and injected failures apply.
@@ -73,7 +76,9 @@ fn allocate(bytes: usize, tag: u32, paged: bool, zero: bool, driver: bool) -> PV
         unsafe { address.write_bytes(0xA5, bytes) };
     }
     let owner = driver.then(pnp::driver_stack);
-    lock(&Machine::current().pool).blocks.insert(address as usize, Block { layout, bytes, tag, paged, owner });
+    lock(&Machine::current().pool)
+        .blocks
+        .insert(address as usize, Block { layout, bytes, tag, paged, owner });
     address.cast()
 }
 
@@ -86,9 +91,17 @@ fn check_allocation(bytes: usize, tag: u32, paged: bool) {
         violation::report("PoolAllocation", 0x01, tag_text(tag), format_args!("paged pool at IRQL {irql}"));
     }
     if irql > DISPATCH_LEVEL as u8 {
-        violation::report("PoolAllocation", 0x02, tag_text(tag), format_args!("nonpaged pool at IRQL {irql}"));
+        violation::report(
+            "PoolAllocation",
+            0x02,
+            tag_text(tag),
+            format_args!("nonpaged pool at IRQL {irql}"),
+        );
     }
-    if tag == 0 || tag == u32::from_le_bytes(*b"BIG ") || !tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric) {
+    if tag == 0
+        || tag == u32::from_le_bytes(*b"BIG ")
+        || !tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric)
+    {
         violation::report("PoolTag", 0x9B, tag_text(tag), "the tag is 0, \"BIG\" or has no letter");
     }
 }
@@ -98,7 +111,10 @@ fn free(address: PVOID, tag: Option<u32>) {
     let irql = Thread::current().irql();
     let Some(block) = lock(&machine.pool).blocks.remove(&(address as usize)) else {
         let what = if address.is_null() { "NULL" } else { "an address that is no live allocation" };
-        bugcheck::stop("0xC4/10 pool", format_args!("ExFreePool of {what} (never allocated, or freed already)"));
+        bugcheck::stop(
+            "0xC4/10 pool",
+            format_args!("ExFreePool of {what} (never allocated, or freed already)"),
+        );
     };
     let name = tag_text(block.tag);
     let driver = block.owner.is_some();
@@ -140,7 +156,12 @@ fn pool2(flags: u64, bytes: SIZE_T, tag: u32, driver: bool) -> PVOID {
     // The page: exactly one kind, a size and a tag, or the request fails.
     if kinds.count_ones() != 1 || bytes == 0 || tag == 0 {
         if driver {
-            violation::report("PoolAllocation", 0x00, tag_text(tag), "flags without one pool type, no size or no tag");
+            violation::report(
+                "PoolAllocation",
+                0x00,
+                tag_text(tag),
+                "flags without one pool type, no size or no tag",
+            );
         }
         return null_mut();
     }
@@ -220,9 +241,13 @@ pub(super) fn report_leaks(image: &str) {
     let leaks: Vec<Block> = {
         let mut pool = lock(&Machine::current().pool);
         let mine = |block: &Block| {
-            block.owner.as_ref().is_some_and(|stack| stack.first().is_some_and(|frame| frame.starts_with(&prefix)))
+            block
+                .owner
+                .as_ref()
+                .is_some_and(|stack| stack.first().is_some_and(|frame| frame.starts_with(&prefix)))
         };
-        let addresses: Vec<_> = pool.blocks.iter().filter(|(_, block)| mine(block)).map(|(at, _)| *at).collect();
+        let addresses: Vec<_> =
+            pool.blocks.iter().filter(|(_, block)| mine(block)).map(|(at, _)| *at).collect();
         addresses.iter().filter_map(|at| pool.blocks.remove(at)).collect()
     };
     let mut groups: BTreeMap<(String, Vec<String>), (usize, usize)> = BTreeMap::new();
@@ -232,7 +257,8 @@ pub(super) fn report_leaks(image: &str) {
         group.1 += block.bytes;
     }
     for ((tag, stack), (count, bytes)) in groups {
-        let message = format!("{count} allocations, {bytes} bytes not freed at unload; by {}", stack.join(" < "));
+        let message =
+            format!("{count} allocations, {bytes} bytes not freed at unload; by {}", stack.join(" < "));
         violation::report("PoolLeak", 0x62, format_args!("{image} {tag}"), message);
     }
 }

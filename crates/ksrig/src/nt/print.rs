@@ -64,6 +64,7 @@ unsafe fn format(format: &[u8], arguments: &mut Arguments) -> String {
                 b'0'..=b'9' | b'.' | b'-' | b'+' | b'#' | b' ' | b'h' => continue,
                 // SAFETY: the format says that the argument is a string.
                 b's' if !wide => out.push_str(&unsafe { narrow(arguments.take(), precision) }),
+                // SAFETY: as above, of wide characters.
                 b's' | b'S' => out.push_str(&unsafe { wide_text(arguments.take()) }),
                 // SAFETY: the format says that the argument is a counted string.
                 b'Z' => out.push_str(&unsafe { text(arguments.take() as *const UNICODE_STRING) }),
@@ -125,7 +126,8 @@ mod tests {
         let name = super::super::string::wide("wide");
         let string = super::super::string::counted(&name);
         let pointer = &raw const string as u64;
-        let mut arguments = Arguments { registers: [c"text".as_ptr() as u64, pointer, -5_i64 as u64], next: 0 };
+        let mut arguments =
+            Arguments { registers: [c"text".as_ptr() as u64, pointer, -5_i64 as u64], next: 0 };
         // SAFETY: the arguments are what the format says.
         let line = unsafe { format(b"%s %wZ %d 100%%", &mut arguments) };
         assert_eq!(line, "text wide -5 100%");

@@ -96,7 +96,8 @@ impl Scheduler {
         let mut state = lock(&self.state);
         let id = u32::try_from(state.slots.len()).expect("fewer threads than that");
         let thread = Thread::new(machine, id, name, process);
-        let slot = Slot { thread, status: Status::Ready, wake: Wake::Signaled, service: false, joiners: Vec::new() };
+        let slot =
+            Slot { thread, status: Status::Ready, wake: Wake::Signaled, service: false, joiners: Vec::new() };
         state.slots.push(slot);
         state.ready.push(id);
         thread
@@ -341,78 +342,4 @@ pub fn settle() {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{cell::RefCell, time::Instant};
-
-    use super::*;
-    use crate::nt::MachineOptions;
-
-    #[derive(Default)]
-    struct Log(RefCell<Vec<String>>);
-
-    fn run(seed: u64) -> Vec<String> {
-        let machine = Machine::new(MachineOptions { seed, preemption: 2, ..MachineOptions::default() });
-        let threads: Vec<_> = (0..4)
-            .map(|number| {
-                machine.spawn(&format!("t{number}"), move || {
-                    for step in 0..20 {
-                        let line = format!("{number}.{step}@{}", now());
-                        machine.extension::<Log>().0.borrow_mut().push(line);
-                        if step % 7 == 3 {
-                            sleep(100 + number);
-                        }
-                        switch_point();
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(super::super::machine::JoinHandle::join);
-        let log = machine.extension::<Log>().0.take();
-        machine.shutdown();
-        log
-    }
-
-    /// The same seed gives the same sequence of switches; another seed another one.
-    #[test]
-    fn same_seed_same_run() {
-        assert_eq!(run(1), run(1));
-        assert_ne!(run(1), run(2));
-    }
-
-    /// Hours of virtual time take no real time, and arrive exactly.
-    #[test]
-    fn time_jumps() {
-        let machine = Machine::new(MachineOptions::default());
-        let start = Instant::now();
-        sleep(36_000_000_000 * 5);
-        assert_eq!(now(), 36_000_000_000 * 5);
-        assert!(start.elapsed().as_secs() < 5);
-        machine.shutdown();
-    }
-
-    fn panic_with(stop: &bugcheck::Stop) {
-        panic!("{}", stop.rule);
-    }
-
-    /// All threads blocked and no time-out set: a deadlock is reported, in whichever thread it happens.
-    #[test]
-    #[should_panic(expected = "deadlock")]
-    fn deadlock_is_reported() {
-        let machine = Machine::new(MachineOptions { on_stop: Some(panic_with), ..MachineOptions::default() });
-        let thread = machine.spawn("other", || block(&"nothing", None));
-        block(&"nothing either", None);
-        thread.join();
-    }
-
-    /// `settle` returns when the others have come to rest, and no time has passed.
-    #[test]
-    fn settle_runs_the_others() {
-        let machine = Machine::new(MachineOptions::default());
-        let thread = machine.spawn("busy", || (0..50).for_each(|_| yield_now()));
-        settle();
-        assert!(thread.is_done());
-        assert_eq!(now(), 0);
-        thread.join();
-        machine.shutdown();
-    }
-}
+mod tests;

@@ -36,7 +36,11 @@ pub unsafe fn RtlCopyUnicodeString(DestinationString: PUNICODE_STRING, SourceStr
         destination.Length = 0;
         if !SourceString.is_null() {
             let length = (*SourceString).Length.min(destination.MaximumLength) & !1;
-            std::ptr::copy((*SourceString).Buffer.cast::<u8>(), destination.Buffer.cast(), usize::from(length));
+            std::ptr::copy(
+                (*SourceString).Buffer.cast::<u8>(),
+                destination.Buffer.cast(),
+                usize::from(length),
+            );
             destination.Length = length;
         }
         terminate(destination);
@@ -66,7 +70,8 @@ pub unsafe fn RtlCompareUnicodeString(
 ) -> LONG {
     // SAFETY: both are counted strings of the caller's.
     let (first, second) = unsafe { (units(String1), units(String2)) };
-    let folded = |string: &[u16]| string.iter().map(|unit| fold(*unit, CaseInSensitive != 0)).collect::<Vec<_>>();
+    let folded =
+        |string: &[u16]| string.iter().map(|unit| fold(*unit, CaseInSensitive != 0)).collect::<Vec<_>>();
     match folded(first).cmp(&folded(second)) {
         std::cmp::Ordering::Less => -1,
         std::cmp::Ordering::Equal => 0,
@@ -85,7 +90,10 @@ pub unsafe fn RtlEqualUnicodeString(
 }
 
 /// Appends if it fits, else STATUS_BUFFER_TOO_SMALL.
-pub unsafe fn RtlAppendUnicodeStringToString(Destination: PUNICODE_STRING, Source: PCUNICODE_STRING) -> NTSTATUS {
+pub unsafe fn RtlAppendUnicodeStringToString(
+    Destination: PUNICODE_STRING,
+    Source: PCUNICODE_STRING,
+) -> NTSTATUS {
     // SAFETY: both are counted strings of the caller's; the copy fits.
     unsafe {
         let destination = &mut *Destination;
@@ -130,7 +138,11 @@ pub unsafe fn allocate(source: &[u16], string: PUNICODE_STRING) -> NTSTATUS {
         }
         buffer.copy_from_nonoverlapping(source.as_ptr(), source.len());
         *buffer.add(source.len()) = 0;
-        string.write(UNICODE_STRING { Length: bytes as u16 - 2, MaximumLength: bytes as u16, Buffer: buffer });
+        string.write(UNICODE_STRING {
+            Length: bytes as u16 - 2,
+            MaximumLength: bytes as u16,
+            Buffer: buffer,
+        });
     }
     STATUS_SUCCESS
 }

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, ops::Range, ptr::null_mut};
 use ks_sys::*;
 
 use super::{
-    dispatcher::{self, due},
+    dispatcher,
     dpc::KeInsertQueueDpc,
     machine::{Machine, lock},
     sched::{self, Alarm},
+    wait::due,
 };
 
 /// The timers that are set: address to alarm.

@@ -41,8 +41,9 @@ impl Arena {
 
     fn alloc(&mut self, length: usize) -> usize {
         self.reserve();
-        let class = if length < PAGE { length.max(16).next_power_of_two() } else { length.next_multiple_of(PAGE) };
-        if !self.free.get(&class).is_some_and(|free| !free.is_empty()) {
+        let class =
+            if length < PAGE { length.max(16).next_power_of_two() } else { length.next_multiple_of(PAGE) };
+        if self.free.get(&class).is_none_or(Vec::is_empty) {
             self.grow(class);
         }
         let address = self.free.entry(class).or_default().pop().expect("there is one now");
@@ -58,12 +59,16 @@ impl Arena {
             bugcheck::stop("out of memory", "the user process has used up its address space");
         }
         // SAFETY: pages of the reservation that are not in use.
-        let result = unsafe { libc::mprotect(start as *mut c_void, bytes, libc::PROT_READ | libc::PROT_WRITE) };
+        let result =
+            unsafe { libc::mprotect(start as *mut c_void, bytes, libc::PROT_READ | libc::PROT_WRITE) };
         if result != 0 {
             bugcheck::stop("out of memory", "no memory for the user process");
         }
         self.next += bytes + PAGE;
-        self.free.entry(class).or_default().extend((0..bytes / class).rev().map(|index| start + index * class));
+        self.free
+            .entry(class)
+            .or_default()
+            .extend((0..bytes / class).rev().map(|index| start + index * class));
     }
 
     fn free(&mut self, address: usize) {

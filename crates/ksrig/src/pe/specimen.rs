@@ -12,6 +12,8 @@ pub struct Specimen {
     pub characteristics: pe::FileFlags,
     pub text: pe::SectionFlags,
     pub import: &'static str,
+    /// The entry point, which begins with `sub rsp, 28h`; its imports' slot is at [`SLOT`].
+    pub code: Vec<u8>,
     pub relocations: bool,
     pub checksum: bool,
 }
@@ -24,6 +26,7 @@ impl Default for Specimen {
             characteristics: pe::IMAGE_FILE_EXECUTABLE_IMAGE | pe::IMAGE_FILE_LARGE_ADDRESS_AWARE,
             text: pe::IMAGE_SCN_CNT_CODE | pe::IMAGE_SCN_MEM_EXECUTE | pe::IMAGE_SCN_MEM_READ,
             import: "KeGetAnswer",
+            code: code(),
             relocations: true,
             checksum: true,
         }
@@ -39,6 +42,8 @@ pub const SELF: u32 = 0x20f0;
 
 const BASE: u64 = 0x1_4000_0000;
 const RDATA: u32 = 0x2000;
+/// The slot of the import.
+pub const SLOT: u32 = RDATA + 0x50;
 
 impl Specimen {
     /// The image's file.
@@ -48,7 +53,7 @@ impl Specimen {
         writer.reserve_dos_header();
         writer.reserve_nt_headers(16);
         writer.reserve_section_headers(2 + u16::from(self.relocations));
-        let code = code();
+        let code = &self.code;
         let text = writer.reserve_section(*b".text\0\0\0", self.text, code.len() as u32, code.len() as u32);
         let rdata = self.rdata();
         let flags = pe::IMAGE_SCN_CNT_INITIALIZED_DATA | pe::IMAGE_SCN_MEM_READ;
@@ -84,7 +89,7 @@ impl Specimen {
             size_of_heap_commit: 0,
         });
         writer.write_section_headers();
-        writer.write_section(text.file_offset, &code);
+        writer.write_section(text.file_offset, code);
         writer.write_section(rdata_range.file_offset, &rdata);
         if self.relocations {
             writer.write_reloc_section();
@@ -107,7 +112,7 @@ impl Specimen {
         put(0x60, b"ntoskrnl.exe\0");
         put(0x82, self.import.as_bytes());
         put(0xc0, &[1, 4, 1, 0, 4, 0x42]); // sub rsp, 28h ends at 4: UWOP_ALLOC_SMALL of 5 slots
-        for (field, value) in [(0, ENTRY), (4, ENTRY + 15), (8, RDATA + 0xc0)] {
+        for (field, value) in [(0, ENTRY), (4, ENTRY + self.code.len() as u32), (8, RDATA + 0xc0)] {
             put(0xd0 + field, &value.to_le_bytes());
         }
         put(SELF - RDATA, &(BASE + u64::from(SELF)).to_le_bytes());
@@ -118,7 +123,7 @@ impl Specimen {
 /// `sub rsp, 28h; call [KeGetAnswer]; add rsp, 28h; ret`
 fn code() -> Vec<u8> {
     let mut code = vec![0x48, 0x83, 0xec, 0x28, 0xff, 0x15];
-    code.extend((RDATA + 0x50 - AFTER_CALL).to_le_bytes());
+    code.extend((SLOT - AFTER_CALL).to_le_bytes());
     code.extend([0x48, 0x83, 0xc4, 0x28, 0xc3]);
     code
 }

@@ -12,6 +12,9 @@ use crate::nt::trace::Event;
 /// Callbacks that come more often than this are folded.
 const OFTEN: usize = 16;
 
+/// What is a consequence and nothing the driver was asked: it is left out.
+const QUIET: [&str; 1] = ["BagItemFree"];
+
 /// One line of the drawing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
@@ -39,6 +42,7 @@ fn calls(events: &[Event]) -> Vec<Line> {
         let stack = open.entry(&event.thread).or_default();
         let value = |key| event.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str());
         match event.kind {
+            "callback" | "return" if QUIET.contains(&event.detail.as_str()) => {}
             "callback" => {
                 let (object, text) = (event.object.clone(), event.detail.clone());
                 stack.push(lines.len());
@@ -79,7 +83,7 @@ fn fold(lines: Vec<Line>) -> Vec<Line> {
     let mut folded: Vec<Line> = Vec::new();
     let mut run: BTreeMap<String, usize> = BTreeMap::new();
     for line in lines {
-        let often = counts[&line.text] > OFTEN && line.outcome.is_none_or(Status::is_success);
+        let often = counts[&line.text] > OFTEN && !line.outcome.is_some_and(Status::is_error);
         if !often {
             run.clear();
             folded.push(line);
@@ -151,7 +155,7 @@ fn draw(svg: &mut Svg, line: &Line, lanes: &[&str], y: f64, [text, name]: [f64; 
         svg.text("label", "start", text, middle + 4.0, format_args!("⋮  {}", line.text));
         return;
     }
-    let failed = line.outcome.is_some_and(|status| !status.is_success());
+    let failed = line.outcome.is_some_and(Status::is_error);
     let class = if failed {
         "dot bad"
     } else if line.is_connect() {

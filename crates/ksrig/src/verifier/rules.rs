@@ -37,6 +37,8 @@ macro_rules! ddi {
 }
 
 const BUGCHECK_C4: &str = "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc4--driver-verifier-detected-violation";
+const BUGCHECK_C9: &str =
+    "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc9--driver-verifier-iomanager-violation";
 const BUGCHECK_C2: &str =
     "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc2--bad-pool-caller";
 
@@ -87,5 +89,13 @@ pub const RULES: &[Rule] = &[
     rule("PoolTag", 0x0A, "pool has a tag, and is freed with the same", BUGCHECK_C2),
     rule("PoolLeak", 0x62, "everything is freed when the driver is unloaded", BUGCHECK_C4),
     rule("CodeIntegrity", 0x2000, "pool is not executable", devtest!("code-integrity-checking")),
+    rule("UnloadPending", 0, "no timer, DPC or work item of a driver is alive when it is unloaded", BUGCHECK_C4),
+    rule("MemcpyOverlap", 0xF0, "memcpy is not used for buffers that overlap", BUGCHECK_C4),
+    rule("Mdl", 0x7C, "an MDL is locked, mapped, unmapped, unlocked and freed in this order, once", BUGCHECK_C4),
+    rule("IoCompleteRequest", 0, "an IRP is completed with a final status, its result in the buffer, its cancel routine taken back", BUGCHECK_C9),
+    rule("IoMarkIrpPending", 0x23D, "a dispatch routine that returns STATUS_PENDING has called IoMarkIrpPending", BUGCHECK_C9),
+    rule("Irp", 0x226, "a dispatch routine completes the IRP, passes it on or marks it pending", BUGCHECK_C9),
+    rule("CancelRoutine", 0, "a cancel routine releases the cancel spin lock at the IRP's CancelIrql", ddi!("wdm/nc-wdm-driver_cancel")),
+    rule("IoDetachDevice", 0, "IoDetachDevice is called for a device that another is attached to", ddi!("wdm/nf-wdm-iodetachdevice")),
     rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
 ];

@@ -87,21 +87,28 @@ fn ask(pin: PKSPIN) -> Answers {
     }
 }
 
+/// The property's value has been given.
+fn given(irp: PIRP) -> NTSTATUS {
+    // SAFETY: the request is the handler's until it returns.
+    unsafe { (*irp).IoStatus.Information = size_of::<Answers>() as u64 };
+    STATUS_SUCCESS
+}
+
 /// Property 0: the answers of this moment.
 unsafe extern "C" fn get_now(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTSTATUS {
     // SAFETY: a property request to a pin.
     let pin = unsafe { KsGetPinFromIrp(irp) };
     // SAFETY: MinData says that the buffer has room.
     unsafe { data.cast::<Answers>().write_unaligned(ask(pin)) };
-    STATUS_SUCCESS
+    given(irp)
 }
 
 /// Property 1: the answers inside the last Connect of the driver.
-unsafe extern "C" fn get_noted(_irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTSTATUS {
+unsafe extern "C" fn get_noted(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTSTATUS {
     let noted = NOTED.each_ref().map(|place| place.load(Ordering::Relaxed));
     // SAFETY: MinData says that the buffer has room.
     unsafe { data.cast::<[u32; 5]>().write_unaligned(noted) };
-    STATUS_SUCCESS
+    given(irp)
 }
 
 /// Property 2: the status that the variant `failing-connect` answers.

@@ -11,7 +11,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const DISCONNECT: Option<fn(&Self, &Pin<'_, Control>)> = Some(disconnect);
+    const DISCONNECT: Option<callbacks::Disconnect<Self>> = Some(disconnect);
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

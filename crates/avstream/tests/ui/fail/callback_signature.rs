@@ -11,7 +11,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const SET_STATE: Option<fn(&Self, &Pin<'_, Control>, State, State) -> Result> = Some(|_, _| Ok(()));
+    const SET_STATE: Option<callbacks::SetState<Self>> = Some(|_, _| Ok(()));
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

@@ -14,8 +14,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(Self::connect);
-
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(Self::connect);
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

@@ -11,7 +11,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(|_, _| Processed::Wait);
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(|_, _| Processed::Wait);
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

@@ -11,7 +11,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(|_, pin| {
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(|_, pin| {
         let _ = pin.leading_edge();
         Ok(())
     });

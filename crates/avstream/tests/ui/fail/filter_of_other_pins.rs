@@ -17,6 +17,7 @@ impl FilterDispatch for OtherFilter {
 }
 
 const PINS: &[PinDescriptor<TestFilter>] = &[pin()];
-const FILTER: FilterDescriptor<TestDevice> = FilterDescriptor::new::<OtherFilter>(&REFERENCE, &CATEGORIES, PINS);
+const FILTER: FilterDescriptor<TestDevice> =
+    FilterDescriptor::new::<OtherFilter>(&REFERENCE, &CATEGORIES, PINS);
 
 fn main() {}

@@ -11,10 +11,10 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(|_, _| Processed::Wait);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> = Some(|_, _| Err(Error::NO_MATCH));
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(|_, _| Ok(()));
-    const DISCONNECT: Option<fn(&Self, &Pin<'_, Control>)> = Some(|_, _| ());
+    const PROCESS: Option<callbacks::Process<Self>> = Some(|_, _| Processed::Wait);
+    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(|_, _| Ok(()));
+    const DISCONNECT: Option<callbacks::Disconnect<Self>> = Some(|_, _| ());
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

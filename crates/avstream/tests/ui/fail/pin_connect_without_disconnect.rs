@@ -11,9 +11,9 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(|_, _| Processed::Wait);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> = Some(|_, _| Err(Error::NO_MATCH));
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(|_, _| Ok(()));
+    const PROCESS: Option<callbacks::Process<Self>> = Some(|_, _| Processed::Wait);
+    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(|_, _| Ok(()));
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

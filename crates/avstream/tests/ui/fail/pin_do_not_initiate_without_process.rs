@@ -11,15 +11,16 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> = Some(|_, _| Err(Error::NO_MATCH));
+    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)
     }
 }
 
-const PINS: &[PinDescriptor<TestFilter>] =
-    &[PinDescriptor::new::<BadPin>(DataFlow::In, Communication::Sink).data_ranges(&RANGES).flags(PinFlags::DO_NOT_INITIATE_PROCESSING)];
+const PINS: &[PinDescriptor<TestFilter>] = &[PinDescriptor::new::<BadPin>(DataFlow::In, Communication::Sink)
+    .data_ranges(&RANGES)
+    .flags(PinFlags::DO_NOT_INITIATE_PROCESSING)];
 const FILTER: FilterDescriptor<TestDevice> = filter(PINS);
 
 fn main() {}

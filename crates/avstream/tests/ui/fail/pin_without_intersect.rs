@@ -11,7 +11,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(|_, _| Processed::Wait);
+    const PROCESS: Option<callbacks::Process<Self>> = Some(|_, _| Processed::Wait);
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

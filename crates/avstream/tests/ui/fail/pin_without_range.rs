@@ -6,7 +6,8 @@ mod support;
 use avstream::*;
 use support::*;
 
-const PINS: &[PinDescriptor<TestFilter>] = &[PinDescriptor::new::<TestPin>(DataFlow::Out, Communication::Sink)];
+const PINS: &[PinDescriptor<TestFilter>] =
+    &[PinDescriptor::new::<TestPin>(DataFlow::Out, Communication::Sink)];
 const FILTER: FilterDescriptor<TestDevice> = filter(PINS);
 
 fn main() {}

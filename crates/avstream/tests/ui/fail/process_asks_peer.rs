@@ -11,7 +11,7 @@ struct BadPin;
 impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(|_, pin| {
+    const PROCESS: Option<callbacks::Process<Self>> = Some(|_, pin| {
         let _ = pin.connected_pin::<avstream::ffi::IKsControl>();
         Processed::Wait
     });

@@ -11,11 +11,10 @@ struct Sink;
 impl PinDispatch for Sink {
     type Filter = TestFilter;
 
-    const PROCESS: Option<fn(&Self, &mut Pin<'_, Processing>) -> Processed> = Some(Self::process);
-    const INTERSECT: Option<fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>> =
-        Some(|_, _| Err(Error::NO_MATCH));
-    const CONNECT: Option<fn(&Self, &Pin<'_, Control>) -> Result> = Some(Self::connect);
-    const DISCONNECT: Option<fn(&Self, &Pin<'_, Control>)> = Some(|_, _| ());
+    const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
+    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
+    const CONNECT: Option<callbacks::Connect<Self>> = Some(Self::connect);
+    const DISCONNECT: Option<callbacks::Disconnect<Self>> = Some(|_, _| ());
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

@@ -235,3 +235,45 @@ fn the_handshake_is_for_the_kernel() {
     assert_eq!(status, STATUS_INVALID_DEVICE_REQUEST);
     graph.end();
 }
+
+/// Sources that race for one sink, by several orders of the scheduler: at any time at most one has it.
+#[test]
+fn sources_race_for_a_sink() {
+    let mut won = 0;
+    for seed in 1..=20 {
+        let fixture = Fixture::seeded(seed, Options::default(), NO_DISPATCH(), pair());
+        assert_eq!(fixture.device.start(), STATUS_SUCCESS);
+        crate::nt::sched::settle();
+        let sink_filter = fixture.open_filter(1).unwrap();
+        let sink = open_pin(sink_filter, 0, null_mut()).unwrap();
+        let filters = [fixture.open_filter(2).unwrap(), fixture.open_filter(2).unwrap()];
+        let threads = filters.map(|filter| {
+            let (filter, sink) = (filter as usize, sink as usize);
+            fixture.machine.spawn("client", move || {
+                let mut connected = 0;
+                for _ in 0..5 {
+                    match open_pin(filter as HANDLE, 0, sink as HANDLE) {
+                        Ok(source) => {
+                            connected += 1;
+                            crate::nt::sched::yield_now();
+                            close(source);
+                        }
+                        Err(status) => assert_eq!(status, STATUS_UNSUCCESSFUL),
+                    }
+                }
+                connected
+            })
+        });
+        let connected: usize = threads.into_iter().map(|thread| thread.join()).sum();
+        assert_eq!((count("PinConnect"), count("PinDisconnect")), (connected, connected));
+        assert!(connected > 0);
+        won += connected;
+        filters.into_iter().for_each(close);
+        close(sink);
+        close(sink_filter);
+        assert_eq!((Objects::count(Kind::Pin), Objects::count(Kind::Filter)), (0, 0));
+        assert_eq!(violation::list(), []);
+        fixture.end();
+    }
+    assert!(won < 200, "some attempt met a taken sink");
+}

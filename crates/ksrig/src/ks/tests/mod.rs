@@ -13,7 +13,10 @@ use super::{
 mod bags;
 mod connecting;
 mod creating;
+mod devices;
+mod interfaces;
 mod intersecting;
+mod pending;
 mod properties;
 
 thread_local! {

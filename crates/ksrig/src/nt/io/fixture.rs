@@ -145,7 +145,8 @@ unsafe extern "win64" fn add_device(driver: *mut DRIVER_OBJECT, pdo: PDEVICE_OBJ
     // SAFETY: the PnP manager's driver and device.
     unsafe {
         let bytes = size_of::<Extension>() as ULONG;
-        let status = nt::IoCreateDevice(driver, bytes, null_mut(), FILE_DEVICE_UNKNOWN, 0, 0, &raw mut device);
+        let status =
+            nt::IoCreateDevice(driver, bytes, null_mut(), FILE_DEVICE_UNKNOWN, 0, 0, &raw mut device);
         if status < 0 {
             return status;
         }
@@ -192,7 +193,8 @@ pub fn device() -> &'static pnp::Device {
 pub fn open(root: HANDLE, name: &str, options: u32) -> Result<HANDLE, NTSTATUS> {
     let units = nt::string::wide(name);
     let mut text = user::Buffer::new(2 * units.len().max(1));
-    text.bytes_mut()[..2 * units.len()].copy_from_slice(&units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>());
+    text.bytes_mut()[..2 * units.len()]
+        .copy_from_slice(&units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>());
     let block = user::Buffer::new(256);
     // SAFETY: the structures fit into the user memory.
     unsafe {

@@ -116,14 +116,19 @@ pub unsafe fn IoGetDeviceInterfaces(
     let names: Vec<u16> = with(|list| {
         let device = PhysicalDeviceObject as usize;
         let of_device = |registered: &&Registered| device == 0 || registered.device == device;
-        let found = list.iter().filter(|registered| is_equal_guid(&registered.class, &class)).filter(of_device);
+        let found =
+            list.iter().filter(|registered| is_equal_guid(&registered.class, &class)).filter(of_device);
         let found = found.filter(|registered| all || registered.interface.enabled);
-        found.flat_map(|registered| wide(&registered.interface.link).into_iter().chain([0])).chain([0]).collect()
+        found
+            .flat_map(|registered| wide(&registered.interface.link).into_iter().chain([0]))
+            .chain([0])
+            .collect()
     });
     // SAFETY: the allocation has room for the names; the caller's variable.
     unsafe {
         let bytes = 2 * names.len() as SIZE_T;
-        let memory: PWSTR = ExAllocatePoolWithTag(_POOL_TYPE::PagedPool, bytes, u32::from_le_bytes(*b"IoDi")).cast();
+        let memory: PWSTR =
+            ExAllocatePoolWithTag(_POOL_TYPE::PagedPool, bytes, u32::from_le_bytes(*b"IoDi")).cast();
         if memory.is_null() {
             SymbolicLinkList.write(null_mut());
             return STATUS_INSUFFICIENT_RESOURCES;

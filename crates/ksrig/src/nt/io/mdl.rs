@@ -94,7 +94,8 @@ pub unsafe fn MmProbeAndLockPages(
         if (*MemoryDescriptorList).MdlFlags & (LOCKED | NONPAGED) != 0 {
             violated(0xB0, "MmProbeAndLockPages of an MDL whose pages are locked, or are nonpaged pool");
         }
-        let (address, length) = (MmGetMdlVirtualAddress(MemoryDescriptorList), (*MemoryDescriptorList).ByteCount);
+        let (address, length) =
+            (MmGetMdlVirtualAddress(MemoryDescriptorList), (*MemoryDescriptorList).ByteCount);
         if length == 0 {
             return Err(STATUS_ACCESS_VIOLATION);
         }
@@ -102,7 +103,8 @@ pub unsafe fn MmProbeAndLockPages(
         if AccessMode == KERNEL_MODE && (address as usize) < 0x10000 {
             return Err(STATUS_ACCESS_VIOLATION);
         }
-        (*MemoryDescriptorList).MdlFlags |= LOCKED | if Operation == _LOCK_OPERATION::IoReadAccess { 0 } else { WRITE };
+        (*MemoryDescriptorList).MdlFlags |=
+            LOCKED | if Operation == _LOCK_OPERATION::IoReadAccess { 0 } else { WRITE };
     }
     Ok(())
 }
@@ -169,7 +171,14 @@ pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL, Priority: ULONG) -> PVOID 
         if (*Mdl).MdlFlags & (MAPPED | NONPAGED) != 0 {
             return (*Mdl).MappedSystemVa;
         }
-        MmMapLockedPagesSpecifyCache(Mdl, KERNEL_MODE, _MEMORY_CACHING_TYPE::MmCached, null_mut(), 0, Priority)
+        MmMapLockedPagesSpecifyCache(
+            Mdl,
+            KERNEL_MODE,
+            _MEMORY_CACHING_TYPE::MmCached,
+            null_mut(),
+            0,
+            Priority,
+        )
     }
 }
 

@@ -4,12 +4,13 @@ use std::cell::Cell;
 
 use ks_sys::*;
 
-use super::{file, irp};
+use super::{cancel::IoCancelIrp, control, irp};
 use crate::nt::{
+    handle::NtClose,
     machine::{Machine, lock},
-    object::{NtClose, NtWaitForSingleObject, create_event},
     thread::{Thread, USER_MODE},
     trace, user,
+    user_event::{NtWaitForSingleObject, create_event},
 };
 
 /// A device control request on its way. Dropped while pending, it is cancelled and waited for.
@@ -44,7 +45,8 @@ impl Request {
         };
         let event = create_event(_EVENT_TYPE::NotificationEvent, false);
         // SAFETY: the caller's handle and buffers; event and status block live as long as the request.
-        let started = unsafe { file::start(file, event, iosb, code, (input, input_length, output, output_length)) };
+        let started =
+            unsafe { control::start(file, event, iosb, code, (input, input_length, output, output_length)) };
         let (status, irp, number) = started.unwrap_or_else(|status| (status, std::ptr::null_mut(), 0));
         let at_once = Cell::new((status != STATUS_PENDING).then_some(status));
         Self { event, iosb, user, irp, number, at_once }
@@ -89,7 +91,7 @@ impl Request {
     pub fn cancel(&self) {
         if irp::is_live(self.irp, self.number) {
             // SAFETY: the IRP is alive.
-            unsafe { irp::IoCancelIrp(self.irp) };
+            unsafe { IoCancelIrp(self.irp) };
         }
     }
 }

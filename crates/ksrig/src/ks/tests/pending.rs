@@ -1,0 +1,104 @@
+//! Creates and closes that the driver ends later (R1.14, R2.1, R3.8, R3.12).
+
+use std::{cell::Cell, ptr::null_mut};
+
+use ks_sys::*;
+
+use crate::{
+    ks::{
+        fixture::{self, Fixture, callbacks, close, open_pin},
+        object::{Kind, Objects},
+        pending::KsCompletePendingRequest,
+    },
+    nt::{IoMarkIrpPending, KeLowerIrql, KeRaiseIrqlToDpcLevel, violation, work},
+};
+
+thread_local! {
+    static STATUS: Cell<NTSTATUS> = const { Cell::new(STATUS_SUCCESS) };
+    static MARK: Cell<bool> = const { Cell::new(true) };
+    static RAISED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps the request and ends it on a worker thread, at the IRQL that the test wants.
+fn later(irp: PIRP) -> NTSTATUS {
+    if MARK.get() {
+        // SAFETY: the driver owns the request.
+        unsafe { IoMarkIrpPending(irp) };
+    }
+    let (irp, status, raised) = (irp as usize, STATUS.get(), RAISED.get());
+    work::queue("test", move || {
+        let irp = irp as PIRP;
+        // SAFETY: as above.
+        unsafe { (*irp).IoStatus.__bindgen_anon_1.Status = status };
+        let irql = raised.then(KeRaiseIrqlToDpcLevel);
+        // SAFETY: as above.
+        unsafe { KsCompletePendingRequest(irp) };
+        if let Some(irql) = irql {
+            KeLowerIrql(irql);
+        }
+    });
+    STATUS_PENDING
+}
+
+unsafe extern "win64" fn pin_later(_pin: PKSPIN, irp: PIRP) -> NTSTATUS {
+    later(irp)
+}
+
+unsafe extern "win64" fn filter_later(_filter: PKSFILTER, irp: PIRP) -> NTSTATUS {
+    later(irp)
+}
+
+fn fixture() -> Fixture {
+    let dispatch =
+        KSPIN_DISPATCH { Create: Some(pin_later), Close: Some(pin_later), ..KSPIN_DISPATCH::default() };
+    let pin = fixture::pin_type(
+        dispatch,
+        KSPIN_DATAFLOW::KSPIN_DATAFLOW_OUT,
+        KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SINK,
+        0,
+    );
+    let mut filter = fixture::filter(1, vec![pin]);
+    let dispatch = KSFILTER_DISPATCH {
+        Create: Some(filter_later),
+        Close: Some(filter_later),
+        ..KSFILTER_DISPATCH::default()
+    };
+    filter.Dispatch = Box::leak(Box::new(dispatch));
+    Fixture::new(vec![filter])
+}
+
+#[test]
+fn requests_may_end_later() {
+    for raised in [false, true] {
+        RAISED.set(raised);
+        let fixture = fixture();
+        let filter = fixture.open_filter(1).unwrap();
+        let pin = open_pin(filter, 0, null_mut()).unwrap();
+        STATUS.set(STATUS_INSUFFICIENT_RESOURCES);
+        assert_eq!(open_pin(filter, 0, null_mut()).unwrap_err(), STATUS_INSUFFICIENT_RESOURCES);
+        assert_eq!(fixture.open_filter(1).unwrap_err(), STATUS_INSUFFICIENT_RESOURCES);
+        STATUS.set(STATUS_SUCCESS);
+        close(pin);
+        close(filter);
+        crate::nt::sched::settle();
+        assert_eq!((Objects::count(Kind::Pin), Objects::count(Kind::Filter)), (0, 0));
+        assert_eq!(callbacks().iter().filter(|callback| callback.contains("Close")).count(), 2);
+        assert_eq!(violation::list(), []);
+        fixture.end();
+    }
+}
+
+#[test]
+fn pending_needs_a_mark() {
+    let fixture = fixture();
+    let filter = fixture.open_filter(1).unwrap();
+    MARK.set(false);
+    let result = open_pin(filter, 0, null_mut());
+    MARK.set(true);
+    assert!(violation::take().iter().any(|violation| violation.rule == "KsMarkPendingIrp"));
+    if let Ok(pin) = result {
+        close(pin);
+    }
+    close(filter);
+    fixture.end();
+}

@@ -1,0 +1,83 @@
+//! The PnP manager: drivers, root-enumerated devices, and what is known about the code of drivers.
+
+use std::{collections::BTreeMap, ptr::null_mut};
+
+use ks_sys::*;
+
+use super::machine::{Machine, lock};
+use crate::pe::{self, stub::PerThread, unwind};
+
+mod bus;
+mod device;
+mod driver;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::device::{device_of, last_file_closed, query_relations};
+pub use self::{
+    device::{Device, devices},
+    driver::{Driver, Error, drivers, load, load_builtin, load_file},
+};
+
+/// The drivers and devices of one machine.
+#[derive(Default)]
+pub(super) struct State {
+    drivers: Vec<&'static Driver>,
+    devices: Vec<&'static Device>,
+    /// (driver object, client identification address) to memory.
+    extensions: BTreeMap<(usize, usize), Box<[u128]>>,
+    /// The driver object of the root bus.
+    bus: usize,
+    instances: BTreeMap<String, u32>,
+}
+
+fn images() -> Vec<&'static pe::Image> {
+    let Some(machine) = Machine::try_current() else { return Vec::new() };
+    // A fault may come while the list is being changed.
+    let Ok(state) = machine.pnp.try_lock() else { return Vec::new() };
+    state.drivers.iter().filter_map(|driver| driver.image()).collect()
+}
+
+/// Whether the address lies in the image of a driver.
+pub(super) fn is_driver_code(address: usize) -> bool {
+    let Some(machine) = Machine::try_current() else { return false };
+    let state = lock(&machine.pnp);
+    state.drivers.iter().any(|driver| driver.image().is_some_and(|image| image.contains(address)))
+}
+
+/// The same for a signal handler, which must not wait for the list.
+pub(super) fn is_driver_address(address: usize) -> bool {
+    images().iter().any(|image| image.contains(address))
+}
+
+/// The bytes of code at an address in a driver's image.
+pub(super) fn code_at(address: usize) -> [u8; 4] {
+    // SAFETY: code of an image is readable, and the image goes on behind its last instruction.
+    unsafe { (address as *const [u8; 4]).read_unaligned() }
+}
+
+/// The calls of the driver that led here, innermost first.
+pub(super) fn driver_stack() -> Vec<String> {
+    unwind::Context::at_import(&PerThread::noted()).map_or_else(Vec::new, stack_from)
+}
+
+/// The calls of a driver from a processor context on; empty when it is not in a driver.
+pub(super) fn stack_from(context: unwind::Context) -> Vec<String> {
+    unwind::backtrace(&images(), context).iter().map(ToString::to_string).collect()
+}
+
+/// New zeroed memory of a driver for a client, or None if it has some.
+pub(super) fn add_driver_extension(driver: usize, client: usize, bytes: usize) -> Option<PVOID> {
+    let mut state = lock(&Machine::current().pnp);
+    if state.extensions.contains_key(&(driver, client)) {
+        return None;
+    }
+    let memory = vec![0_u128; bytes.div_ceil(16).max(1)].into_boxed_slice();
+    Some(state.extensions.entry((driver, client)).or_insert(memory).as_mut_ptr().cast())
+}
+
+/// That memory, or NULL.
+pub(super) fn driver_extension(driver: usize, client: usize) -> PVOID {
+    let mut state = lock(&Machine::current().pnp);
+    state.extensions.get_mut(&(driver, client)).map_or(null_mut(), |memory| memory.as_mut_ptr().cast())
+}

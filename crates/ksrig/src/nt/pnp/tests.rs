@@ -1,0 +1,136 @@
+//! The life of drivers and devices.
+
+use std::ptr::null_mut;
+
+use ks_sys::*;
+
+use super::*;
+use crate::nt::{
+    handle::NtClose,
+    io::{fixture, interface::interfaces},
+    object::handles_and_objects,
+    violation,
+};
+use crate::pe::specimen::{self, Specimen};
+
+/// A device is started, its interface comes and goes with it; removal is refused while a file is open;
+/// unload calls the driver; nothing is left and nothing is reported.
+#[test]
+fn device_life() {
+    let machine = fixture::machine(8, 1);
+    let before = handles_and_objects();
+    let device = fixture::device();
+    let found = interfaces(&KSCATEGORY_CAPTURE);
+    let link = "\\??\\ROOT#FIXTURE#0000#{65e8773d-8f56-11d0-a3b9-00a0c9223196}\\Camera";
+    assert_eq!((found.len(), found[0].link.as_str(), found[0].enabled), (1, link, true));
+    let file = fixture::open(null_mut(), link, 0).unwrap();
+    fixture::take_log();
+    assert_eq!(device.remove(), STATUS_DEVICE_BUSY);
+    assert_eq!(fixture::take_log(), ["pnp 1", "pnp 3"]);
+    // SAFETY: an open handle.
+    unsafe { NtClose(file) };
+    fixture::take_log();
+    assert_eq!(device.remove(), STATUS_SUCCESS);
+    device.driver().unload();
+    assert_eq!(fixture::take_log(), ["pnp 1", "pnp 2", "unload"]);
+    assert!(interfaces(&KSCATEGORY_CAPTURE).is_empty());
+    assert_eq!(violation::take(), []);
+    // The root bus's driver object stays.
+    assert_eq!(handles_and_objects(), (before.0, before.1 + 1));
+    machine.shutdown();
+}
+
+/// After a surprise removal REMOVE_DEVICE waits for the last file; meanwhile nothing can be opened.
+#[test]
+fn surprise_removal() {
+    let machine = fixture::machine(8, 1);
+    let device = fixture::device();
+    let link = interfaces(&KSCATEGORY_CAPTURE)[0].link.clone();
+    let file = fixture::open(null_mut(), &link, 0).unwrap();
+    fixture::take_log();
+    device.surprise_remove();
+    assert_eq!(fixture::open(null_mut(), &link, 0), Err(STATUS_OBJECT_NAME_NOT_FOUND));
+    assert!(!device.is_removed());
+    // SAFETY: an open handle.
+    unsafe { NtClose(file) };
+    crate::nt::sched::settle();
+    assert!(device.is_removed());
+    assert_eq!(fixture::take_log(), [&format!("pnp {IRP_MN_SURPRISE_REMOVAL}"), "cleanup", "close", "pnp 2"]);
+    machine.shutdown();
+}
+
+/// A driver whose entry fails is not loaded, and its status comes back.
+#[test]
+fn failed_entry() {
+    unsafe extern "win64" fn entry(_: *mut DRIVER_OBJECT, _: PUNICODE_STRING) -> NTSTATUS {
+        STATUS_INSUFFICIENT_RESOURCES
+    }
+    let machine = fixture::machine(8, 1);
+    let before = handles_and_objects();
+    let error = load_builtin("broken.sys", Some(entry)).err().expect("it fails");
+    assert!(matches!(error, Error::Entry(STATUS_INSUFFICIENT_RESOURCES)));
+    assert!(drivers().is_empty());
+    assert_eq!(handles_and_objects(), before);
+    machine.shutdown();
+}
+
+/// `mov ecx, 200h; mov edx, 40h; mov r8d, 'Leak'; call ExAllocatePoolWithTag; xor eax, eax; ...; ret`
+fn leaky() -> Vec<u8> {
+    let mut code = vec![0x48, 0x83, 0xEC, 0x28, 0xB9, 0, 2, 0, 0, 0xBA, 0x40, 0, 0, 0, 0x41, 0xB8];
+    code.extend(*b"Leak");
+    code.extend([0xFF, 0x15]);
+    let after = specimen::ENTRY + code.len() as u32 + 4;
+    code.extend((specimen::SLOT - after).to_le_bytes());
+    code.extend([0x31, 0xC0, 0x48, 0x83, 0xC4, 0x28, 0xC3]);
+    Specimen { import: "ExAllocatePoolWithTag", code, ..Specimen::default() }.build()
+}
+
+/// Pool memory that a driver's image has allocated and not freed is reported at unload, with size, tag and the
+/// place of the allocation; so does a driver whose entry fails. A failed allocation leaves nothing.
+#[test]
+fn leaks_are_reported() {
+    let machine = fixture::machine(8, 1);
+    let driver = load("leaky.sys", &leaky()).unwrap();
+    assert_eq!(crate::nt::pool::in_use(), (1, 0x40));
+    driver.unload();
+    let found = violation::take();
+    assert_eq!((found.len(), found[0].rule, found[0].object.as_str()), (1, "PoolLeak", "leaky.sys Leak"));
+    assert!(found[0].message.starts_with("1 allocations, 64 bytes"), "{}", found[0].message);
+    assert!(found[0].message.contains("by leaky.sys+0x101a"), "{}", found[0].message);
+    assert_eq!(crate::nt::pool::in_use(), (0, 0));
+    crate::nt::pool::fail_after(0);
+    load("leaky.sys", &leaky()).unwrap().unload();
+    assert!(violation::take().is_empty());
+    machine.shutdown();
+}
+
+/// What the test below runs in a process of its own.
+#[test]
+#[ignore = "ends its process"]
+fn child() {
+    fixture::machine(0, 1);
+    let _ = load("missing.sys", &Specimen { import: "FsRtlOplockFsctrl", ..Specimen::default() }.build());
+}
+
+/// A name that the real DLL exports and the rig does not emulate loads; calling it is fatal, by name and place.
+#[test]
+fn not_emulated_is_fatal() {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let output =
+        command.args(["--exact", "--ignored", "--nocapture", "nt::pnp::tests::child"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("FsRtlOplockFsctrl, called from missing.sys+0x100a"), "{text}");
+    assert!(!output.status.success());
+}
+
+/// A name that nobody exports refuses the image, before anything runs.
+#[test]
+fn unknown_import_is_refused() {
+    let machine = fixture::machine(8, 1);
+    let error = load("unknown.sys", &Specimen { import: "KeGetAnswer", ..Specimen::default() }.build())
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("ntoskrnl.exe!KeGetAnswer"), "{error}");
+    assert!(drivers().is_empty());
+    machine.shutdown();
+}

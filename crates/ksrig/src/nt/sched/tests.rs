@@ -1,0 +1,73 @@
+use std::{cell::RefCell, time::Instant};
+
+use super::*;
+use crate::nt::MachineOptions;
+
+#[derive(Default)]
+struct Log(RefCell<Vec<String>>);
+
+fn run(seed: u64) -> Vec<String> {
+    let machine = Machine::new(MachineOptions { seed, preemption: 2, ..MachineOptions::default() });
+    let threads: Vec<_> = (0..4)
+        .map(|number| {
+            machine.spawn(&format!("t{number}"), move || {
+                for step in 0..20 {
+                    let line = format!("{number}.{step}@{}", now());
+                    machine.extension::<Log>().0.borrow_mut().push(line);
+                    if step % 7 == 3 {
+                        sleep(100 + number);
+                    }
+                    switch_point();
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(super::super::machine::JoinHandle::join);
+    let log = machine.extension::<Log>().0.take();
+    machine.shutdown();
+    log
+}
+
+/// The same seed gives the same sequence of switches; another seed another one.
+#[test]
+fn same_seed_same_run() {
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+}
+
+/// Hours of virtual time take no real time, and arrive exactly.
+#[test]
+fn time_jumps() {
+    let machine = Machine::new(MachineOptions::default());
+    let start = Instant::now();
+    sleep(36_000_000_000 * 5);
+    assert_eq!(now(), 36_000_000_000 * 5);
+    assert!(start.elapsed().as_secs() < 5);
+    machine.shutdown();
+}
+
+fn panic_with(stop: &bugcheck::Stop) {
+    panic!("{}", stop.rule);
+}
+
+/// All threads blocked and no time-out set: a deadlock is reported, in whichever thread it happens.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn deadlock_is_reported() {
+    let machine = Machine::new(MachineOptions { on_stop: Some(panic_with), ..MachineOptions::default() });
+    let thread = machine.spawn("other", || block(&"nothing", None));
+    block(&"nothing either", None);
+    thread.join();
+}
+
+/// `settle` returns when the others have come to rest, and no time has passed.
+#[test]
+fn settle_runs_the_others() {
+    let machine = Machine::new(MachineOptions::default());
+    let thread = machine.spawn("busy", || (0..50).for_each(|_| yield_now()));
+    settle();
+    assert!(thread.is_done());
+    assert_eq!(now(), 0);
+    thread.join();
+    machine.shutdown();
+}

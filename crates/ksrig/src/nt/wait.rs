@@ -1,0 +1,136 @@
+//! Waits for dispatcher objects, with deadlines on virtual time.
+
+use ks_sys::*;
+
+use super::{
+    bugcheck,
+    dispatcher::{Waiter, consumes_ownership, describe, is_object, try_satisfy},
+    machine::{Machine, lock},
+    sched::{self, Wake},
+    thread::Thread,
+    violation,
+};
+
+/// The virtual time a timeout means: negative is relative, positive absolute.
+pub(super) unsafe fn deadline(timeout: PLARGE_INTEGER) -> Option<u64> {
+    // SAFETY: NULL or the caller's time.
+    let units = unsafe { timeout.as_ref()?.QuadPart };
+    Some(due(units))
+}
+
+/// The virtual time that a due time means.
+pub(super) fn due(units: i64) -> u64 {
+    if units <= 0 {
+        sched::now().saturating_add(units.unsigned_abs())
+    } else {
+        units.unsigned_abs().saturating_sub(super::time::BOOT)
+    }
+}
+
+unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATUS {
+    let thread = Thread::current();
+    for object in objects {
+        // SAFETY: the caller's objects are dispatcher objects; one that is none is found here.
+        if unsafe { !is_object(*object) } {
+            bugcheck::stop("0xC4 wait", "a wait for an object that was not initialised");
+        }
+    }
+    // SAFETY: NULL or the caller's time.
+    let deadline = unsafe { deadline(timeout) };
+    if thread.irql() >= DISPATCH_LEVEL as u8 && deadline != Some(sched::now()) {
+        let message = format!("a wait at IRQL {} with a timeout that is not zero", thread.irql());
+        violation::report("IrqlKeWait", 0x3B, thread.name(), message);
+    }
+    let finish = |index: usize| {
+        let acquired = if all { objects } else { &objects[index..=index] };
+        // SAFETY: the caller's objects; a mutex acquired for the first time disables APCs.
+        let mutexes = acquired.iter().filter(|object| unsafe { consumes_ownership(**object) });
+        thread.add_apc_disable(mutexes.count() as i32);
+        STATUS_WAIT_0 + index as NTSTATUS
+    };
+    // SAFETY: the caller's objects.
+    if let Some(index) = unsafe { try_satisfy(objects, all, thread.kthread()) } {
+        return finish(index);
+    }
+    if deadline.is_some_and(|deadline| deadline <= sched::now()) {
+        return STATUS_TIMEOUT;
+    }
+    let machine = Machine::current();
+    {
+        let mut waits = lock(&machine.waits);
+        for object in objects {
+            waits.objects.entry(*object).or_default().push_back(thread.id());
+        }
+        let waiter = Waiter { objects: objects.to_vec(), all, thread: thread.kthread(), satisfied: None };
+        waits.waiters.insert(thread.id(), waiter);
+    }
+    loop {
+        let wake = sched::block(&describe(objects[0]), deadline);
+        let mut waits = lock(&machine.waits);
+        if let Some(index) = waits.waiters.get(&thread.id()).and_then(|waiter| waiter.satisfied) {
+            waits.remove(thread.id());
+            drop(waits);
+            return finish(index);
+        }
+        if wake == Wake::TimedOut {
+            waits.remove(thread.id());
+            return STATUS_TIMEOUT;
+        }
+        if machine.ending() {
+            waits.remove(thread.id());
+            return STATUS_ALERTED;
+        }
+    }
+}
+
+/// Waits for a dispatcher object: STATUS_SUCCESS or STATUS_TIMEOUT. IRQL <= APC_LEVEL, or DISPATCH_LEVEL
+/// with a zero timeout. (`nf-wdm-kewaitforsingleobject.md`)
+pub unsafe fn KeWaitForSingleObject(
+    Object: PVOID,
+    _WaitReason: KWAIT_REASON,
+    _WaitMode: KPROCESSOR_MODE,
+    _Alertable: BOOLEAN,
+    Timeout: PLARGE_INTEGER,
+) -> NTSTATUS {
+    // SAFETY: the caller's object.
+    unsafe { wait(&[Object as usize], false, Timeout) }
+}
+
+/// Waits for any or all of up to 64 dispatcher objects (3 without a wait block array).
+pub unsafe fn KeWaitForMultipleObjects(
+    Count: ULONG,
+    Object: *mut PVOID,
+    WaitType: WAIT_TYPE,
+    _WaitReason: KWAIT_REASON,
+    _WaitMode: KPROCESSOR_MODE,
+    _Alertable: BOOLEAN,
+    Timeout: PLARGE_INTEGER,
+    WaitBlockArray: PVOID,
+) -> NTSTATUS {
+    if Count > if WaitBlockArray.is_null() { 3 } else { 64 } {
+        bugcheck::stop(
+            "bug check 0xC",
+            "KeWaitForMultipleObjects: too many objects (MAXIMUM_WAIT_OBJECTS_EXCEEDED)",
+        );
+    }
+    // SAFETY: the caller's array and objects.
+    unsafe {
+        let objects: Vec<usize> = (0..Count as usize).map(|index| *Object.add(index) as usize).collect();
+        wait(&objects, WaitType == _WAIT_TYPE::WaitAll, Timeout)
+    }
+}
+
+/// Lets the calling thread sleep. IRQL <= APC_LEVEL.
+pub unsafe fn KeDelayExecutionThread(
+    _WaitMode: KPROCESSOR_MODE,
+    _Alertable: BOOLEAN,
+    Interval: PLARGE_INTEGER,
+) -> NTSTATUS {
+    // SAFETY: the caller's interval.
+    let until = unsafe { deadline(Interval) }.unwrap_or_default();
+    sched::sleep(until.saturating_sub(sched::now()));
+    STATUS_SUCCESS
+}
+
+#[cfg(test)]
+mod tests;

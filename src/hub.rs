@@ -52,16 +52,13 @@ impl Hub {
         self.is_claimed.load(Ordering::Acquire)
     }
 
-    /// The writer runs from now on.
-    pub fn start(&self, format: Format) {
-        self.live.store(picture::mark(format), Ordering::Release);
-        self.readers.attempt_processing(true);
+    /// Says what the writer writes; `None`: nothing any more.
+    pub fn set_live(&self, format: Option<Format>) {
+        self.live.store(format.map_or(0, picture::mark), Ordering::Release);
     }
 
-    /// The writer does not run any more: the readers are on their own.
-    pub fn stop(&self) {
-        self.live.store(0, Ordering::Release);
-        self.frames.clear();
+    /// The writer has come or gone: the readers are to see what they do now.
+    pub fn wake_readers(&self) {
         self.readers.attempt_processing(true);
     }
 }

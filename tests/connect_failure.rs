@@ -299,7 +299,7 @@ fn ten_thousand_cycles() {
         let stand = Stand::built(&image, builder().trace(false));
         let bench = Bench::loopcam(&stand);
         let cycle = |number: u32| {
-            if number % 10 == 0 {
+            if number.is_multiple_of(10) {
                 let fault = Fault {
                     call: "KsPinGetConnectedPinInterface".to_owned(),
                     nth: 0,

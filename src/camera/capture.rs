@@ -118,13 +118,17 @@ impl Capture {
         }
         let seen = progress.following;
         let Some(reading) = self.hub.frames.newer_than(seen.unwrap_or(0)) else { return Processed::Wait };
+        let from = picture::format(reading.mark()).filter(|from| from.geometry == stream.format.geometry);
+        let Some(from) = from else {
+            // Of a format that the writer has left.
+            return Processed::Wait;
+        };
         let Some(mut edge) = pin.leading_edge() else { return Processed::Wait };
         let missed = seen.map_or(0, |seen| reading.sequence().saturating_sub(seen.saturating_add(1)));
         progress.following = Some(reading.sequence());
         progress.counter.show(missed);
-        let from = picture::format(reading.mark());
-        let shown = match (from, reading.source(), edge.sink()) {
-            (Some(from), Some(source), Some(sink)) => {
+        let shown = match (reading.source(), edge.sink()) {
+            (Some(source), Some(sink)) => {
                 picture::deliver(from, Source(source), stream.format, &mut Sink(sink))
             }
             _ => false,

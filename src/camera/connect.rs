@@ -65,7 +65,7 @@ impl Input {
     /// The source goes: undoes what `connect` did, once.
     pub(super) fn disconnect(&self, _: &Pin<'_, Control>) {
         self.set_connection(Connection::None);
-        self.unclaim();
+        self.lose_source();
     }
 
     /// The way into ACQUIRE: the source can be seen now, whether or not it could before.

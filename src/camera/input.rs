@@ -14,11 +14,20 @@ use crate::{
 
 /// The writer, or somebody who wants to be.
 pub struct Input {
-    pub(super) hub: Shared<Hub>,
-    stream: SpinLock<Stream>,
-    /// The right to write: from a connection, or from ACQUIRE on.
-    pub(super) claim: SpinLock<Option<Claim>>,
+    hub: Shared<Hub>,
+    writer: SpinLock<Writer>,
     pub(super) connection: SpinLock<Connection>,
+}
+
+struct Writer {
+    /// What it writes.
+    stream: Stream,
+    /// The right to write: from a connection or from ACQUIRE on, to the end of both.
+    claim: Option<Claim>,
+    /// In ACQUIRE or above.
+    is_active: bool,
+    /// In RUN.
+    is_running: bool,
 }
 
 impl PinDispatch for Input {
@@ -29,8 +38,7 @@ impl PinDispatch for Input {
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
             hub: filter.hub.clone(),
-            stream: SpinLock::new(stream),
-            claim: SpinLock::new(None),
+            writer: SpinLock::new(Writer { stream, claim: None, is_active: false, is_running: false }),
             connection: SpinLock::new(Connection::None),
         })
     }
@@ -47,7 +55,7 @@ impl PinDispatch for Input {
 impl Input {
     /// What the writer writes.
     pub(super) fn stream(&self) -> Stream {
-        *self.stream.lock()
+        self.writer.lock().stream
     }
 
     fn publishes(&self) -> Shared<Slots> {
@@ -58,7 +66,7 @@ impl Input {
         let stream = Stream::of(format)?;
         if let Some(pin) = pin {
             raw.set_framing(FRAMES, stream.format.image_size())?;
-            *pin.stream.lock() = stream;
+            pin.writer.lock().stream = stream;
         }
         Ok(())
     }
@@ -66,8 +74,8 @@ impl Input {
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
         match (from, to) {
             (State::Stop, State::Acquire) => self.acquire(pin)?,
-            (State::Pause, State::Run) => self.hub.start(self.stream().format),
-            (State::Run, State::Pause) => self.hub.stop(),
+            (State::Pause, State::Run) => self.start(),
+            (State::Run, State::Pause) => self.stop(),
             (State::Acquire, State::Stop) => self.release(),
             _ => {}
         }
@@ -78,37 +86,80 @@ impl Input {
     fn acquire(&self, pin: &Pin<'_, Control>) -> Result {
         let claimed_now = self.claim()?;
         let result = self.complete_connection(pin);
-        if result.is_err() && claimed_now {
+        if result.is_ok() {
+            self.writer.lock().is_active = true;
+        } else if claimed_now {
             self.unclaim();
         }
         result
     }
 
     fn release(&self) {
+        self.writer.lock().is_active = false;
         if !self.is_connected() {
             self.unclaim();
         }
     }
 
+    fn start(&self) {
+        {
+            let mut writer = self.writer.lock();
+            writer.is_running = true;
+            self.hub.set_live(Some(writer.stream.format));
+        }
+        self.hub.wake_readers();
+    }
+
+    fn stop(&self) {
+        self.writer.lock().is_running = false;
+        self.fall_silent();
+    }
+
+    /// Lets the readers do without this writer, until the next picture comes.
+    fn fall_silent(&self) {
+        self.hub.set_live(None);
+        self.hub.frames.clear();
+        self.hub.wake_readers();
+    }
+
     /// Becomes the writer; whether it was not before.
     pub(super) fn claim(&self) -> Result<bool> {
-        if self.claim.lock().is_some() {
+        if self.writer.lock().claim.is_some() {
             return Ok(false);
         }
         let claim = Hub::claim(&self.hub)?;
-        *self.claim.lock() = Some(claim);
+        self.writer.lock().claim = Some(claim);
         Ok(true)
     }
 
     /// Is not the writer any more.
-    pub(super) fn unclaim(&self) {
-        let claim = self.claim.lock().take();
+    fn unclaim(&self) {
+        let claim = self.writer.lock().claim.take();
         drop(claim);
+    }
+
+    /// A connection, and with it its source, is gone.
+    pub(super) fn lose_source(&self) {
+        let is_active = self.writer.lock().is_active;
+        if is_active {
+            // No page says that a sink is at rest by then (contract 10.1b).
+            self.fall_silent();
+        } else {
+            self.unclaim();
+        }
     }
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
         let Some(edge) = pin.leading_edge() else { return Processed::Wait };
-        let format = self.stream().format;
+        let format = {
+            let writer = self.writer.lock();
+            let format = writer.stream.format;
+            if writer.is_running && self.hub.live() != Some(format) {
+                // The format has changed, or the source.
+                self.hub.set_live(Some(format));
+            }
+            format
+        };
         let size = format.image_size();
         match edge.source().map(|source| source.len()) {
             Some(len) if len == size as usize => {}

@@ -2,7 +2,7 @@
 //! numbers.
 //!
 //! A filter *provides* facts; a pin that is connected to one of its pins asks for them with
-//! [`Pin::connected_filter`]. Both sides know the structure and its identifier, so that nobody else will answer:
+//! [`Pin::connected_filter`](crate::Pin::connected_filter). Both sides know the structure and its identifier, so that nobody else will answer:
 //! whoever has other facts to give needs another identifier.
 
 use core::{

@@ -9,17 +9,38 @@ use crate::{
     },
     format::DataRange,
     pin_dispatch::PinDispatch,
+    raw,
 };
 
 const FORMAT_SIZE: u32 = size_of::<KS_DATAFORMAT_VIDEOINFOHEADER>() as u32;
+
+/// Whether a client's range has all the bytes that it claims. The pages promise only that it has those of a
+/// KSDATARANGE (R3.20).
+///
+/// # Safety
+///
+/// The three are arguments of the same callback.
+unsafe fn is_whole(irp: PIRP, pin: PKSP_PIN, range: PKSDATARANGE) -> bool {
+    // SAFETY: the request that is being handled.
+    let length = unsafe { raw::input_length(irp) } as usize;
+    let (begin, place) = (pin.addr(), range.addr());
+    let end = begin.saturating_add(length);
+    if place < begin || place >= end {
+        // A copy of the class driver's, made by its size.
+        return true;
+    }
+    // SAFETY: a KSDATARANGE.
+    let size = unsafe { (*raw::format_header(range)).FormatSize } as usize;
+    size <= end - place
+}
 
 callbacks! {
     /// `KSPIN_DESCRIPTOR_EX.IntersectHandler` (`nc-ks-pfnksintersecthandlerex.md`). The context is not
     /// used: the pages do not agree on what it is (R3.22).
     pub(crate) fn intersect<T: PinDispatch>(
         _context: PVOID,
-        _irp: PIRP,
-        _pin: PKSP_PIN,
+        irp: PIRP,
+        pin: PKSP_PIN,
         theirs: PKSDATARANGE,
         ours: PKSDATARANGE,
         buffer_size: ULONG,
@@ -27,7 +48,11 @@ callbacks! {
         needed: PULONG,
     ) -> NTSTATUS {
         let Some(intersect) = T::INTERSECT else { return Error::NO_MATCH.status() };
-        // SAFETY: the class driver checks that the client's range lies in its buffer (R3.20).
+        // SAFETY: the request and its parts.
+        if !unsafe { is_whole(irp, pin, theirs) } {
+            return Error::INVALID_BUFFER_SIZE.status();
+        }
+        // SAFETY: it has at least the size of the structure (R3.20), and all that it claims.
         let theirs = unsafe { DataRange::from_raw(theirs) };
         // SAFETY: one of the pin's own ranges.
         let ours = unsafe { DataRange::from_raw(ours) };

@@ -4,7 +4,7 @@ use core::mem::zeroed;
 
 use crate::ffi::{
     KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPROPERTY_ITEM,
-    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER,
+    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER, PIRP,
 };
 
 /// The members of a format or a data range.
@@ -67,6 +67,24 @@ pub(crate) const fn property_item(
     item.MinData = min_data;
     item.__bindgen_anon_1.GetPropertyHandler = get;
     item
+}
+
+/// The bytes of input that came with a device control request.
+///
+/// # Safety
+///
+/// `irp` is a device control request that the driver has.
+pub(crate) unsafe fn input_length(irp: PIRP) -> u32 {
+    // SAFETY: the caller's promise.
+    let irp = unsafe { &*irp };
+    // SAFETY: a request that somebody has is at a stack location (IoGetCurrentIrpStackLocation).
+    let overlay = unsafe { &irp.Tail.Overlay.__bindgen_anon_2 };
+    // SAFETY: as above.
+    let location = unsafe { overlay.__bindgen_anon_1.CurrentStackLocation };
+    // SAFETY: as above.
+    let location = unsafe { &*location };
+    // SAFETY: the caller's promise: it is of the kind that has these parameters.
+    unsafe { location.Parameters.DeviceIoControl.InputBufferLength }
 }
 
 /// The number in a `LARGE_INTEGER`.

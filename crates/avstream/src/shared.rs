@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// `inner` points at an [`Inner`] that is valid while its count is not zero, and this is one of the
+/// `inner` points at an `Inner` that is valid while its count is not zero, and this is one of the
 /// counted owners.
 pub struct Shared<T, A: Allocator = Pool> {
     inner: NonNull<Inner<T>>,

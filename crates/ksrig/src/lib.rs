@@ -2,7 +2,8 @@
 //! `ks.sys` and the part of the NT kernel under it, connects pins as KsStudio does and watches the
 //! driver as Driver Verifier does.
 //!
-//! Layers, each importing only what is below it: [`pe`], [`nt`], [`ks`], [`verifier`], [`client`].
+//! Layers, each importing only what is below it: [`pe`], [`nt`], [`ks`], [`verifier`], [`client`], [`report`],
+//! [`cli`].
 
 pub mod cli;
 pub mod client;

@@ -92,9 +92,8 @@ fn malformed_video_is_refused_before_anything_runs() {
 #[test]
 fn unknown_filters_pins_and_formats_are_named() {
     let Some(driver) = driver() else { return };
-    let connect = |from, to, format| {
-        vec!["connect", driver.as_str(), "--from", from, "--to", to, "--format", format]
-    };
+    let connect =
+        |from, to, format| vec!["connect", driver.as_str(), "--from", from, "--to", to, "--format", format];
     fails(&connect("9/0", "0/1", "nv12:64x64@30"), 1, "no filter \"9\"");
     fails(&connect("1/0", "0/7", "nv12:64x64@30"), 1, "has no pin \"7\"");
     fails(&connect("1/0", "0/1", "nv12:64x63@30"), 1, "does not offer NV12 64x63");

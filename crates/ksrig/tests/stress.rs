@@ -8,13 +8,15 @@ use std::cell::{Cell, RefCell};
 
 use fixture::{Bench, Kind, format, pin};
 use ks_sys::{
-    KSSTREAM_POINTER_STATE::{KSSTREAM_POINTER_STATE_LOCKED as LOCKED, KSSTREAM_POINTER_STATE_UNLOCKED as UNLOCKED},
+    KSSTREAM_POINTER_STATE::{
+        KSSTREAM_POINTER_STATE_LOCKED as LOCKED, KSSTREAM_POINTER_STATE_UNLOCKED as UNLOCKED,
+    },
     *,
 };
 use ksrig::{
     client::{Packet, Rig, State, Status},
     ks::{clone::*, stream_pointer::*},
-    nt::{Machine, sched},
+    nt::{Machine, sched, trace::Event},
 };
 
 /// What the minidriver's threads share.
@@ -102,65 +104,77 @@ fn clone(pointer: PKSSTREAM_POINTER, random: &mut Random) {
 #[test]
 fn every_request_comes_back_once() {
     for seed in 0..40 {
-        let flags = KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING
-            | if seed % 3 == 0 { KSPIN_FLAG_ENFORCE_FIFO } else { 0 };
-        let bench = Bench::with(Rig::builder().seed(seed).trace(seed % 2 == 0), &[&[Kind::output().flags(flags)]]);
-        let client = bench.filters[0].create_pin(0, &format(64)).unwrap();
-        client.set_state(State::Run).unwrap();
-        let ks = pin(0) as usize;
-        let thread = bench.rig.spawn("minidriver", move || minidriver(seed, ks));
-        let mut random = Random(seed + 1000);
-        let mut pending = Vec::new();
-        let (mut filled, mut cancelled) = (0, 0);
-        for _ in 0..400 {
-            sched::yield_now();
-            match random.below(8) {
-                0 if !pending.is_empty() => {
-                    let request: &ksrig::client::Request = &pending[random.below(pending.len() as u64) as usize];
-                    request.cancel();
-                }
-                1..=3 if !pending.is_empty() => {
-                    let request = pending.remove(0);
-                    match ksrig::client::Request::wait_for(request, 200) {
-                        Ok(done) => {
-                            let whole = done.packet.len() * size_of::<KSSTREAM_HEADER>();
-                            match done.status {
-                                Status::SUCCESS => assert_eq!(done.information, whole),
-                                Status(STATUS_CANCELLED) => assert_eq!(done.information, 0),
-                                other => panic!("{other}"),
-                            }
-                            for index in 0..done.packet.len() {
-                                let header = done.packet.header(index);
-                                assert_eq!(header.Data.cast_const().cast(), done.packet.frame(index).as_ptr());
-                            }
-                            if done.status == Status::SUCCESS { filled += 1 } else { cancelled += 1 }
-                        }
-                        Err(request) => pending.push(request),
-                    }
-                }
-                _ if pending.len() < 12 => {
-                    let lengths: Vec<usize> = (0..=random.below(3)).map(|_| 16).collect();
-                    pending.push(client.submit_read(Packet::new(&lengths)));
-                }
-                _ => {}
-            }
-        }
-        assert!(filled > 10 && cancelled > 3, "seed {seed}: {filled} filled, {cancelled} cancelled");
-        shared().ending.set(true);
-        thread.join();
-        // One by one: a deletion may let a cancellation through that deletes others.
-        while let Some(clone) = last_clone() {
-            KsStreamPointerDelete(clone as PKSSTREAM_POINTER);
-        }
-        client.set_state(State::Stop).unwrap();
-        for request in pending {
-            let status = request.wait().status;
-            assert!(matches!(status, Status::SUCCESS | Status(STATUS_CANCELLED)), "{status}");
-        }
-        drop(client);
-        assert_eq!(bench.violations(), Vec::<&str>::new(), "seed {seed}");
-        assert_eq!(bench.end(), Vec::<&str>::new(), "seed {seed}");
+        run(seed);
     }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}
+
+fn run(seed: u64) -> Vec<Event> {
+    let flags =
+        KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING | if seed % 3 == 0 { KSPIN_FLAG_ENFORCE_FIFO } else { 0 };
+    let bench = Bench::with(Rig::builder().seed(seed), &[&[Kind::output().flags(flags)]]);
+    let client = bench.filters[0].create_pin(0, &format(64)).unwrap();
+    client.set_state(State::Run).unwrap();
+    let ks = pin(0) as usize;
+    let thread = bench.rig.spawn("minidriver", move || minidriver(seed, ks));
+    let mut random = Random(seed + 1000);
+    let mut pending = Vec::new();
+    let (mut filled, mut cancelled) = (0, 0);
+    for _ in 0..400 {
+        sched::yield_now();
+        match random.below(8) {
+            0 if !pending.is_empty() => {
+                let request: &ksrig::client::Request = &pending[random.below(pending.len() as u64) as usize];
+                request.cancel();
+            }
+            1..=3 if !pending.is_empty() => {
+                let request = pending.remove(0);
+                match ksrig::client::Request::wait_for(request, 200) {
+                    Ok(done) => {
+                        let whole = done.packet.len() * size_of::<KSSTREAM_HEADER>();
+                        match done.status {
+                            Status::SUCCESS => assert_eq!(done.information, whole),
+                            Status(STATUS_CANCELLED) => assert_eq!(done.information, 0),
+                            other => panic!("{other}"),
+                        }
+                        for index in 0..done.packet.len() {
+                            let header = done.packet.header(index);
+                            assert_eq!(header.Data.cast_const().cast(), done.packet.frame(index).as_ptr());
+                        }
+                        if done.status == Status::SUCCESS { filled += 1 } else { cancelled += 1 }
+                    }
+                    Err(request) => pending.push(request),
+                }
+            }
+            _ if pending.len() < 12 => {
+                let lengths: Vec<usize> = (0..=random.below(3)).map(|_| 16).collect();
+                pending.push(client.submit_read(Packet::new(&lengths)));
+            }
+            _ => {}
+        }
+    }
+    assert!(filled > 10 && cancelled > 3, "seed {seed}: {filled} filled, {cancelled} cancelled");
+    shared().ending.set(true);
+    thread.join();
+    // One by one: a deletion may let a cancellation through that deletes others.
+    while let Some(clone) = last_clone() {
+        KsStreamPointerDelete(clone as PKSSTREAM_POINTER);
+    }
+    client.set_state(State::Stop).unwrap();
+    for request in pending {
+        let status = request.wait().status;
+        assert!(matches!(status, Status::SUCCESS | Status(STATUS_CANCELLED)), "{status}");
+    }
+    drop(client);
+    let events = bench.rig.events();
+    assert_eq!(bench.violations(), Vec::<&str>::new(), "seed {seed}");
+    assert_eq!(bench.end(), Vec::<&str>::new(), "seed {seed}");
+    events
 }
 
 fn last_clone() -> Option<usize> {

@@ -344,12 +344,7 @@ fn write_report(args: &Args, page: &Page) -> anyhow::Result<()> {
         std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
     };
     write("report.html", page.html().as_bytes())?;
-    let rows: Vec<Vec<&Picture>> = page
-        .streams
-        .iter()
-        .map(|stream| stream.pictures.iter().map(|(_, picture)| picture).collect())
-        .collect();
-    write("frames.png", &report::contact_sheet(&rows).png())?;
+    write("frames.png", &report::contact_sheet(&page.streams).png())?;
     let path = args.out.join("events.jsonl");
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     report::events::write(BufWriter::new(file), &page.events)

@@ -81,7 +81,7 @@ impl Place {
         for range in self.pin.ranges.iter().filter(|range| range.contains(wish)) {
             let answer = self.filter.intersect(self.pin.id, &range.narrowed(wish));
             if let Ok(format) = answer
-                && format.video().is_some_and(|video| same_picture(&video, wish))
+                && format.video().is_some_and(|video| is_granted(&video, wish))
             {
                 return Ok(format);
             }
@@ -117,7 +117,8 @@ impl Place {
     }
 }
 
-/// Rates may be rounded by a driver; pixels and size may not.
-fn same_picture(a: &Video, b: &Video) -> bool {
-    (a.pixels, a.width, a.height) == (b.pixels, b.width, b.height)
+/// A driver may round the rate, by no more than a hundredth; the rest has to be what was wished.
+fn is_granted(answer: &Video, wish: &Video) -> bool {
+    let same = |video: &Video| (video.pixels, video.width, video.height);
+    same(answer) == same(wish) && answer.interval.abs_diff(wish.interval) <= wish.interval / 100
 }

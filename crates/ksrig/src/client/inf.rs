@@ -41,7 +41,7 @@ impl Inf {
                 }
                 _ => None,
             });
-            if let Some(name) = friendly.last() {
+            if let Some(name) = friendly.reduce(|_, last| last) {
                 names.insert(expand(reference), name);
             }
         }

@@ -29,25 +29,32 @@ impl Handle {
     /// Opens a file object by name, relative to `root` if there is one. The name is given as the bytes that
     /// stand in the `UNICODE_STRING`: for pins they are not text.
     pub fn open(root: Option<usize>, name: &[u8], access: u32) -> Result<Self, Status> {
+        let len = u16::try_from(name.len()).map_err(|_| Status(STATUS_OBJECT_NAME_INVALID))?;
         let mut memory = user::Buffer::new(size_of::<Open>() + name.len().max(2));
         memory.bytes_mut()[size_of::<Open>()..][..name.len()].copy_from_slice(name);
-        let open = memory.address().cast::<Open>();
-        let len = u16::try_from(name.len()).map_err(|_| Status(STATUS_OBJECT_NAME_INVALID))?;
-        // SAFETY: `memory` holds an `Open` and the name behind it, both for the length of the call.
-        unsafe {
-            (*open).name = UNICODE_STRING { Length: len, MaximumLength: len, Buffer: open.add(1).cast() };
-            (*open).attributes.Length = size_of::<OBJECT_ATTRIBUTES>() as u32;
-            (*open).attributes.RootDirectory = root.unwrap_or(0) as HANDLE;
-            (*open).attributes.ObjectName = &raw mut (*open).name;
-            (*open).attributes.Attributes = OBJ_CASE_INSENSITIVE;
-        }
-        // SAFETY: all pointers lead into `memory`.
+        let at = |offset: usize| memory.address().wrapping_byte_add(offset);
+        let open = Open {
+            handle: std::ptr::null_mut(),
+            iosb: IO_STATUS_BLOCK::default(),
+            attributes: OBJECT_ATTRIBUTES {
+                Length: size_of::<OBJECT_ATTRIBUTES>() as u32,
+                RootDirectory: root.unwrap_or(0) as HANDLE,
+                ObjectName: at(offset_of!(Open, name)).cast(),
+                Attributes: OBJ_CASE_INSENSITIVE,
+                SecurityDescriptor: std::ptr::null_mut(),
+                SecurityQualityOfService: std::ptr::null_mut(),
+            },
+            name: UNICODE_STRING { Length: len, MaximumLength: len, Buffer: at(size_of::<Open>()).cast() },
+        };
+        // SAFETY: `memory` has room for an `Open` at its start and is aligned for anything.
+        unsafe { memory.address().cast::<Open>().write(open) };
+        // SAFETY: all pointers lead into `memory`, which lives as long as the call.
         let status = unsafe {
             nt::NtCreateFile(
-                &raw mut (*open).handle,
+                at(offset_of!(Open, handle)).cast(),
                 access,
-                &raw mut (*open).attributes,
-                &raw mut (*open).iosb,
+                at(offset_of!(Open, attributes)).cast(),
+                at(offset_of!(Open, iosb)).cast(),
                 std::ptr::null_mut(),
                 0,
                 0,

@@ -37,9 +37,9 @@ pub unsafe fn KsStreamPointerClone(
     let Some(guard) = queue.enter("KsStreamPointerClone") else { return STATUS_DEVICE_NOT_READY };
     let held = guard.held;
     // SAFETY: pointers of the queue are alive, and their fields are under its lock.
-    let (frame, locked) = unsafe { ((*original).frame, (*original).locked) };
+    let (live, frame, locked) = unsafe { ((*original).live, (*original).frame, (*original).locked) };
     // SAFETY: the frame a pointer is on is alive.
-    let Some(frame) = (unsafe { frame.as_mut() }) else { return STATUS_DEVICE_NOT_READY };
+    let Some(frame) = (unsafe { frame.as_mut() }).filter(|_| live) else { return STATUS_DEVICE_NOT_READY };
     if !frame.queued {
         return STATUS_DEVICE_NOT_READY;
     }
@@ -70,11 +70,12 @@ pub unsafe fn KsStreamPointerClone(
 pub fn KsStreamPointerDelete(StreamPointer: PKSSTREAM_POINTER) {
     let Some((queue, clone)) = pointer::find(StreamPointer, "KsStreamPointerDelete") else { return };
     let delete = |held: Held<'_>| {
-        if !pointer::is_live(StreamPointer, &queue) {
+        // SAFETY: the memory of the queue's pointers is the queue's, and their fields are under its lock.
+        let (live, kind) = unsafe { ((*clone).live, (*clone).kind) };
+        if !live {
             return;
         }
-        // SAFETY: pointers of the queue are alive, and their fields are under its lock.
-        if unsafe { (*clone).kind } == Kind::Clone {
+        if kind == Kind::Clone {
             held.delete_clone(clone);
         } else {
             let message = "KsStreamPointerDelete on an edge: only clones can be deleted";
@@ -146,7 +147,10 @@ impl Held<'_> {
         pointer::strike(clone);
         self.queue.timeouts.cancel(clone);
         // SAFETY: the clone is alive.
-        let (serial, locked, frame) = unsafe { ((*clone).serial, (*clone).locked, (*clone).frame) };
+        let (serial, locked, frame) = unsafe {
+            (*clone).live = false;
+            ((*clone).serial, (*clone).locked, (*clone).frame)
+        };
         let inner = self.inner();
         // SAFETY: clones in the list are alive.
         let index = inner.clones.partition_point(|&other| unsafe { (*other).serial } < serial);

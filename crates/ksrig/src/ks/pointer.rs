@@ -47,6 +47,8 @@ pub struct StreamPointer {
     pub context_size: usize,
     /// What kind it is.
     pub kind: Kind,
+    /// Whether the minidriver may use it: not after its deletion.
+    pub live: bool,
     /// Whether it is locked.
     pub locked: bool,
     /// Whether its frame was taken away by a cancellation (R6.25).
@@ -109,6 +111,7 @@ pub fn initialize(queue: &Queue, pointer: *mut StreamPointer, kind: Kind) {
         (&raw mut (*pointer).cancel).write(None);
         (&raw mut (*pointer).serial).write(0);
         (&raw mut (*pointer).kind).write(kind);
+        (&raw mut (*pointer).live).write(true);
         (&raw mut (*pointer).locked).write(false);
         (&raw mut (*pointer).lost).write(false);
         let public = &raw mut (*pointer).public;
@@ -179,6 +182,8 @@ fn address(pointer: *mut StreamPointer) -> usize {
 }
 
 /// The pointer behind an argument of a call; a violation if it is none (KsInvalidStreamPointer).
+/// The queue keeps the memory of its pointers: whether this one is still [`live`](StreamPointer::live) is asked
+/// again once the queue is locked.
 pub fn find(public: PKSSTREAM_POINTER, call: &str) -> Option<(Arc<Queue>, *mut StreamPointer)> {
     let queue = live().get(&(public as usize)).cloned();
     if queue.is_none() {
@@ -191,11 +196,6 @@ pub fn find(public: PKSSTREAM_POINTER, call: &str) -> Option<(Arc<Queue>, *mut S
         );
     }
     Some((queue?, container(public)))
-}
-
-/// Whether the pointer is live on this queue: asked again once the queue is locked.
-pub fn is_live(public: PKSSTREAM_POINTER, queue: &Arc<Queue>) -> bool {
-    live().get(&(public as usize)).is_some_and(|owner| Arc::ptr_eq(owner, queue))
 }
 
 /// The object around the public structure.

@@ -143,8 +143,7 @@ fn is_ready(pin: &PinObject) -> bool {
     }
     // ASSUMED: an attempt with nothing at the leading edge does not reach Process, unless the pin says that it
     // needs no frames.
-    pin.flags() & KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING != 0
-        || transport.queue().is_some_and(|queue| queue.has_frames())
+    pin.flags() & KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING != 0 || transport.has_frames()
 }
 
 fn queue_work(pin: &'static PinObject) {
@@ -235,11 +234,11 @@ fn rounds(pin: &'static PinObject) {
         };
         // The state may have been lowered while this thread waited for the mutex.
         let called = is_ready(pin).then(|| {
-            let before = progress(pin);
+            let before = transport.progress();
             // SAFETY: the minidriver's routine, the processing mutex held.
             let body = || unsafe { process(pin.ks()) };
             let status = callback::call(Callback { kind: PROCESS, object: &pin.name() }, body);
-            (status, progress(pin) != before)
+            (status, transport.progress() != before)
         });
         drop(guard);
         transport.gate().open();
@@ -267,10 +266,6 @@ fn goes_on(pin: &PinObject, status: NTSTATUS) -> bool {
         trace::event("process", pin.name(), format_args!("returned {status:#010X}, taken as STATUS_PENDING"));
     }
     false
-}
-
-fn progress(pin: &PinObject) -> u64 {
-    pin.transport().queue().map_or(0, |queue| queue.progress())
 }
 
 /// Tries to process. IRQL <= DISPATCH_LEVEL. (`nf-ks-kspinattemptprocessing.md`)

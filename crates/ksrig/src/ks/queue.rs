@@ -9,7 +9,7 @@ use std::{
     ptr::null_mut,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -55,10 +55,6 @@ pub struct Queue {
     /// The thread that runs a cancel callback with the lock held, or 0.
     calling_back: AtomicUsize,
     inner: UnsafeCell<Inner>,
-    /// Whether the leading edge is on a frame: what processing asks without the lock.
-    ahead: AtomicBool,
-    /// Grows whenever the minidriver gets anywhere: what the watch for endless loops looks at.
-    progress: AtomicU64,
     pub(super) timeouts: Timeouts,
 }
 
@@ -109,8 +105,6 @@ impl Queue {
                 accepting: true,
                 counters: Counters::default(),
             }),
-            ahead: AtomicBool::new(false),
-            progress: AtomicU64::new(0),
             timeouts: Timeouts::new(),
         });
         // SAFETY: the lock's memory stays where it is.
@@ -167,12 +161,7 @@ impl Queue {
 
     /// Whether the leading edge is on a frame.
     pub fn has_frames(&self) -> bool {
-        self.ahead.load(Ordering::Acquire)
-    }
-
-    /// A number that changes when the minidriver gets anywhere.
-    pub fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Relaxed)
+        self.pin.transport().has_frames()
     }
 
     /// What the queue has seen.
@@ -299,7 +288,7 @@ impl<'a> Held<'a> {
 
     /// The minidriver got somewhere.
     pub fn progress(self) {
-        self.queue.progress.fetch_add(1, Ordering::Relaxed);
+        self.queue.pin.transport().note_progress();
     }
 
     /// The first frame behind this place, or null.
@@ -328,7 +317,7 @@ impl<'a> Held<'a> {
         // SAFETY: pointers of the queue are alive, and their fields are under its lock.
         unsafe { (*pointer).place(frame, self.queue.input) };
         if pointer == self.inner().leading {
-            self.queue.ahead.store(!frame.is_null(), Ordering::Release);
+            self.queue.pin.transport().note_frames(!frame.is_null());
         }
     }
 

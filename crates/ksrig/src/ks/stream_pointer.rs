@@ -78,12 +78,10 @@ fn with<R>(
 ) -> R {
     let Some((queue, pointer)) = pointer::find(public, call) else { return refused };
     let Some(guard) = queue.enter(call) else { return refused };
-    if !pointer::is_live(public, &queue) {
-        return refused;
-    }
-    // SAFETY: pointers of the queue are alive, and their fields are under its lock; `body` uses
+    // SAFETY: the memory of the queue's pointers is the queue's, and their fields are under its lock; `body` uses
     // the reference no more once it has handed the pointer on.
-    body(guard.held, unsafe { &mut *pointer }, pointer)
+    let state = unsafe { &mut *pointer };
+    if state.live { body(guard.held, state, pointer) } else { refused }
 }
 
 /// Pins the frame against cancellation. STATUS_DEVICE_NOT_READY without a frame. (`nf-ks-ksstreampointerlock.md`)

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicI32, Ordering},
+    atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
 };
 
 use ks_sys::{
@@ -33,6 +33,10 @@ pub struct Transport {
     pub(super) processing: Processing,
     /// The state the minidriver was brought to and has agreed to: what processing goes by (R5.11).
     reached: AtomicI32,
+    /// Whether the leading edge is on a frame: what processing asks without the queue's lock.
+    frames: AtomicBool,
+    /// Grows whenever the minidriver gets anywhere: what the watch for endless loops looks at.
+    progress: AtomicU64,
     circuit: Mutex<Option<Arc<Circuit>>>,
     pub(super) pipe: mutex::Mutex,
     requests: Requests,
@@ -53,6 +57,8 @@ impl Transport {
             processing_mutex: mutex::Mutex::new(mutex::PROCESSING),
             processing: Processing::new(),
             reached: AtomicI32::new(KSSTATE::KSSTATE_STOP),
+            frames: AtomicBool::new(false),
+            progress: AtomicU64::new(0),
             circuit: Mutex::new(None),
             pipe: mutex::Mutex::new(PIPE),
             requests: Requests::default(),
@@ -87,6 +93,26 @@ impl Transport {
     /// Sets it.
     pub(super) fn reach(&self, state: KSSTATE::Type) {
         self.reached.store(state, Ordering::Release);
+    }
+
+    /// Whether the leading edge is on a frame.
+    pub fn has_frames(&self) -> bool {
+        self.frames.load(Ordering::Acquire)
+    }
+
+    /// Says whether it is.
+    pub(super) fn note_frames(&self, frames: bool) {
+        self.frames.store(frames, Ordering::Release);
+    }
+
+    /// A number that changes when the minidriver gets anywhere.
+    pub fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// The minidriver got somewhere. The queue is locked.
+    pub(super) fn note_progress(&self) {
+        self.progress.store(self.progress() + 1, Ordering::Relaxed);
     }
 
     /// The circuit it is part of.

@@ -3,6 +3,7 @@
 mod arrivals;
 mod base64;
 pub mod events;
+mod font;
 mod graph;
 mod page;
 mod picture;

@@ -127,7 +127,7 @@ impl Page {
 }
 
 fn section(html: &mut String, title: &str, body: &str) {
-    let _ = write!(html, "<h2>{}</h2>{body}\n", Escaped(title));
+    let _ = writeln!(html, "<h2>{}</h2>{body}", Escaped(title));
 }
 
 fn table(rows: &[(String, String)]) -> String {

@@ -37,8 +37,7 @@ macro_rules! ddi {
 }
 
 const BUGCHECK_C4: &str = "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc4--driver-verifier-detected-violation";
-const BUGCHECK_C9: &str =
-    "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc9--driver-verifier-iomanager-violation";
+const BUGCHECK_C9: &str = "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc9--driver-verifier-iomanager-violation";
 const BUGCHECK_C2: &str =
     "https://learn.microsoft.com/windows-hardware/drivers/debugger/bug-check-0xc2--bad-pool-caller";
 
@@ -59,11 +58,6 @@ pub const RULES: &[Rule] = &[
     rule("KsProcessingMutex", 0x8100B, "the processing mutex is not taken twice, and the control mutex not while it is held", devtest!("ks-ksprocessingmutex")),
     rule("KsInvalidStreamPointer", 0x8100C, "stream pointer functions get an edge or a live clone, KsStreamPointerDelete a clone", devtest!("ks-ksinvalidstreampointer")),
     rule("KsMarkPendingIrp", 0, "a create or close callback that returns STATUS_PENDING has called IoMarkIrpPending", devtest!("ksmarkpendingirp")),
-    rule("KsTimedPinSetDeviceState", 0x82001, "SetDeviceState comes back in time", devtest!("ks-kstimedpinsetdevicestate")),
-    rule("KsTimedDeviceCallbacks", 0x82002, "a device callback takes no more than 500 ms", devtest!("ks-kstimeddevicecallbacks")),
-    rule("KsTimedFilterCallbacks", 0x82003, "a filter callback takes no more than 500 ms", devtest!("ks-kstimedfiltercallbacks")),
-    rule("KsTimedPinCallbacks", 0x82004, "a pin callback takes no more than 500 ms", devtest!("ks-kstimedpincallbacks")),
-    rule("KsTimedProcessingMutex", 0x82005, "the processing mutex is held no more than 100 ms", devtest!("ks-kstimedprocessingmutex")),
 
     // What the AVStream pages say without a rule of Driver Verifier.
     rule("KsDescriptor", 0, "descriptors hold together: sizes, counts, flags that exclude each other", ddi!("ks/ns-ks-_kspin_descriptor_ex")),

@@ -430,3 +430,79 @@ impl Drop for Reading<'_> {
         self.slots.release(self.index);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::{mem::zeroed, sync::atomic::AtomicBool};
+    use std::{thread, vec::Vec};
+
+    use super::*;
+    use crate::{
+        context::Processing,
+        ffi::KSPIN_DATAFLOW,
+        host::played::{cancel, counts},
+        pin::Pin,
+    };
+
+    /// A writer, readers and somebody who cancels, all at once: nobody reads a frame that has been given back, and
+    /// each is given back once.
+    #[test]
+    fn every_frame_is_given_back_once() {
+        const FRAMES: u64 = 20_000;
+        let slots = Slots::new().unwrap();
+        // SAFETY: numbers and null pointers.
+        let mut pin: KSPIN = unsafe { zeroed() };
+        pin.DataFlow = KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN;
+        let pin = NonNull::from(&mut pin);
+        slots.open(pin).unwrap();
+        let is_done = &AtomicBool::new(false);
+        let slots = &slots;
+        thread::scope(|scope| {
+            let readers: Vec<_> = (0..3).map(|_| scope.spawn(|| read(slots, is_done))).collect();
+            scope.spawn(|| {
+                let mut random = 1_usize;
+                while !is_done.load(Ordering::Relaxed) {
+                    random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+                    cancel(random >> 33);
+                }
+            });
+            for mark in 1..=FRAMES {
+                // SAFETY: a pin that is being processed.
+                let mut pin = unsafe { Pin::<Processing>::from_raw(pin) };
+                let edge = pin.leading_edge().unwrap();
+                let reading = slots.publish(&edge, mark);
+                edge.finish(8);
+                let _ = reading;
+                if mark % 64 == 0 {
+                    slots.clear();
+                }
+            }
+            slots.close();
+            let (cloned, deleted) = counts();
+            assert_eq!(cloned, deleted);
+            is_done.store(true, Ordering::Relaxed);
+            let seen: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+            assert!(seen > 0 && cloned > FRAMES / 2);
+        });
+    }
+
+    /// Reads whatever is new; how many frames that was.
+    fn read(slots: &Slots, is_done: &AtomicBool) -> u64 {
+        let (mut seen, mut count) = (0, 0);
+        while !is_done.load(Ordering::Relaxed) {
+            let Some(reading) = slots.newer_than(seen) else {
+                thread::yield_now();
+                continue;
+            };
+            assert!(reading.sequence() > seen);
+            seen = reading.sequence();
+            for _ in 0..3 {
+                let mut number = [0; 8];
+                assert!(reading.source().unwrap().read(0, &mut number));
+                assert_eq!(u64::from_le_bytes(number), reading.mark());
+            }
+            count += 1;
+        }
+        count
+    }
+}

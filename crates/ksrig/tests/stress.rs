@@ -115,8 +115,8 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 fn run(seed: u64) -> Vec<Event> {
-    let flags =
-        KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING | if seed % 3 == 0 { KSPIN_FLAG_ENFORCE_FIFO } else { 0 };
+    let flags = KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING
+        | if seed.is_multiple_of(3) { KSPIN_FLAG_ENFORCE_FIFO } else { 0 };
     let bench = Bench::with(Rig::builder().seed(seed), &[&[Kind::output().flags(flags)]]);
     let client = bench.filters[0].create_pin(0, &format(64)).unwrap();
     client.set_state(State::Run).unwrap();

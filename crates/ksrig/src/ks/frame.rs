@@ -186,9 +186,4 @@ impl Finished {
         }
         Some(request)
     }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.first.is_null()
-    }
 }

@@ -38,10 +38,12 @@ mod tests {
     #[test]
     fn every_stream_begins_a_row() {
         let picture = || ("frame 1".to_owned(), Picture::new(80, 40, [255, 0, 0]));
-        let stream = |count| Stream { pictures: (0..count).map(|_| picture()).collect(), ..Stream::default() };
+        let stream =
+            |count| Stream { pictures: (0..count).map(|_| picture()).collect(), ..Stream::default() };
         let sheet = contact_sheet(&[stream(5), stream(1)]);
         assert_eq!(sheet.width, 4 * (80 + GAP) + GAP);
-        let rows = (0..sheet.height).filter(|y| sheet.rgb[((y * sheet.width + GAP) * 3) as usize] == 255).count();
+        let rows =
+            (0..sheet.height).filter(|y| sheet.rgb[((y * sheet.width + GAP) * 3) as usize] == 255).count();
         assert_eq!(rows, 3 * 40, "three rows begin with a picture");
         assert_eq!(contact_sheet(&[]).width, GAP, "no pictures are no reason to stop");
     }

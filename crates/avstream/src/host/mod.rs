@@ -1,10 +1,17 @@
-//! Stand-ins for the imports where there is no Windows kernel: each refuses.
+//! Stand-ins for the imports where there is no Windows kernel: each refuses. In this crate's own tests some
+//! are played, as far as the tests need.
 
 #![allow(non_snake_case, clippy::missing_safety_doc, missing_docs)]
+
+#[cfg(test)]
+pub mod played;
 
 use core::ptr::null_mut;
 
 use ks_sys::*;
+
+#[cfg(test)]
+pub use played::*;
 
 macro_rules! refuse {
     ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty = $value:expr)?;)*) => {
@@ -17,17 +24,6 @@ macro_rules! refuse {
 
 refuse! {
     fn ExAllocatePool2(Flags: u64, NumberOfBytes: u64, Tag: ULONG) -> PVOID = null_mut();
-    fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID = null_mut();
-    fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
-    fn KeAcquireSpinLockRaiseToDpc(SpinLock: PKSPIN_LOCK) -> KIRQL = 0;
-    fn KeReleaseSpinLock(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL);
-    fn KeInitializeEvent(Event: PRKEVENT, Type: EVENT_TYPE, State: BOOLEAN);
-    fn KeSetEvent(Event: PRKEVENT, Increment: KPRIORITY, Wait: BOOLEAN) -> LONG = 0;
-    fn KeClearEvent(Event: PRKEVENT);
-    fn KeWaitForSingleObject(
-        Object: PVOID, WaitReason: KWAIT_REASON, WaitMode: KPROCESSOR_MODE, Alertable: BOOLEAN,
-        Timeout: PLARGE_INTEGER,
-    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KeQueryPerformanceCounter(PerformanceFrequency: PLARGE_INTEGER) -> LARGE_INTEGER = LARGE_INTEGER::default();
     fn KeInitializeDpc(Dpc: PRKDPC, DeferredRoutine: PKDEFERRED_ROUTINE, DeferredContext: PVOID);
     fn KeInitializeTimer(Timer: PKTIMER);
@@ -47,10 +43,29 @@ refuse! {
         ObjectBag: KSOBJECT_BAG, PointerToPointerToItem: *mut PVOID, NewSize: ULONG, OldSize: ULONG, Tag: ULONG,
     ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsPinAttemptProcessing(Pin: PKSPIN, Asynchronous: BOOLEAN);
+    fn KsStreamPointerSetStatusCode(StreamPointer: PKSSTREAM_POINTER, Status: NTSTATUS) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinGetReferenceClockInterface(Pin: PKSPIN, Interface: *mut PIKSREFERENCECLOCK) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinGetConnectedPinInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinGetConnectedFilterInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsRegisterAggregatedClientUnknown(Object: PVOID, ClientUnknown: PUNKNOWN) -> PUNKNOWN = null_mut();
+}
+
+#[cfg(not(test))]
+refuse! {
+    fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID = null_mut();
+    fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
+    fn KeAcquireSpinLockRaiseToDpc(SpinLock: PKSPIN_LOCK) -> KIRQL = 0;
+    fn KeReleaseSpinLock(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL);
+    fn KeInitializeEvent(Event: PRKEVENT, Type: EVENT_TYPE, State: BOOLEAN);
+    fn KeSetEvent(Event: PRKEVENT, Increment: KPRIORITY, Wait: BOOLEAN) -> LONG = 0;
+    fn KeClearEvent(Event: PRKEVENT);
+    fn KeWaitForSingleObject(
+        Object: PVOID, WaitReason: KWAIT_REASON, WaitMode: KPROCESSOR_MODE, Alertable: BOOLEAN,
+        Timeout: PLARGE_INTEGER,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsPinGetLeadingEdgeStreamPointer(
         Pin: PKSPIN, State: KSSTREAM_POINTER_STATE::Type,
     ) -> PKSSTREAM_POINTER = null_mut();
-    fn KsStreamPointerSetStatusCode(StreamPointer: PKSSTREAM_POINTER, Status: NTSTATUS) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsStreamPointerLock(StreamPointer: PKSSTREAM_POINTER) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsStreamPointerUnlock(StreamPointer: PKSSTREAM_POINTER, Eject: BOOLEAN);
     fn KsStreamPointerAdvanceOffsetsAndUnlock(
@@ -61,8 +76,4 @@ refuse! {
         CloneStreamPointer: *mut PKSSTREAM_POINTER,
     ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsStreamPointerDelete(StreamPointer: PKSSTREAM_POINTER);
-    fn KsPinGetReferenceClockInterface(Pin: PKSPIN, Interface: *mut PIKSREFERENCECLOCK) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
-    fn KsPinGetConnectedPinInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
-    fn KsPinGetConnectedFilterInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
-    fn KsRegisterAggregatedClientUnknown(Object: PVOID, ClientUnknown: PUNKNOWN) -> PUNKNOWN = null_mut();
 }

@@ -24,8 +24,10 @@ avstream::plain! {
         pub height: u32,
         /// How colours become Y, Cb and Cr, and what luma white is.
         pub colour: u32,
+        /// Not zero: it shows what is written into a loopback camera, and would be written there by itself.
+        pub is_loopback: u32,
         /// What people call it: UTF-16, the rest zeros.
-        pub name: [u16; 32],
+        pub name: [u16; 30],
     }
 }
 
@@ -33,20 +35,27 @@ avstream::plain! {
 pub const COLOUR_BT601_LIMITED: u32 = 1;
 
 impl Facts for SourceInfo {
-    const IID: GUID = guid(0x0F6E_38B2_C4A7_4D1E_8B59_72D0_A16C_E543);
+    const ID: GUID = guid(0x7B1D_94E6_3A08_4C52_9F27_E0C4_6D85_1BA3);
 }
 
 impl SourceInfo {
     /// A source of such pictures; `None` if that is not known yet.
     pub fn new(stream: Option<Stream>, name: &str) -> Self {
-        let mut text = [0; 32];
+        let mut text = [0; 30];
         // The last stays zero.
-        let room = text.iter_mut().take(31);
+        let room = text.iter_mut().take(29);
         for (place, unit) in room.zip(name.encode_utf16()) {
             *place = unit;
         }
-        let unknown =
-            Self { interval: 0, fourcc: 0, width: 0, height: 0, colour: COLOUR_BT601_LIMITED, name: text };
+        let unknown = Self {
+            interval: 0,
+            fourcc: 0,
+            width: 0,
+            height: 0,
+            colour: COLOUR_BT601_LIMITED,
+            is_loopback: 0,
+            name: text,
+        };
         stream.map_or(unknown, |Stream { format, interval }| Self {
             interval,
             fourcc: format.pixel.fourcc(),

@@ -1,4 +1,4 @@
-//! Real video through the camera: `ksrig capture`.
+//! Real video through the camera: `ksrig capture`, `ksrig demo`.
 
 use std::{fs, path::Path};
 
@@ -64,4 +64,25 @@ fn natural_video() {
 fn extreme_sizes() {
     same("large", "testsrc2=size=1920x1080:rate=30,noise=alls=8:allf=t", "yuv420p", 8);
     same("small", "mandelbrot=size=16x16:rate=60", "yuv422p", 100);
+}
+
+/// A demo with a video leaves what the first reader got, which is the video, and the report.
+#[test]
+fn demo_with_input() {
+    let folder = Folder::new("demo-input");
+    let (input, out) = (folder.file("in.y4m"), folder.file("out"));
+    movie::make(&input, "testsrc2=size=160x120:rate=30", "yuv420p", 30);
+    let driver = &images::loopcam()[0];
+    let [driver, input_name, out_name] =
+        [driver, &input, &out].map(|path| path.to_str().expect("a path in UTF-8"));
+    let done = movie::ksrig(
+        env!("CARGO_BIN_EXE_ksrig-under-test"),
+        &["demo", driver, "--input", input_name, "--out", out_name],
+    );
+    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert_eq!(done.status.code(), Some(0), "{text}");
+    assert!(movie::payload(&input) == movie::payload(&out.join("capture.y4m")), "{text}");
+    for file in ["report.html", "frames.png", "events.jsonl"] {
+        assert!(out.join(file).metadata().is_ok_and(|file| file.len() > 0), "{file}");
+    }
 }

@@ -227,8 +227,11 @@ fn second_attempt_fails_acquire() {
 /// allocation. Nothing grows, Connect and Disconnect are balanced.
 #[test]
 fn failures_at_each_step() {
-    for image in images::loopcam() {
-        let stand = Stand::new(&image, Options::default());
+    for (image, options) in
+        images::loopcam().iter().flat_map(|image| switches::all().map(move |options| (image, options)))
+    {
+        println!("{}: {}", image.display(), switches::text(&options));
+        let stand = Stand::new(image, options.clone());
         let bench = Bench::loopcam(&stand);
         drop(bench.connect().expect("nothing fails yet"));
         let alive = stand.alive();
@@ -241,14 +244,19 @@ fn failures_at_each_step() {
                 let nth = calls[..index].iter().filter(|other| *other == call).count() as u32;
                 let status = STATUS_INSUFFICIENT_RESOURCES;
                 inject::arm(callback, Some(Fault { call: (*call).to_owned(), nth, status }));
+                let refused = balance(&stand.rig.events()).1;
                 let result = bench.connect().map(drop);
                 assert!(inject::disarm().1, "{call} #{nth} in {callback} was called");
-                assert_eq!(result, Err(Status(status)), "{call} #{nth} in {callback}");
+                let by_connect = balance(&stand.rig.events()).1 > refused;
+                assert_eq!(by_connect, callback == "PinConnect", "{call} #{nth} in {callback}");
+                let status = if by_connect { expected(&options, status) } else { Status(status) };
+                assert_eq!(result, Err(status), "{call} #{nth} in {callback}");
                 assert_eq!(stand.alive(), alive, "after {call} #{nth} in {callback}");
             }
         }
         let mut failures = 0;
         loop {
+            let refused = balance(&stand.rig.events()).1;
             pool::fail_after(failures);
             let result = bench.connect().map(drop);
             pool::fail_when(None);
@@ -256,7 +264,10 @@ fn failures_at_each_step() {
             match result {
                 Ok(()) => break,
                 Err(status) => {
-                    assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {failures}")
+                    let by_connect = balance(&stand.rig.events()).1 > refused;
+                    let none = STATUS_INSUFFICIENT_RESOURCES;
+                    let right = if by_connect { expected(&options, none) } else { Status(none) };
+                    assert_eq!(status, right, "allocation {failures}");
                 }
             }
             failures += 1;
@@ -291,12 +302,11 @@ fn source_create_fails() {
     }
 }
 
-/// 10,000 times connected and disconnected, as often refused in between: nothing grows.
-#[test]
-fn ten_thousand_cycles() {
+/// 10,000 times connected and disconnected, refused now and then in between: nothing grows.
+fn ten_thousand(options: &Options) {
     const CYCLES: u32 = 10_000;
     for image in images::loopcam() {
-        let stand = Stand::built(&image, builder().trace(false));
+        let stand = Stand::built(&image, builder().trace(false).options(options.clone()));
         let bench = Bench::loopcam(&stand);
         let cycle = |number: u32| {
             if number.is_multiple_of(10) {
@@ -306,7 +316,7 @@ fn ten_thousand_cycles() {
                     status: STATUS_NO_MEMORY,
                 };
                 inject::arm("PinConnect", Some(fault));
-                assert_eq!(bench.connect().map(drop), Err(Status(STATUS_NO_MEMORY)));
+                assert_eq!(bench.connect().map(drop), Err(expected(options, STATUS_NO_MEMORY)));
                 inject::disarm();
             }
             drop(bench.connect().expect("the connection"));
@@ -318,4 +328,22 @@ fn ten_thousand_cycles() {
         drop(bench);
         stand.end();
     }
+}
+
+/// With the documented settings.
+#[test]
+fn ten_thousand_cycles() {
+    ten_thousand(&Options::default());
+}
+
+/// With every switch in its other position.
+#[test]
+fn ten_thousand_cycles_otherwise() {
+    ten_thousand(&Options {
+        connect_after_create: true,
+        disconnect_before_close: true,
+        connect_error: ConnectError::FallsBack,
+        peer_visible_in_connect: false,
+        ..Options::default()
+    });
 }

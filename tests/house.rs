@@ -1,7 +1,7 @@
 //! Promises about the source tree (design, section 2).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -117,20 +117,50 @@ fn arrows_run_one_way() {
     }
 }
 
-/// The layers of the rig import downwards only: pe, nt, ks, verifier, client.
+/// The modules at the top of its crate that a source names: in `crate::x` and in `crate::{x, y::z}`.
+fn modules(text: &str) -> BTreeSet<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join(" ");
+    let words = code.split_whitespace().collect::<Vec<_>>().join(" ").replace("{ ", "{").replace(", ", ",");
+    let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut found = BTreeSet::new();
+    for (at, import) in words.match_indices("crate::") {
+        let rest = &words[at + import.len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            found.insert(name(rest));
+            continue;
+        };
+        let (mut depth, mut before) = (0, ',');
+        for (at, c) in group.char_indices() {
+            if depth == 0 && before == ',' {
+                found.insert(name(&group[at..]));
+            }
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            before = c;
+        }
+    }
+    found
+}
+
+/// The layers of the rig import downwards only.
 #[test]
 fn layers_of_the_rig() {
-    const LAYERS: [&str; 5] = ["pe", "nt", "ks", "verifier", "client"];
+    const LAYERS: [&str; 7] = ["pe", "nt", "ks", "verifier", "client", "report", "cli"];
+    let example =
+        "use crate::{\n    ks::{self, pin},\n    // no: client\n    nt,\n};\nfn f() { crate::pe::g() }";
+    assert_eq!(modules(example).iter().map(String::as_str).collect::<Vec<_>>(), ["", "ks", "nt", "pe"]);
     let folder = root().join("crates/ksrig/src");
     for (height, layer) in LAYERS.iter().enumerate() {
-        for above in LAYERS[height + 1..].iter().chain(&["report", "cli"]) {
-            for path in sources(&folder.join(layer)) {
-                let text = fs::read_to_string(&path).expect("source text");
-                let import = format!("crate::{above}");
-                let found =
-                    text.lines().find(|line| !line.trim_start().starts_with("//") && line.contains(&import));
-                assert!(found.is_none(), "{}: {found:?}", path.display());
-            }
+        let files = sources(&folder.join(layer));
+        assert!(!files.is_empty(), "{layer}");
+        for path in files {
+            let found = modules(&fs::read_to_string(&path).expect("source text"));
+            let above = LAYERS[height + 1..].iter().find(|above| found.contains(**above));
+            assert!(above.is_none(), "{} imports {above:?}", path.display());
         }
     }
 }
@@ -145,7 +175,7 @@ fn small_files() {
     }
 }
 
-/// README and both files of the licence are there, and README's commands exist.
+/// README names the parts and the two commands; both files of the licence are there.
 #[test]
 fn readme() {
     let text = fs::read_to_string(root().join("README.md")).expect("README.md");
@@ -155,4 +185,23 @@ fn readme() {
     for file in ["LICENSE-MIT", "LICENSE-APACHE", ".ci/run", "Makefile.toml"] {
         assert!(root().join(file).exists(), "{file}");
     }
+}
+
+/// What is assumed where the documentation is silent stands in docs/fidelity.md, place by place (design, section 6).
+#[test]
+fn assumptions_are_listed() {
+    let page = fs::read_to_string(root().join("docs/fidelity.md")).expect("docs/fidelity.md");
+    let mut places = 0;
+    for folder in ["src", "crates"] {
+        for path in sources(&root().join(folder)) {
+            let text = fs::read_to_string(&path).expect("source text");
+            let marks = text.lines().filter(|line| line.contains("ASSUMED") && !line.contains("`ASSUMED:`"));
+            let marked = marks.count();
+            let path = path.strip_prefix(root()).expect("a path of the house").display().to_string();
+            let listed = page.lines().filter(|line| line.starts_with(&format!("| `{path}` |"))).count();
+            assert_eq!(marked, listed, "{path}: places marked ASSUMED, rows in docs/fidelity.md");
+            places += marked;
+        }
+    }
+    assert!(places > 20, "the marks are not found any more");
 }

@@ -66,12 +66,13 @@ fn filters_and_pins() {
         for (filter, pins) in [(CAMERA, [CAPTURE, INPUT].as_slice()), (TEST_SOURCE, &[OUTPUT])] {
             let interface = stand.rig.filter(filter).expect("the filter");
             let alive = stand.alive();
-            one_by_one(|number| match stand.rig.open_filter(&interface) {
+            let allocations = one_by_one(|number| match stand.rig.open_filter(&interface) {
                 Err(Error::Status { status, .. }) => {
                     assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {number}");
                 }
                 other => drop(other.expect("a filter")),
             });
+            assert!(allocations > 0, "opening {filter} allocates");
             assert_eq!(stand.alive(), alive, "{filter}");
             let filter = stand.filter(filter);
             let alive = stand.alive();
@@ -109,7 +110,7 @@ fn states_and_streams() {
         };
         run();
         let alive: Alive = stand.alive();
-        one_by_one(|number| {
+        let allocations = one_by_one(|number| {
             let what = format!("allocation {number}");
             let pins = [&link.sink, &link.source, &pin];
             for state in [State::Acquire, State::Pause, State::Run] {
@@ -126,6 +127,7 @@ fn states_and_streams() {
             drop(reads.into_iter().map(ksrig::client::Request::wait).collect::<Vec<_>>());
             assert_eq!(stand.alive(), alive, "{what}");
         });
+        assert!(allocations > 0, "a circuit allocates its frames");
         run();
         drop((pin, place));
         drop(link);

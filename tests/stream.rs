@@ -202,27 +202,30 @@ fn short_and_overlong_writes() {
         let sink = input.create(&input.format(&wanted).expect("the format")).expect("the sink pin");
         set_state(&sink, State::Run);
         let (place, pin) = capture(&stand, &wanted, State::Run);
-        for (number, used) in [len, len - 1, len, 1, len, 0, len].into_iter().enumerate() {
+        let mut newest: Option<ksrig::client::Request> = None;
+        let sizes = [len, len - 1, len, len + 1, len, 1, len, len + 100, len, 0, len];
+        for (number, used) in sizes.into_iter().enumerate() {
             let read = pin.submit_read(Packet::with_frame_info(&[len]));
-            let mut frame = vec![0; len + 100];
-            let picture: Vec<u8> = (0..len).map(|at| (at * 7 + number * 31) as u8).collect();
-            frame[..len].copy_from_slice(&picture);
-            let mut packet = Packet::from_frame(&frame[..len]);
+            let picture: Vec<u8> = (0..used).map(|at| (at * 7 + number * 31) as u8).collect();
+            // Room behind the picture, so that not even the buffer's end stops what is overlong.
+            let mut frame = picture.clone();
+            frame.resize(len + 100, 0xA5);
+            let mut packet = Packet::from_frame(&frame);
             packet.used(0, used as u32);
             let write = sink.submit_write(packet);
             if used == len {
                 let seen = done(read.wait());
                 assert!(seen.packet.data(0) == picture, "picture {number}");
+                // The newest picture stays in the writer's buffer, and comes back with the next one.
+                assert!(!write.is_done(), "picture {number}");
+                if let Some(last) = newest.replace(write) {
+                    assert_eq!(last.wait().status, Status::SUCCESS, "picture before {number}");
+                }
             } else {
-                let refused = write.wait();
                 let status = if used == 0 { Status::SUCCESS } else { Status(STATUS_INVALID_BUFFER_SIZE) };
-                assert_eq!(refused.status, status, "{used} bytes");
-                let read = read.wait_for(wanted.interval * 3);
-                assert!(read.is_err(), "{used} bytes: nobody sees a picture");
-                continue;
+                assert_eq!(write.wait().status, status, "{used} bytes");
+                assert!(read.wait_for(wanted.interval * 3).is_err(), "{used} bytes: nobody sees a picture");
             }
-            // The newest picture is the writer's buffer; it comes back with the next one or with STOP.
-            assert!(!write.is_done() || number == 0 || write.wait().status == Status::SUCCESS);
         }
         set_state(&sink, State::Stop);
         set_state(&pin, State::Stop);
@@ -330,13 +333,15 @@ fn stop_and_start_again() {
         let (place, pin) = capture(&stand, &wanted, State::Run);
         for _ in 0..5 {
             link.set_state(State::Run);
-            let mut last = None;
+            let write = link.sink.submit_write(Packet::from_frame(&vec![0; wanted.frame_len()]));
+            assert_eq!(write.wait().status, Status(STATUS_INVALID_DEVICE_REQUEST));
+            let like = picture::format(&wanted);
             for _ in 0..3 {
-                let frame =
-                    done(pin.submit_read(Packet::with_frame_info(&[wanted.frame_len()])).wait()).packet;
-                last = picture::number(picture::format(&wanted), frame.data(0));
+                let read = pin.submit_read(Packet::with_frame_info(&[wanted.frame_len()]));
+                let frame = done(read.wait()).packet;
+                let number = picture::number(like, frame.data(0)).expect("an untorn picture");
+                assert!(frame.data(0) == picture::bars(like, number), "picture {number}");
             }
-            assert!(last.is_some());
             link.set_state(State::Stop);
         }
         set_state(&pin, State::Stop);

@@ -1,13 +1,13 @@
 //! The pin *Capture*: gives pictures to one reader.
 
 use avstream::{
-    Control, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing, Result, Shared,
-    SpinLock, State, Subscription, callbacks,
+    Control, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing, Reading, Result,
+    Shared, SpinLock, State, Subscription, callbacks, time,
 };
 
 use super::{Camera, FRAMES};
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     counter::Counter,
     formats::{self, Stream},
     hub::Hub,
@@ -18,10 +18,14 @@ use crate::{
 pub struct Capture {
     hub: Shared<Hub>,
     reader: SpinLock<Reader>,
-    /// Ticks while the reader has nobody to follow.
+    /// Ticks while the reader has nobody to follow; and, seldom, while it has, in case nobody says that the writer
+    /// is gone: no page promises that an attempt to process is remembered while Process runs (contract 10.19).
     timer: PinTimer,
     subscription: Subscription,
 }
+
+/// Between looks at a writer, in 100 ns.
+const WATCH: i64 = 5_000_000;
 
 struct Reader {
     stream: Stream,
@@ -33,12 +37,14 @@ struct Reader {
 #[derive(Clone, Copy)]
 struct Progress {
     counter: Counter,
-    /// The writer's last picture that was shown; `None` while there is no writer to follow.
+    /// The writer's last picture that was shown; `None` while there is no writer to follow, or no picture of it.
     following: Option<u64>,
+    /// Since when there has been a writer without a picture.
+    waiting: Option<i64>,
 }
 
 impl Progress {
-    const BEGIN: Self = Self { counter: Counter::ZERO, following: None };
+    const BEGIN: Self = Self { counter: Counter::ZERO, following: None, waiting: None };
 }
 
 impl PinDispatch for Capture {
@@ -46,7 +52,6 @@ impl PinDispatch for Capture {
 
     fn create(pin: &Pin<'_, Control>, filter: &Camera) -> Result<Self> {
         let stream = Stream::of(pin.format())?;
-        pin.ask_for_frame_info();
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
             hub: filter.hub.clone(),
@@ -56,6 +61,7 @@ impl PinDispatch for Capture {
         })
     }
 
+    const FRAME_INFO: bool = true;
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
@@ -75,7 +81,7 @@ impl Capture {
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
         match (from, to) {
             (State::Stop, State::Acquire) => {
-                let reference = pin.reference_clock().ok();
+                let reference = clock::reference(pin)?;
                 let old = {
                     let mut reader = self.reader.lock();
                     reader.progress = Progress::BEGIN;
@@ -103,29 +109,56 @@ impl Capture {
     }
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
-        let (stream, progress) = {
+        let (stream, mut progress) = {
             let reader = self.reader.lock();
             (reader.stream, reader.progress)
         };
-        let is_followed = self.hub.live().is_some_and(|live| live.geometry == stream.format.geometry);
-        if is_followed { self.follow(pin, stream, progress) } else { self.hold(pin, stream, progress) }
+        let geometry = stream.format.geometry;
+        if self.hub.live().is_none_or(|live| live.geometry != geometry) {
+            progress.waiting = None;
+            return self.hold(pin, stream, progress);
+        }
+        let newer = self.hub.frames.newer_than(progress.following.unwrap_or(0));
+        // Otherwise of a format that the writer has left.
+        let newer = newer
+            .filter(|reading| picture::format(reading.mark()).is_some_and(|from| from.geometry == geometry));
+        match newer {
+            Some(reading) => self.follow(pin, stream, progress, reading),
+            None => self.wait(pin, stream, progress),
+        }
+    }
+
+    /// There is a writer, and nothing new. One that has given no picture at all may never give one.
+    fn wait(&self, pin: &mut Pin<'_, Processing>, stream: Stream, mut progress: Progress) -> Processed {
+        if progress.following.is_none() {
+            let now = time::now();
+            let since = *progress.waiting.get_or_insert(now);
+            if now.wrapping_sub(since) >= WATCH {
+                return self.hold(pin, stream, progress);
+            }
+            // These ticks are no pictures.
+            let _ = self.timer.take_ticks();
+            self.reader.lock().progress = progress;
+        }
+        self.timer.arm(WATCH);
+        Processed::Wait
     }
 
     /// Shows the writer's newest picture.
-    fn follow(&self, pin: &mut Pin<'_, Processing>, stream: Stream, mut progress: Progress) -> Processed {
-        if progress.following.is_none() {
-            self.timer.disarm();
-        }
+    fn follow(
+        &self,
+        pin: &mut Pin<'_, Processing>,
+        stream: Stream,
+        mut progress: Progress,
+        reading: Reading<'_>,
+    ) -> Processed {
+        self.timer.arm(WATCH);
         let seen = progress.following;
-        let Some(reading) = self.hub.frames.newer_than(seen.unwrap_or(0)) else { return Processed::Wait };
-        let from = picture::format(reading.mark()).filter(|from| from.geometry == stream.format.geometry);
-        let Some(from) = from else {
-            // Of a format that the writer has left.
-            return Processed::Wait;
-        };
+        let Some(from) = picture::format(reading.mark()) else { return Processed::Wait };
         let Some(mut edge) = pin.leading_edge() else { return Processed::Wait };
         let missed = seen.map_or(0, |seen| reading.sequence().saturating_sub(seen.saturating_add(1)));
         progress.following = Some(reading.sequence());
+        progress.waiting = None;
         progress.counter.show(missed);
         let shown = match (reading.source(), edge.sink()) {
             (Some(source), Some(sink)) => {
@@ -139,7 +172,10 @@ impl Capture {
 
     /// Shows that there is no writer, or none whose pictures have this size.
     fn hold(&self, pin: &mut Pin<'_, Processing>, stream: Stream, mut progress: Progress) -> Processed {
-        progress.following = None;
+        if progress.following.take().is_some() {
+            // From now on, and at once. What has ticked so far was no picture.
+            self.timer.disarm();
+        }
         self.timer.arm(stream.interval);
         let Some(missed) = self.timer.take_ticks().checked_sub(1) else {
             self.reader.lock().progress = progress;

@@ -31,12 +31,17 @@ pub struct Peer {
 impl Peer {
     /// Checks that a source that can be seen is one to be connected to.
     fn new(pin: &Pin<'_, Control>, control: Owned<IKsControl>, format: Format) -> Result<Self> {
-        let info = match pin.connected_filter::<IFacts<SourceInfo>>() {
-            Ok(facts) => Some(facts.get()?),
+        let info = match pin.connected_filter::<IFacts>().and_then(|facts| facts.get::<SourceInfo>()) {
+            Ok(info) => Some(info),
             // An ordinary source.
             Err(Error::NOINTERFACE) => None,
             Err(error) => return Err(error),
         };
+        if info.is_some_and(|info| info.is_loopback != 0) {
+            // A loopback camera, this one or one that it may be the source of: what is written would be written
+            // again, in the same thread, for ever.
+            return Err(Error::INVALID_PARAMETER);
+        }
         if info.is_some_and(|info| !info.agrees_with(format)) {
             return Err(Error::NO_MATCH);
         }

@@ -43,6 +43,7 @@ impl PinDispatch for Input {
         })
     }
 
+    const CLOSE: Option<callbacks::Close<Self>> = Some(Self::close);
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
@@ -80,6 +81,14 @@ impl Input {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The pin goes. No page says that it has been walked down to STOP (contract 10.28).
+    fn close(&self, _: &Pin<'_, Control>) {
+        let is_running = self.writer.lock().is_running;
+        if is_running {
+            self.stop();
+        }
     }
 
     /// Becomes the writer, unless a connection has made it so; and makes up for what the connection could not do.
@@ -181,7 +190,7 @@ impl Input {
                 drop(reading);
             }
             // It is lost: there is no memory, or it comes too late.
-            Err(_) => edge.skip(),
+            Err(error) => edge.refuse(error),
         }
         Processed::Continue
     }

@@ -6,7 +6,7 @@ mod input;
 
 use avstream::{
     ANY_NUMBER, Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing,
-    PinDescriptor, PinFlags, Property, PropertyItem, PropertySet, Result, Shared,
+    PinDescriptor, PinFlags, Property, PropertyItem, PropertySet, Provide, Result, Shared,
     ffi::{GUID, KSCATEGORY_CAPTURE, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA, PINNAME_VIDEO_CAPTURE, guid},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     device::Loopcam,
     formats::DATA_RANGES,
     hub::Hub,
+    source_info::SourceInfo,
     status::{self, Status},
 };
 use capture::Capture;
@@ -31,8 +32,18 @@ impl FilterDispatch for Camera {
     const PROPERTIES: &'static [PropertySet<Self>] =
         &[PropertySet::new(&status::SET, &[PropertyItem::new::<Status>()])];
 
-    fn create(_: &Filter<'_, Control>, device: &Loopcam) -> Result<Self> {
+    fn create(filter: &Filter<'_, Control>, device: &Loopcam) -> Result<Self> {
+        filter.provide(Shared::new(Loopback)?)?;
         Ok(Self { hub: device.hub.clone() })
+    }
+}
+
+/// What the camera tells a pin that one of its own is connected to: that it is no source for *Input*.
+struct Loopback;
+
+impl Provide<SourceInfo> for Loopback {
+    fn provide(&self) -> Result<SourceInfo> {
+        Ok(SourceInfo { is_loopback: 1, ..SourceInfo::new(None, "Loopcam") })
     }
 }
 
@@ -42,7 +53,7 @@ pub const FILTER: FilterDescriptor<Loopcam> = FilterDescriptor::new::<Camera>(&R
 static REFERENCE: GUID = guid(0x6C1F_3F5A_93A8_4E0E_8F6B_2D9C_57A1_E4B0);
 static CATEGORIES: [GUID; 3] = [KSCATEGORY_CAPTURE, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA];
 static CAPTURE: GUID = PINNAME_VIDEO_CAPTURE;
-/// The name of the pin *Input*: `{5A0B9E1C-7D43-4F28-B6C5-E81F30D2A974}`.
+/// The category of the pin *Input*: `{5A0B9E1C-7D43-4F28-B6C5-E81F30D2A974}`.
 static INPUT: GUID = guid(0x5A0B_9E1C_7D43_4F28_B6C5_E81F_30D2_A974);
 
 /// What is asked for if the format is not known yet.
@@ -59,8 +70,9 @@ const PINS: &[PinDescriptor<Camera>] = &[
         .data_ranges(&DATA_RANGES)
         .framing(&FRAMING),
     PinDescriptor::new::<Input>(DataFlow::In, Communication::Sink)
+        // Without a name: it would have to be registered under HKLM, where a driver package that is run from the
+        // driver store may not write.
         .category(&INPUT)
-        .name(&INPUT)
         .flags(PinFlags::PROCESS_IN_RUN_STATE_ONLY)
         .data_ranges(&DATA_RANGES)
         .framing(&FRAMING),

@@ -7,7 +7,7 @@ use avstream::{
 
 use super::{FRAMES, TestSource};
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     counter::Counter,
     formats::{self, Stream},
     picture::Sink,
@@ -30,7 +30,6 @@ impl PinDispatch for Output {
 
     fn create(pin: &Pin<'_, Control>, _: &TestSource) -> Result<Self> {
         let stream = Stream::of(pin.format())?;
-        pin.ask_for_frame_info();
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
             bars: SpinLock::new(Bars { stream, counter: Counter::ZERO, clock: Clock::STOPPED }),
@@ -38,6 +37,7 @@ impl PinDispatch for Output {
         })
     }
 
+    const FRAME_INFO: bool = true;
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
@@ -55,6 +55,8 @@ impl Output {
         if let Some(pin) = pin {
             raw.set_framing(FRAMES, stream.format.image_size())?;
             pin.bars.lock().stream = stream;
+            // At rest it is not enabled, and this does nothing.
+            pin.timer.arm(stream.interval);
         }
         // Before Create: a sink may ask for it during its Connect, which may come first (contract 10.1).
         *filter.about.stream.lock() = Some(stream);
@@ -64,7 +66,7 @@ impl Output {
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
         match (from, to) {
             (State::Stop, State::Acquire) => {
-                let reference = pin.reference_clock().ok();
+                let reference = clock::reference(pin)?;
                 let old = {
                     let mut bars = self.bars.lock();
                     bars.counter = Counter::ZERO;

@@ -2,8 +2,11 @@
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// A directory of one test, gone when it is over.
@@ -29,18 +32,54 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 }
 
+/// How long a command may take.
+const LIMIT: Duration = Duration::from_secs(240);
+
 /// Runs a command.
 ///
 /// # Panics
-/// When it cannot be started.
+/// When it cannot be started, or does not end.
 pub fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()))
+    let program = command.get_program().to_owned();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{program:?}: {error}"));
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let begun = Instant::now();
+    let mut late = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the state of a child") {
+            break status;
+        }
+        if begun.elapsed() > LIMIT && !late {
+            late = true;
+            child.kill().expect("an end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let output = Output {
+        status,
+        stdout: stdout.join().expect("its output"),
+        stderr: stderr.join().expect("its messages"),
+    };
+    assert!(!late, "{program:?} ran for {LIMIT:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Reads all of a pipe, so that the command never waits for a reader.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).expect("what a command says");
+        }
+        bytes
+    })
 }
 
 /// Runs ffmpeg.

@@ -1,6 +1,6 @@
 //! A rig with loopcam on it.
 
-use std::path::Path;
+use std::{io::Write as _, path::Path};
 
 use ksrig::{
     client::{
@@ -29,6 +29,8 @@ pub struct Stand {
 }
 
 fn panic(stop: &Stop) {
+    // Past the test harness, which keeps what is printed until a test is over: one that hangs now never is.
+    let _ = write!(std::io::stderr(), "{stop}");
     panic!("{stop}");
 }
 

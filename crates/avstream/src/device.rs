@@ -113,7 +113,7 @@ unsafe fn add_context<D: DeviceDispatch>(raw: NonNull<KSDEVICE>) -> Result {
     let context = D::add(&Device { raw, callback: PhantomData })?;
     let block = KBox::new(Block { context, _size: 0 })?;
     let device = raw.as_ptr();
-    // The mutex that guards a device's bag. ASSUMED (contract 10.3): not held during Add.
+    // The mutex that guards a device's bag. ASSUMED: (contract 10.3) it is not held during Add.
     // SAFETY: a live device, PASSIVE_LEVEL.
     unsafe { KsAcquireDevice(device) };
     // SAFETY: a live device.

@@ -1,11 +1,13 @@
 //! What a driver's objects tell each other: an interface with one function, which gives a structure of
 //! numbers.
 //!
-//! A filter *provides* facts; a pin that is connected to one of its pins asks for them with
-//! [`Pin::connected_filter`](crate::Pin::connected_filter). Both sides know the structure and its identifier, so that nobody else will answer:
-//! whoever has other facts to give needs another identifier.
+//! A filter *provides* facts of one kind; a pin that is connected to one of its pins asks for them with
+//! [`Pin::connected_filter`](crate::Pin::connected_filter). The interface is the same for all kinds, and this
+//! crate's own: who asks says which kind is meant and how much room there is, and is refused if that is not
+//! what the filter has. A mistaken identifier therefore gives wrong numbers at worst.
 
 use core::{
+    ffi::c_void,
     marker::PhantomData,
     mem::{ManuallyDrop, MaybeUninit},
     ptr::NonNull,
@@ -19,7 +21,7 @@ use crate::{
     error::{Error, Result},
     ffi::{
         GUID, IID, IUnknown, IUnknownVtbl, KsRegisterAggregatedClientUnknown, NTSTATUS, PVOID,
-        STATUS_SUCCESS, ULONG, is_equal_guid,
+        STATUS_SUCCESS, ULONG, guid, is_equal_guid,
     },
     filter::Filter,
     interface::{IID_IUNKNOWN, Interface, Owned},
@@ -28,10 +30,10 @@ use crate::{
     shared::Shared,
 };
 
-/// Facts, with the identifier of the interface that gives them.
+/// A kind of facts.
 pub trait Facts: Plain {
-    /// The identifier; nothing else may have it.
-    const IID: GUID;
+    /// Its identifier, which no other kind has.
+    const ID: GUID;
 }
 
 /// Who knows facts.
@@ -46,48 +48,55 @@ pub trait Provide<T: Facts>: Send + Sync + 'static {
 
 /// The interface.
 #[repr(C)]
-pub struct IFacts<T: Facts> {
-    table: *const Table<T>,
+pub struct IFacts {
+    table: *const Table,
 }
 
 #[cfg(windows)]
-type Get<T> = unsafe extern "C" fn(this: *mut IFacts<T>, facts: *mut T) -> NTSTATUS;
+type Get =
+    unsafe extern "C" fn(this: *mut IFacts, kind: *const GUID, facts: *mut c_void, size: usize) -> NTSTATUS;
 #[cfg(not(windows))]
-type Get<T> = unsafe extern "win64" fn(this: *mut IFacts<T>, facts: *mut T) -> NTSTATUS;
+type Get = unsafe extern "win64" fn(
+    this: *mut IFacts,
+    kind: *const GUID,
+    facts: *mut c_void,
+    size: usize,
+) -> NTSTATUS;
 
 #[repr(C)]
-struct Table<T: Facts> {
+struct Table {
     unknown: IUnknownVtbl,
-    get: Get<T>,
+    get: Get,
 }
 
-// SAFETY: a pointer to a table that begins with IUnknown's.
-unsafe impl<T: Facts> Interface for IFacts<T> {
-    const IID: GUID = T::IID;
+// SAFETY: a pointer to a table that begins with IUnknown's. The identifier is this crate's; one with another
+// table needs another.
+unsafe impl Interface for IFacts {
+    const IID: GUID = guid(0x0F6E_38B2_C4A7_4D1E_8B59_72D0_A16C_E543);
 }
 
-impl<T: Facts> Owned<IFacts<T>> {
-    /// Asks for the facts. PASSIVE_LEVEL.
+impl Owned<IFacts> {
+    /// Asks for facts. PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
-    /// What the other side says.
-    pub fn get(&self) -> Result<T> {
+    /// [`Error::NOINTERFACE`]: the other side has facts of another kind. Otherwise what it says.
+    pub fn get<T: Facts>(&self) -> Result<T> {
         let this = self.pointer().as_ptr();
         let mut facts = MaybeUninit::<T>::uninit();
         // SAFETY: a live interface.
         let table = unsafe { (*this).table };
         // SAFETY: a live interface has a table.
         let get = unsafe { (*table).get };
-        // SAFETY: a live interface; room for the facts.
-        Error::check(unsafe { get(this, facts.as_mut_ptr()) })?;
-        // SAFETY: success means that they have been written.
+        // SAFETY: a live interface; room for as many bytes.
+        Error::check(unsafe { get(this, &T::ID, facts.as_mut_ptr().cast(), size_of::<T>()) })?;
+        // SAFETY: success means that they have been written, all of them; of numbers every pattern is a value.
         Ok(unsafe { facts.assume_init() })
     }
 }
 
 impl Filter<'_, Control> {
-    /// Has this filter provide facts.
+    /// Has this filter provide facts. To be called once: of two kinds the second would never be asked.
     ///
     /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nf-ks-ksregisteraggregatedclientunknown>
     ///
@@ -96,8 +105,9 @@ impl Filter<'_, Control> {
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn provide<T: Facts, P: Provide<T>>(&self, source: Shared<P>) -> Result {
         let face = IFacts { table: &Methods::<T, P>::TABLE };
-        let provider = Shared::new(Provider { face, references: AtomicU32::new(0), source })?;
-        let unknown: *const Provider<T, P> = &raw const *provider;
+        let provider =
+            Shared::new(Provider { face, references: AtomicU32::new(0), source, kind: PhantomData::<T> })?;
+        let unknown = Shared::as_ptr(&provider);
         // SAFETY: a live filter.
         let bag = unsafe { (*self.as_ptr()).Bag };
         // SAFETY: its bag; the control mutex is held.
@@ -105,7 +115,7 @@ impl Filter<'_, Control> {
         // ASSUMED: the class driver takes a reference of its own, as COM's rules ask, and gives none to the caller.
         // SAFETY: a live filter, and an object that lives as long and longer if there are references.
         let outer = unsafe {
-            KsRegisterAggregatedClientUnknown(self.as_ptr().cast(), unknown.cast_mut().cast::<IUnknown>())
+            KsRegisterAggregatedClientUnknown(self.as_ptr().cast(), unknown.as_ptr().cast::<IUnknown>())
         };
         if outer.is_null() { Err(Error::INSUFFICIENT_RESOURCES) } else { Ok(()) }
     }
@@ -115,9 +125,10 @@ impl Filter<'_, Control> {
 /// together.
 #[repr(C)]
 struct Provider<T: Facts, P> {
-    face: IFacts<T>,
+    face: IFacts,
     references: AtomicU32,
     source: Shared<P>,
+    kind: PhantomData<T>,
 }
 
 // SAFETY: the pointer is to a constant.
@@ -128,7 +139,7 @@ unsafe impl<T: Facts, P: Send + Sync> Sync for Provider<T, P> {}
 struct Methods<T, P>(PhantomData<(T, P)>);
 
 impl<T: Facts, P: Provide<T>> Methods<T, P> {
-    const TABLE: Table<T> = Table {
+    const TABLE: Table = Table {
         unknown: IUnknownVtbl {
             QueryInterface: Some(query_interface::<T, P>),
             AddRef: Some(add_ref::<T, P>),
@@ -156,7 +167,7 @@ callbacks! {
     fn query_interface<T: Facts, P: Provide<T>>(this: *mut IUnknown, id: *const IID, interface: *mut PVOID) -> NTSTATUS {
         // SAFETY: the caller's identifier.
         let id = unsafe { *id };
-        let is_known = is_equal_guid(&id, &T::IID) || is_equal_guid(&id, &IID_IUNKNOWN);
+        let is_known = is_equal_guid(&id, &IFacts::IID) || is_equal_guid(&id, &IID_IUNKNOWN);
         if is_known {
             // SAFETY: the caller has the interface.
             unsafe { add_ref::<T, P>(this) };
@@ -195,15 +206,27 @@ callbacks! {
     }
 
     /// The interface's one function.
-    fn get<T: Facts, P: Provide<T>>(this: *mut IFacts<T>, facts: *mut T) -> NTSTATUS {
+    fn get<T: Facts, P: Provide<T>>(
+        this: *mut IFacts,
+        kind: *const GUID,
+        facts: *mut c_void,
+        size: usize,
+    ) -> NTSTATUS {
+        // SAFETY: the caller's identifier.
+        if !is_equal_guid(unsafe { &*kind }, &T::ID) {
+            return Error::NOINTERFACE.status();
+        }
+        if size != size_of::<T>() {
+            return Error::INVALID_BUFFER_SIZE.status();
+        }
         // SAFETY: the caller has the interface.
         let Some(owner) = (unsafe { Provider::<T, P>::owner(this.cast()) }) else {
             return Error::INVALID_PARAMETER.status();
         };
         match owner.source.provide() {
             Ok(value) => {
-                // SAFETY: where the caller wants them.
-                unsafe { facts.write(value) };
+                // SAFETY: where the caller wants them, with room for as many bytes.
+                unsafe { facts.cast::<T>().write(value) };
                 STATUS_SUCCESS
             }
             Err(error) => error.status(),

@@ -19,9 +19,13 @@
 //! | a description contradicts itself | checked by [`descriptor`] |
 //! | the filter control mutex is taken in Process | [`Pin<'_, Processing>`](Pin) cannot |
 //! | a stream pointer is unlocked twice or never | [`LeadingEdge`] does it when dropped |
-//! | a clone is leaked | [`FrameClone`] and [`Reading`] are owned |
+//! | a clone is forgotten on some path | [`FrameClone`] and [`Reading`] are owned |
 //! | a `&[u8]` of memory that a user process changes | [`FrameSource`] and [`FrameSink`] copy |
 //! | memory runs out and nobody notices | [`KBox::new`] and [`Shared::new`] say so |
+//!
+//! What does compile, and is left to the rig's rules and to Driver Verifier: `core::mem::forget` of a guard or
+//! an owned value leaks what it stands for; and while a [`SpinGuard`] lives the processor is at DISPATCH_LEVEL
+//! whatever the context says, so that nothing that wants PASSIVE_LEVEL, or is paged, may be used before its end.
 //!
 //! # Glossary
 //!

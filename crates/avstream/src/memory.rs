@@ -62,7 +62,8 @@ impl FrameSource<'_> {
         if len > self.len || len > sink.len {
             return false;
         }
-        // SAFETY: as many bytes can be read and written.
+        // SAFETY: as many bytes can be read and written. A client may have given the same memory twice; what it finds
+        // there then is its own doing.
         unsafe { copy(self.data, sink.data, len) };
         true
     }
@@ -126,7 +127,7 @@ const fn fits(offset: usize, len: usize, size: usize) -> bool {
 ///
 /// # Safety
 ///
-/// `len` bytes can be read from `from` and written to `to`, which do not overlap.
+/// `len` bytes can be read from `from` and written to `to`. If they overlap the bytes there are any.
 unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise; the direction flag is clear, as the calling convention asks.
     unsafe {
@@ -173,9 +174,10 @@ mod tests {
         for len in 0..40 {
             let from: [u8; 40] = core::array::from_fn(|i| i as u8 + 1);
             let mut to = [0; 40];
-            // SAFETY: the arrays.
-            let (source, mut sink) =
-                unsafe { (FrameSource::new(from.as_ptr(), 40), FrameSink::new(to.as_mut_ptr(), 40)) };
+            // SAFETY: the array.
+            let source = unsafe { FrameSource::new(from.as_ptr(), 40) };
+            // SAFETY: the array.
+            let mut sink = unsafe { FrameSink::new(to.as_mut_ptr(), 40) };
             assert!(source.copy_to(&mut sink, len));
             assert_eq!(to[..len], from[..len]);
             assert!(to[len..].iter().all(|byte| *byte == 0));
@@ -198,8 +200,9 @@ mod tests {
         let mut bytes = [0; 4];
         let mut out = [9; 2];
         // SAFETY: the array.
-        let (source, mut sink) =
-            unsafe { (FrameSource::new(bytes.as_ptr(), 4), FrameSink::new(bytes.as_mut_ptr(), 4)) };
+        let source = unsafe { FrameSource::new(bytes.as_ptr(), 4) };
+        // SAFETY: the array.
+        let mut sink = unsafe { FrameSink::new(bytes.as_mut_ptr(), 4) };
         assert!(!sink.write(3, &[1, 1]));
         assert!(!sink.fill(usize::MAX, 2, 1));
         assert!(!source.read(3, &mut out));

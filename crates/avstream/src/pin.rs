@@ -7,10 +7,7 @@ use crate::{
     context::{Context, Control, Processing},
     edge::LeadingEdge,
     error::{Error, Result},
-    ffi::{
-        _KsEdit, KS_FRAME_INFO, KSALLOCATOR_FRAMING_EX, KSPIN, KSPIN_COMMUNICATION, KSPIN_DESCRIPTOR_EX,
-        KSSTREAM_HEADER, PKSPIN,
-    },
+    ffi::{_KsEdit, KSALLOCATOR_FRAMING_EX, KSPIN, KSPIN_COMMUNICATION, KSPIN_DESCRIPTOR_EX, PKSPIN},
     format::Format,
     shared::Shared,
 };
@@ -49,7 +46,7 @@ impl Pin<'_, Control> {
     /// Whether this instance makes the requests: it is connected to a sink pin, which does not.
     #[must_use]
     pub fn is_source(&self) -> bool {
-        // SAFETY: a live pin. ASSUMED (contract 10.8): the role that was taken, or what the descriptor says.
+        // SAFETY: a live pin. ASSUMED: (contract 10.8) the role that was taken, or what the descriptor says.
         let communication = unsafe { (*self.as_ptr()).Communication };
         communication == KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SOURCE
     }
@@ -110,14 +107,6 @@ impl Pin<'_, Control> {
         Error::check(unsafe { _KsEdit(bag, place.cast(), size, size, TAG) })?;
         // SAFETY: the same member; it points at a private copy now.
         Ok(unsafe { *place }.cast_mut())
-    }
-
-    /// Asks for stream headers that have room for `KS_FRAME_INFO`. To be called in Create. Whether there
-    /// is room has to be looked at for every frame.
-    pub fn ask_for_frame_info(&self) {
-        const SIZE: usize = size_of::<KSSTREAM_HEADER>() + size_of::<KS_FRAME_INFO>();
-        // SAFETY: a live pin that is being created; the member is the minidriver's to set (R3.11).
-        unsafe { (*self.as_ptr()).StreamHeaderSize = const { SIZE as u32 } };
     }
 
     /// Has [`bag::Ends::end`] called when the pin ends.

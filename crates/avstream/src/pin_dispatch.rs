@@ -9,8 +9,8 @@ use crate::{
     context::Control,
     error::{Error, Result, status_of},
     ffi::{
-        KSATTRIBUTE_LIST, KSDATARANGE, KSPIN, KSPIN_DISPATCH, KSSTATE, KsPinGetParentFilter, NTSTATUS, PIRP,
-        PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
+        KS_FRAME_INFO, KSATTRIBUTE_LIST, KSDATARANGE, KSPIN, KSPIN_DISPATCH, KSSTATE, KSSTREAM_HEADER,
+        KsPinGetParentFilter, NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
     },
     filter::{self, FilterDispatch},
     kbox::KBox,
@@ -38,6 +38,10 @@ pub trait PinDispatch: Sized + Send + Sync + 'static {
     ///
     /// Any: the open fails with it.
     fn create(pin: &Pin<'_, Control>, filter: &Self::Filter) -> Result<Self>;
+
+    /// Whether Create is to ask for stream headers that have room for `KS_FRAME_INFO`
+    /// ([`LeadingEdge::set_frame_info`](crate::LeadingEdge::set_frame_info)).
+    const FRAME_INFO: bool = false;
 
     /// The pin is going: its states are left, its connection may be there still.
     const CLOSE: Option<callbacks::Close<Self>> = None;
@@ -143,6 +147,11 @@ unsafe fn create_context<T: PinDispatch>(raw: NonNull<KSPIN>) -> Result {
     let filter = unsafe { filter_context::<T>(raw) }?;
     // SAFETY: the control mutex is held during Create (contract 8.1).
     let pin = unsafe { Pin::<Control>::from_raw(raw) };
+    if T::FRAME_INFO {
+        const SIZE: usize = size_of::<KSSTREAM_HEADER>() + size_of::<KS_FRAME_INFO>();
+        // SAFETY: a live pin that is being created; the member is the minidriver's to set (R3.11).
+        unsafe { (*raw.as_ptr()).StreamHeaderSize = const { SIZE as u32 } };
+    }
     let context = T::create(&pin, filter)?;
     let block = KBox::new(Block { context, published: UnsafeCell::new(None) })?;
     // SAFETY: a live pin.

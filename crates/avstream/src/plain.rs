@@ -21,7 +21,8 @@ plain! { u8 u16 u32 u64 i8 i16 i32 i64 }
 // SAFETY: an array has nothing but its elements.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
-/// Declares a structure of numbers, laid out as in C: [`Plain`].
+/// Declares a structure of numbers, laid out as in C: [`Plain`]. Between its members there may be nothing: those
+/// bytes would have no value, and be somebody's old memory.
 ///
 /// ```
 /// avstream::plain! {
@@ -46,7 +47,12 @@ macro_rules! plain {
             $($(#[$field_meta])* $field_visibility $field: $type,)*
         }
 
-        // SAFETY: each member is.
+        const _: () = assert!(
+            0 $(+ ::core::mem::size_of::<$type>())* == ::core::mem::size_of::<$name>(),
+            "plain: there is padding between the members or behind them"
+        );
+
+        // SAFETY: each member is, and there is nothing else.
         unsafe impl $crate::Plain for $name where $($type: $crate::Plain,)* {}
     };
 }

@@ -63,6 +63,8 @@ pub struct Slots {
 struct Table {
     /// The pin whose frames these are; NULL while closed.
     owner: *mut KSPIN,
+    /// Somebody waits for all slots to become free: nobody may open them before.
+    is_closing: bool,
     newest: Option<usize>,
     slots: [Slot; COUNT],
 }
@@ -96,7 +98,7 @@ impl Slots {
     ///
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn new() -> Result<Shared<Self>> {
-        let table = Table { owner: null_mut(), newest: None, slots: [FREE; COUNT] };
+        let table = Table { owner: null_mut(), is_closing: false, newest: None, slots: [FREE; COUNT] };
         let slots = Shared::new(Self {
             table: SpinLock::new(table),
             sequence: AtomicU64::new(0),
@@ -108,10 +110,10 @@ impl Slots {
         Ok(slots)
     }
 
-    /// Takes frames of a pin from now on.
+    /// Takes frames of a pin from now on; not before those of another have been given back.
     pub(crate) fn open(&self, pin: NonNull<KSPIN>) -> Result {
         let mut table = self.table.lock();
-        if !table.owner.is_null() {
+        if !table.owner.is_null() || table.is_closing {
             return Err(Error::SHARING_VIOLATION);
         }
         table.owner = pin.as_ptr();
@@ -123,6 +125,7 @@ impl Slots {
         let doomed = {
             let mut table = self.table.lock();
             table.owner = null_mut();
+            table.is_closing = true;
             self.retire_newest(&mut table)
         };
         self.delete(doomed);
@@ -131,6 +134,7 @@ impl Slots {
                 let mut table = self.table.lock();
                 self.sweep(&mut table);
                 if table.slots.iter().all(|slot| !slot.used) {
+                    table.is_closing = false;
                     return;
                 }
                 self.freed.clear();
@@ -151,7 +155,8 @@ impl Slots {
     /// # Errors
     ///
     /// [`Error::DEVICE_NOT_READY`]: the slots are not open for this pin.
-    /// [`Error::INSUFFICIENT_RESOURCES`]: too many frames are being read, or there is no memory.
+    /// [`Error::INSUFFICIENT_RESOURCES`]: too many frames are being read, or there is no memory. The frame is
+    /// lost, and has had its number.
     pub fn publish(&self, edge: &LeadingEdge<'_>, mark: u64) -> Result<Reading<'_>> {
         let pointer = edge.pointer();
         // SAFETY: a live stream pointer.
@@ -161,6 +166,7 @@ impl Slots {
             Ok(clone) => clone,
             Err(error) => {
                 self.free(index);
+                self.count();
                 return Err(error);
             }
         };
@@ -173,15 +179,13 @@ impl Slots {
                 doomed = self.retire_newest(&mut table);
                 table.newest = Some(index);
             }
-            // With the lock held: nobody else counts.
-            sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
+            sequence = self.count();
             if let Some(slot) = table.slots.get_mut(index) {
                 slot.clone = clone.as_ptr();
                 slot.retired = !is_open;
                 slot.sequence = sequence;
                 slot.mark = mark;
             }
-            self.sequence.store(sequence, Ordering::Release);
         }
         self.delete(doomed);
         Ok(Reading { slots: self, index, clone, sequence, mark })
@@ -221,6 +225,11 @@ impl Slots {
         None
     }
 
+    /// The number of the next frame.
+    fn count(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::AcqRel).wrapping_add(1)
+    }
+
     /// The number of the newest frame there ever was.
     #[must_use]
     pub fn sequence(&self) -> u64 {
@@ -242,6 +251,7 @@ impl Slots {
                 return Ok((index, state));
             }
         }
+        self.count();
         Err(Error::INSUFFICIENT_RESOURCES)
     }
 
@@ -319,14 +329,14 @@ impl Slots {
     }
 
     fn free(&self, index: usize) {
-        let is_closed = {
+        let is_closing = {
             let mut table = self.table.lock();
             if let Some(slot) = table.slots.get_mut(index) {
                 *slot = FREE;
             }
-            table.owner.is_null()
+            table.is_closing
         };
-        if is_closed {
+        if is_closing {
             self.freed.set();
         }
     }
@@ -432,77 +442,4 @@ impl Drop for Reading<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use core::{mem::zeroed, sync::atomic::AtomicBool};
-    use std::{thread, vec::Vec};
-
-    use super::*;
-    use crate::{
-        context::Processing,
-        ffi::KSPIN_DATAFLOW,
-        host::played::{cancel, counts},
-        pin::Pin,
-    };
-
-    /// A writer, readers and somebody who cancels, all at once: nobody reads a frame that has been given back, and
-    /// each is given back once.
-    #[test]
-    fn every_frame_is_given_back_once() {
-        const FRAMES: u64 = 20_000;
-        let slots = Slots::new().unwrap();
-        // SAFETY: numbers and null pointers.
-        let mut pin: KSPIN = unsafe { zeroed() };
-        pin.DataFlow = KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN;
-        let pin = NonNull::from(&mut pin);
-        slots.open(pin).unwrap();
-        let is_done = &AtomicBool::new(false);
-        let slots = &slots;
-        thread::scope(|scope| {
-            let readers: Vec<_> = (0..3).map(|_| scope.spawn(|| read(slots, is_done))).collect();
-            scope.spawn(|| {
-                let mut random = 1_usize;
-                while !is_done.load(Ordering::Relaxed) {
-                    random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
-                    cancel(random >> 33);
-                }
-            });
-            for mark in 1..=FRAMES {
-                // SAFETY: a pin that is being processed.
-                let mut pin = unsafe { Pin::<Processing>::from_raw(pin) };
-                let edge = pin.leading_edge().unwrap();
-                let reading = slots.publish(&edge, mark);
-                edge.finish(8);
-                let _ = reading;
-                if mark % 64 == 0 {
-                    slots.clear();
-                }
-            }
-            slots.close();
-            let (cloned, deleted) = counts();
-            assert_eq!(cloned, deleted);
-            is_done.store(true, Ordering::Relaxed);
-            let seen: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
-            assert!(seen > 0 && cloned > FRAMES / 2);
-        });
-    }
-
-    /// Reads whatever is new; how many frames that was.
-    fn read(slots: &Slots, is_done: &AtomicBool) -> u64 {
-        let (mut seen, mut count) = (0, 0);
-        while !is_done.load(Ordering::Relaxed) {
-            let Some(reading) = slots.newer_than(seen) else {
-                thread::yield_now();
-                continue;
-            };
-            assert!(reading.sequence() > seen);
-            seen = reading.sequence();
-            for _ in 0..3 {
-                let mut number = [0; 8];
-                assert!(reading.source().unwrap().read(0, &mut number));
-                assert_eq!(u64::from_le_bytes(number), reading.mark());
-            }
-            count += 1;
-        }
-        count
-    }
-}
+mod tests;

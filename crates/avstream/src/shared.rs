@@ -57,11 +57,19 @@ impl<T, A: Allocator> Shared<T, A> {
         a.inner == b.inner
     }
 
+    /// The value, by a pointer from which [`from_value`](Self::from_value) finds the way back.
+    pub(crate) const fn as_ptr(this: &Self) -> NonNull<T> {
+        // SAFETY: by the invariant it is valid. Not by way of a reference, which would allow for the value only.
+        let value = unsafe { &raw mut (*this.inner.as_ptr()).value };
+        // SAFETY: the place of a value.
+        unsafe { NonNull::new_unchecked(value) }
+    }
+
     /// Another handle of the same owner.
     ///
     /// # Safety
     ///
-    /// `value` lies in a [`Shared`] that lives as long as this handle, which is not dropped unless one of
+    /// `value` is from [`as_ptr`](Self::as_ptr) of a [`Shared`] that lives as long as this handle, which is not dropped unless one of
     /// the value's owners ends with it.
     pub(crate) unsafe fn from_value(value: NonNull<T>) -> Self {
         let offset = core::mem::offset_of!(Inner<T>, value);

@@ -87,17 +87,26 @@ impl PinTimer {
         schedule.enabled = !schedule.ended;
     }
 
-    /// Starts ticking, the first time at once, unless it ticks already or is not enabled. `interval` is in 100 ns.
-    /// IRQL ≤ DISPATCH_LEVEL.
+    /// Starts ticking, the first time at once, unless it is not enabled. If it ticks already the next tick comes
+    /// `interval` after the last. `interval` is in 100 ns. IRQL ≤ DISPATCH_LEVEL.
     pub fn arm(&self, interval: i64) {
         let mut schedule = self.inner.schedule.lock();
-        if schedule.enabled && !schedule.armed {
-            schedule.armed = true;
-            schedule.interval = interval.max(1);
-            schedule.due = time::now();
-            self.inner.ticks.store(0, Ordering::Relaxed);
-            self.inner.set(0);
+        let interval = interval.max(1);
+        if !schedule.enabled || (schedule.armed && schedule.interval == interval) {
+            return;
         }
+        let now = time::now();
+        if schedule.armed {
+            let last = schedule.due.wrapping_sub(schedule.interval);
+            // Not in the past: what was no tick by then was not missed.
+            schedule.due = last.wrapping_add(interval).max(now);
+        } else {
+            schedule.armed = true;
+            schedule.due = now;
+            self.inner.ticks.store(0, Ordering::Relaxed);
+        }
+        schedule.interval = interval;
+        self.inner.set(schedule.due.wrapping_sub(now));
     }
 
     /// Stops ticking, and forgets the ticks that were counted. IRQL ≤ DISPATCH_LEVEL.

@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
-use crate::{KSGATE, PKSGATE};
+use crate::{BOOLEAN, KSGATE, LONG, PKSGATE};
 
 /// The gate's count.
 ///
@@ -93,17 +93,128 @@ pub unsafe fn KsGateGetStateUnsafe(gate: PKSGATE) -> bool {
     count.load(SeqCst) > 0
 }
 
-/// An AND gate without inputs, which is open, before `next` (an OR gate or null).
+/// Initializes a gate that is an input of `NextGate`, null for none, and tells that gate if the state is the one to
+/// propagate.
 ///
 /// # Safety
 ///
-/// `next` is null or points at a gate that outlives the new one and has a live chain.
+/// `Gate` points at memory for a gate that nobody uses yet; `NextGate` is null or points at a gate that outlives it and
+/// has a live chain.
 #[allow(non_snake_case)]
-#[must_use]
-pub unsafe fn KsGateInitializeAnd(next: PKSGATE) -> KSGATE {
-    // SAFETY: the caller's promise: an open gate is an input that is on.
-    unsafe { KsGateTurnInputOn(next) };
-    KSGATE { Count: 1, NextGate: next }
+pub unsafe fn KsGateInitialize(
+    Gate: PKSGATE,
+    InitialCount: LONG,
+    NextGate: PKSGATE,
+    StateToPropagate: BOOLEAN,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { Gate.write(KSGATE { Count: InitialCount, NextGate }) };
+    match (InitialCount > 0, StateToPropagate != 0) {
+        // SAFETY: the caller's promise.
+        (true, true) => unsafe { KsGateTurnInputOn(NextGate) },
+        // SAFETY: the caller's promise.
+        (false, false) => unsafe { KsGateTurnInputOff(NextGate) },
+        _ => {}
+    }
+}
+
+/// Initializes an AND gate without inputs, which is open, before an OR gate or null.
+///
+/// # Safety
+///
+/// As [`KsGateInitialize`].
+#[allow(non_snake_case)]
+pub unsafe fn KsGateInitializeAnd(AndGate: PKSGATE, NextOrGate: PKSGATE) {
+    // SAFETY: the caller's promise.
+    unsafe { KsGateInitialize(AndGate, 1, NextOrGate, 1) };
+}
+
+/// Initializes an OR gate without inputs, which is closed, before an AND gate or null.
+///
+/// # Safety
+///
+/// As [`KsGateInitialize`].
+#[allow(non_snake_case)]
+pub unsafe fn KsGateInitializeOr(OrGate: PKSGATE, NextAndGate: PKSGATE) {
+    // SAFETY: the caller's promise.
+    unsafe { KsGateInitialize(OrGate, 0, NextAndGate, 0) };
+}
+
+/// What inputs mean to a gate: an AND gate counts those that are off, an OR gate those that are on. The others change
+/// nothing.
+macro_rules! inputs {
+    ($($(#[$doc:meta])* $name:ident($gate:ident) $(= $turn:ident)?;)*) => {
+        $($(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// As [`KsGateTurnInputOn`].
+        #[allow(non_snake_case)]
+        pub unsafe fn $name($gate: PKSGATE) {
+            let _ = $gate;
+            $(
+                // SAFETY: the caller's promise.
+                unsafe { $turn($gate) };
+            )?
+        })*
+    };
+}
+
+inputs! {
+    /// Adds an input that is on to an AND gate (`nf-ks-ksgateaddoninputtoand.md`).
+    KsGateAddOnInputToAnd(AndGate);
+    /// Adds an input that is off to an AND gate (`nf-ks-ksgateaddoffinputtoand.md`).
+    KsGateAddOffInputToAnd(AndGate) = KsGateTurnInputOff;
+    /// Removes an input that is on from an AND gate (`nf-ks-ksgateremoveoninputfromand.md`).
+    KsGateRemoveOnInputFromAnd(AndGate);
+    /// Removes an input that is off from an AND gate (`nf-ks-ksgateremoveoffinputfromand.md`).
+    KsGateRemoveOffInputFromAnd(AndGate) = KsGateTurnInputOn;
+    /// Adds an input that is on to an OR gate (`nf-ks-ksgateaddoninputtoor.md`).
+    KsGateAddOnInputToOr(OrGate) = KsGateTurnInputOn;
+    /// Adds an input that is off to an OR gate (`nf-ks-ksgateaddoffinputtoor.md`).
+    KsGateAddOffInputToOr(OrGate);
+    /// Removes an input that is on from an OR gate (`nf-ks-ksgateremoveoninputfromor.md`).
+    KsGateRemoveOnInputFromOr(OrGate) = KsGateTurnInputOff;
+    /// Removes an input that is off from an OR gate (`nf-ks-ksgateremoveoffinputfromor.md`).
+    KsGateRemoveOffInputFromOr(OrGate);
+}
+
+/// Ends an AND gate: it is no input of the gate behind it any more.
+///
+/// # Safety
+///
+/// `AndGate` points at a live gate whose chain is live; nobody uses it any more.
+#[allow(non_snake_case)]
+pub unsafe fn KsGateTerminateAnd(AndGate: PKSGATE) {
+    // SAFETY: the caller's promise.
+    let next = unsafe { (*AndGate).NextGate };
+    // SAFETY: the caller's promise.
+    if unsafe { KsGateGetStateUnsafe(AndGate) } {
+        // SAFETY: the caller's promise.
+        unsafe { KsGateRemoveOnInputFromOr(next) };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { KsGateRemoveOffInputFromOr(next) };
+    }
+}
+
+/// Ends an OR gate: it is no input of the gate behind it any more.
+///
+/// # Safety
+///
+/// As [`KsGateTerminateAnd`].
+#[allow(non_snake_case)]
+pub unsafe fn KsGateTerminateOr(OrGate: PKSGATE) {
+    // SAFETY: the caller's promise.
+    let next = unsafe { (*OrGate).NextGate };
+    // SAFETY: the caller's promise.
+    if unsafe { KsGateGetStateUnsafe(OrGate) } {
+        // SAFETY: the caller's promise.
+        unsafe { KsGateRemoveOnInputFromAnd(next) };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { KsGateRemoveOffInputFromAnd(next) };
+    }
 }
 
 #[cfg(test)]
@@ -115,11 +226,12 @@ mod tests {
     /// R0.4, R6.38: count = 1 - off inputs; the state travels along the chain.
     #[test]
     fn an_and_gate_opens_when_all_its_inputs_are_on() {
-        let mut or = KSGATE { Count: 0, NextGate: null_mut() };
+        let mut gates = [KSGATE { Count: 7, NextGate: null_mut() }; 2];
+        let [or, and] = gates.each_mut().map(|gate| &raw mut *gate);
         // SAFETY: both gates live until the end of the test.
-        let mut and = unsafe { KsGateInitializeAnd(&raw mut or) };
-        let and = &raw mut and;
-        let or = &raw mut or;
+        unsafe { KsGateInitializeOr(or, null_mut()) };
+        // SAFETY: as above.
+        unsafe { KsGateInitializeAnd(and, or) };
         // SAFETY: as above.
         let open = |gate| unsafe { KsGateGetStateUnsafe(gate) };
         let states = || (open(and), open(or));
@@ -135,6 +247,9 @@ mod tests {
         // SAFETY: as above.
         unsafe { KsGateTurnInputOn(and) };
         assert_eq!(states(), (true, true));
+        // SAFETY: as above.
+        unsafe { KsGateTerminateAnd(and) };
+        assert!(!open(or));
     }
 
     /// R0.4: the threshold goes to one caller, and only from 1 to 0.

@@ -8,10 +8,12 @@
 #![allow(clippy::missing_safety_doc, non_snake_case)]
 
 use crate::{
-    BOOLEAN, KsAcquireControl, KsGetDevice, KsGetFirstChild, KsGetNextSibling, KsGetObjectFromFileObject,
-    KsGetOuterUnknown, KsGetParent, KsRegisterAggregatedClientUnknown, KsReleaseControl,
-    KsRemoveItemFromObjectBag, PFILE_OBJECT, PKSDEVICE, PKSFILTER, PKSFILTERFACTORY, PKSPIN, PUNKNOWN, PVOID,
-    ULONG,
+    BOOLEAN, GUID, KSDEVICE_HEADER, KSEVENT_ITEM, KSEVENT_SET, KSMETHOD_ITEM, KSMETHOD_SET, KSPROPERTY_ITEM,
+    KSPROPERTY_SET, KsAcquireControl, KsAddEvent, KsFreeObjectCreateItemsByContext, KsGenerateEvents,
+    KsGetDevice, KsGetFirstChild, KsGetNextSibling, KsGetObjectFromFileObject, KsGetOuterUnknown,
+    KsGetParent, KsRegisterAggregatedClientUnknown, KsReleaseControl, KsRemoveItemFromObjectBag, NTSTATUS,
+    PFILE_OBJECT, PFNKSGENERATEEVENTCALLBACK, PIRP, PKSATTRIBUTE_LIST, PKSDEVICE, PKSEVENT_ENTRY, PKSFILTER,
+    PKSFILTERFACTORY, PKSOBJECT_CREATE_ITEM, PKSPIN, PKSPIN_LOCK, PUNKNOWN, PVOID, ULONG, ULONG_PTR,
 };
 
 /// Names of one generic export for one kind of object.
@@ -35,6 +37,14 @@ typed! {
     KsPinAcquireControl(pin: PKSPIN) = KsAcquireControl;
     /// Drops the control mutex of a pin's filter (`nf-ks-kspinreleasecontrol.md`).
     KsPinReleaseControl(pin: PKSPIN) = KsReleaseControl;
+    /// Adds an event to a filter's list (`nf-ks-ksfilteraddevent.md`).
+    KsFilterAddEvent(filter: PKSFILTER, entry: PKSEVENT_ENTRY) = KsAddEvent;
+    /// Adds an event to a pin's list (`nf-ks-kspinaddevent.md`).
+    KsPinAddEvent(pin: PKSPIN, entry: PKSEVENT_ENTRY) = KsAddEvent;
+    /// Tells those who wait for an event of a filter (`nf-ks-ksfiltergenerateevents.md`).
+    KsFilterGenerateEvents(filter: PKSFILTER, set: *const GUID, id: ULONG, size: ULONG, data: PVOID, callback: PFNKSGENERATEEVENTCALLBACK, context: PVOID) = KsGenerateEvents;
+    /// Tells those who wait for an event of a pin (`nf-ks-kspingenerateevents.md`).
+    KsPinGenerateEvents(pin: PKSPIN, set: *const GUID, id: ULONG, size: ULONG, data: PVOID, callback: PFNKSGENERATEEVENTCALLBACK, context: PVOID) = KsGenerateEvents;
     /// The device of a filter factory (`nf-ks-ksfilterfactorygetdevice.md`).
     KsFilterFactoryGetDevice(factory: PKSFILTERFACTORY) -> PKSDEVICE = KsGetDevice;
     /// The device of a filter (`nf-ks-ksfiltergetdevice.md`).
@@ -55,12 +65,16 @@ typed! {
     KsFilterGetNextSiblingFilter(filter: PKSFILTER) -> PKSFILTER = KsGetNextSibling;
     /// A device's outer unknown (`nf-ks-ksdevicegetouterunknown.md`).
     KsDeviceGetOuterUnknown(device: PKSDEVICE) -> PUNKNOWN = KsGetOuterUnknown;
+    /// A factory's outer unknown (`nf-ks-ksfilterfactorygetouterunknown.md`).
+    KsFilterFactoryGetOuterUnknown(factory: PKSFILTERFACTORY) -> PUNKNOWN = KsGetOuterUnknown;
     /// A filter's outer unknown (`nf-ks-ksfiltergetouterunknown.md`).
     KsFilterGetOuterUnknown(filter: PKSFILTER) -> PUNKNOWN = KsGetOuterUnknown;
     /// A pin's outer unknown (`nf-ks-kspingetouterunknown.md`).
     KsPinGetOuterUnknown(pin: PKSPIN) -> PUNKNOWN = KsGetOuterUnknown;
     /// Aggregates an inner unknown with a device (`nf-ks-ksdeviceregisteraggregatedclientunknown.md`).
     KsDeviceRegisterAggregatedClientUnknown(device: PKSDEVICE, unknown: PUNKNOWN) -> PUNKNOWN = KsRegisterAggregatedClientUnknown;
+    /// Aggregates an inner unknown with a factory (`nf-ks-ksfilterfactoryregisteraggregatedclientunknown.md`).
+    KsFilterFactoryRegisterAggregatedClientUnknown(factory: PKSFILTERFACTORY, unknown: PUNKNOWN) -> PUNKNOWN = KsRegisterAggregatedClientUnknown;
     /// Aggregates an inner unknown with a filter (`nf-ks-ksfilterregisteraggregatedclientunknown.md`).
     KsFilterRegisterAggregatedClientUnknown(filter: PKSFILTER, unknown: PUNKNOWN) -> PUNKNOWN = KsRegisterAggregatedClientUnknown;
     /// Aggregates an inner unknown with a pin (`nf-ks-kspinregisteraggregatedclientunknown.md`).
@@ -85,4 +99,56 @@ pub unsafe fn KsDiscard(object_bag: PVOID, item: PVOID) -> ULONG {
     const FREE: BOOLEAN = 1;
     // SAFETY: the caller's promise: the bag is live and its owner's mutex is held.
     unsafe { KsRemoveItemFromObjectBag(object_bag, item, FREE) }
+}
+
+/// Deletes a factory that `KsCreateFilterFactory` made (`nf-ks-ksdeletefilterfactory.md`).
+pub unsafe fn KsDeleteFilterFactory(factory: PKSFILTERFACTORY) -> NTSTATUS {
+    // SAFETY: the caller's promise: a live factory, whose device is held.
+    let device = unsafe { KsFilterFactoryGetParentDevice(factory) };
+    // SAFETY: the device of a live factory.
+    let object = unsafe { (*device).FunctionalDeviceObject };
+    // SAFETY: its device object, which lives as long.
+    let extension = unsafe { (*object).DeviceExtension };
+    // SAFETY: the extension of an AVStream device begins with the header.
+    let header = unsafe { *extension.cast::<KSDEVICE_HEADER>() };
+    // SAFETY: the header that the factory's create items are in.
+    unsafe { KsFreeObjectCreateItemsByContext(header, factory.cast()) }
+}
+
+/// Where KS keeps things in a request: `KS…_IRP_STORAGE`. In C each is an lvalue; here, its place.
+macro_rules! storage {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $index:literal;)*) => {
+        $($(#[$doc])*
+        pub const unsafe fn $name(irp: PIRP) -> *mut $type {
+            // SAFETY: the caller's promise: a live request.
+            let context = unsafe { &raw mut (*irp).Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext };
+            // SAFETY: inside the array, which has four elements.
+            unsafe { context.cast::<PVOID>().add($index) }.cast()
+        })*
+    };
+}
+
+storage! {
+    /// The create item that a create request is for.
+    KSCREATE_ITEM_IRP_STORAGE: PKSOBJECT_CREATE_ITEM = 0;
+    /// The set of the event that is asked for.
+    KSEVENT_SET_IRP_STORAGE: *const KSEVENT_SET = 0;
+    /// The event that is asked for.
+    KSEVENT_ITEM_IRP_STORAGE: *const KSEVENT_ITEM = 3;
+    /// The entry of the event that is asked about.
+    KSEVENT_ENTRY_IRP_STORAGE: PKSEVENT_ENTRY = 0;
+    /// The set of the method that is called.
+    KSMETHOD_SET_IRP_STORAGE: *const KSMETHOD_SET = 0;
+    /// The method that is called.
+    KSMETHOD_ITEM_IRP_STORAGE: *const KSMETHOD_ITEM = 3;
+    /// The flags of the method that is called.
+    KSMETHOD_TYPE_IRP_STORAGE: ULONG_PTR = 2;
+    /// The spin lock of the queue that the request is in.
+    KSQUEUE_SPINLOCK_IRP_STORAGE: PKSPIN_LOCK = 1;
+    /// The set of the property that is asked for.
+    KSPROPERTY_SET_IRP_STORAGE: *const KSPROPERTY_SET = 0;
+    /// The property that is asked for.
+    KSPROPERTY_ITEM_IRP_STORAGE: *const KSPROPERTY_ITEM = 3;
+    /// The attributes that the format of the request has.
+    KSPROPERTY_ATTRIBUTES_IRP_STORAGE: PKSATTRIBUTE_LIST = 2;
 }

@@ -7,7 +7,7 @@ use std::{
     boxed::Box,
     cell::Cell,
     sync::{
-        Mutex,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI32, AtomicU64, Ordering},
     },
     thread, thread_local,
@@ -104,7 +104,7 @@ fn with<R>(action: impl FnOnce(&mut Vec<usize>) -> R) -> R {
     if !held.is_null() {
         return action(unsafe { &mut *held });
     }
-    let mut guard = QUEUE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut guard = QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
     let queue: *mut Vec<usize> = &raw mut *guard;
     action(unsafe { &mut *queue })
 }
@@ -218,6 +218,12 @@ pub fn cancel(which: usize) {
             call_back(queue, pointer);
         }
     });
+}
+
+/// For one test at a time.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The clones that were made and that were deleted.

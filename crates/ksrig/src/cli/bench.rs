@@ -11,8 +11,9 @@ use crate::client::{Pixels, Video};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A client writes frames into the sink pin while readers read. The time inside the driver is measured by call,
-without what the rig does for it. The bare copy beside it copies the same bytes to as many buffers in the same
-run, so the ratio compares the driver with the best there can be on this machine. All times are medians.
+without what the rig does for it. The bare copy behind each frame copies the same bytes to as many buffers, so the
+ratio, taken frame by frame, compares the driver with the best there can be on this machine. Times and ratios are
+medians.
 
 Example: ksrig bench loopcam.sys --sink 0/1 --read 0/0 --from 1/0 --json")]
 pub struct Args {

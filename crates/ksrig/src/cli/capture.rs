@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 
 use super::{args, show};
 use crate::client::graph::PinName;
-use crate::client::session::{Input, Read};
+use crate::client::session::{Got, Input, Read};
+use crate::client::stream::Frame;
 use crate::client::{Error, Video};
 use crate::report::y4m;
 
@@ -95,22 +96,70 @@ impl Source {
     }
 }
 
-/// A y4m file that a reader's thread writes.
-pub type Sink = Arc<Mutex<Option<y4m::Writer<BufWriter<File>>>>>;
+/// Where a reader's frames go: into a file, if there is one. Keeps the first thing that was wrong with them.
+#[derive(Clone)]
+pub struct Sink(Arc<Mutex<State>>);
 
-/// Creates the output file. The header is the input's where the formats are equal.
-pub fn sink(path: &Path, format: &Video, input: Option<&y4m::Header>) -> anyhow::Result<Sink> {
-    let same = |header: &&y4m::Header| {
-        (header.pixels, header.width, header.height) == (format.pixels, format.width, format.height)
-    };
-    let header = input.filter(same).cloned().unwrap_or_else(|| {
-        let rate = (((1e10 / format.interval.max(1) as f64).round()) as u32, 1000);
-        let rate = if rate.0 % 1000 == 0 { (rate.0 / 1000, 1) } else { rate };
-        y4m::Header::new(format.pixels, format.width, format.height, rate)
-    });
-    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    let writer = y4m::Writer::new(BufWriter::with_capacity(1 << 20, file), header);
-    Ok(Arc::new(Mutex::new(Some(writer.with_context(|| format!("cannot write {}", path.display()))?))))
+struct State {
+    /// How long a frame has to be.
+    len: usize,
+    file: Option<y4m::Writer<BufWriter<File>>>,
+    fault: Option<String>,
+}
+
+impl Sink {
+    /// Looks at the frames only.
+    pub fn new(format: &Video) -> Self {
+        Self(Arc::new(Mutex::new(State { len: format.frame_len(), file: None, fault: None })))
+    }
+
+    /// Creates the output file. The header is the input's where the formats are equal.
+    pub fn create(path: &Path, format: &Video, input: Option<&y4m::Header>) -> anyhow::Result<Self> {
+        let same = |header: &&y4m::Header| {
+            (header.pixels, header.width, header.height) == (format.pixels, format.width, format.height)
+        };
+        let header = input.filter(same).cloned().unwrap_or_else(|| {
+            let rate = (((1e10 / format.interval.max(1) as f64).round()) as u32, 1000);
+            let rate = if rate.0 % 1000 == 0 { (rate.0 / 1000, 1) } else { rate };
+            y4m::Header::new(format.pixels, format.width, format.height, rate)
+        });
+        let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+        let writer = y4m::Writer::new(BufWriter::with_capacity(1 << 20, file), header);
+        let sink = Self::new(format);
+        sink.state().file = Some(writer.with_context(|| format!("cannot write {}", path.display()))?);
+        Ok(sink)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a frame; whether it has the length that it should.
+    pub fn take(&self, frame: &Frame<'_>) -> bool {
+        let mut state = self.state();
+        let (len, expected) = (frame.data.len(), state.len);
+        if len != expected {
+            state.fault.get_or_insert(format!("frame {} has {len} bytes instead of {expected}", frame.index));
+        } else if let Some(Err(error)) = state.file.as_mut().map(|file| file.write(frame.data)) {
+            state.fault.get_or_insert(format!("cannot write the output: {error}"));
+        }
+        len == expected
+    }
+
+    /// Finishes the file.
+    pub fn finish(&self) {
+        let mut state = self.state();
+        if let Some(Err(error)) = state.file.take().map(y4m::Writer::finish) {
+            state.fault.get_or_insert(format!("cannot write the output: {error}"));
+        }
+    }
+
+    /// Why what the reader got is not all of it.
+    pub fn fault(&self, got: &Got) -> Option<String> {
+        let dropped = || got.dropped.filter(|count| *count != 0);
+        let dropped = || dropped().map(|count| format!("the driver dropped {count} frames"));
+        got.error.clone().or_else(|| self.state().fault.take()).or_else(dropped)
+    }
 }
 
 /// Reads, and writes if there is an input.
@@ -124,24 +173,15 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         (None, None) => rig.place(&args.source)?.default_format(None)?,
     };
     let frames = args.frames.or(input.as_ref().map(|input| input.frames)).unwrap_or(300);
-    let output = sink(&args.output, &format, input.as_ref().map(|input| &input.header))?;
+    let output = Sink::create(&args.output, &format, input.as_ref().map(|input| &input.header))?;
     let bar = show::progress(frames, "capturing");
-    let (file, ticks, expected) = (output.clone(), bar.clone(), format.frame_len());
-    let wrong = Arc::new(Mutex::new(None));
-    let fault = wrong.clone();
+    let (file, ticks) = (output.clone(), bar.clone());
     let read = Read {
         pin: args.source.clone(),
         format,
         frames,
         on_frame: Box::new(move |frame| {
-            let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let mut fault = fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if frame.data.len() != expected {
-                let len = frame.data.len();
-                fault.get_or_insert(format!("frame {} has {len} bytes instead of {expected}", frame.index));
-            } else if let Some(Err(error)) = file.as_mut().map(|file| file.write(frame.data)) {
-                fault.get_or_insert(format!("cannot write the output: {error}"));
-            }
+            file.take(frame);
             ticks.inc(1);
         }),
     };
@@ -153,9 +193,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     };
     let outcome = rig.session(feed, vec![read])?;
     bar.finish_and_clear();
-    if let Some(file) = output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
-        file.finish().with_context(|| format!("cannot write {}", args.output.display()))?;
-    }
+    output.finish();
     drop(driver);
     let violations = rig.violations();
     show::violations(&violations);
@@ -166,8 +204,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         got.arrivals.len(),
         outcome.written
     );
-    let fault = wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-    if let Some(reason) = got.error.clone().or(fault) {
+    if let Some(reason) = output.fault(got) {
         anyhow::bail!("the capture is not complete: {reason}");
     }
     Ok(violations.is_empty())

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::capture::{self, Source};
+use super::capture::{Sink, Source};
 use super::{args, show};
 use crate::client::graph::PinName;
 use crate::client::session::{Input, Outcome, Read};
@@ -113,28 +113,23 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     show::headline("Streaming");
     let capture_path = args.out.join("capture.y4m");
     let first = Video { pixels: args.read.first().map_or(format.pixels, |reading| reading.pixels), ..format };
-    let capture = capture::sink(&capture_path, &first, input.as_ref().map(|input| &input.header))?;
+    let capture = Sink::create(&capture_path, &first, input.as_ref().map(|input| &input.header))?;
     let bar = show::progress(frames * args.read.len() as u64, "reading");
     let mut pictures: Vec<Pictures> = Vec::new();
-    let mut reads = Vec::new();
+    let (mut reads, mut sinks) = (Vec::new(), Vec::new());
     for (index, reading) in args.read.iter().enumerate() {
         let kept = Pictures::default();
         let format = Video { pixels: reading.pixels, ..format };
-        let (ticks, shots, file) = (bar.clone(), kept.clone(), (index == 0).then(|| capture.clone()));
+        let sink = if index == 0 { capture.clone() } else { Sink::new(&format) };
+        sinks.push(sink.clone());
+        let (ticks, shots) = (bar.clone(), kept.clone());
         let step = frames.div_ceil(PICTURES).max(1);
         reads.push(Read {
             pin: reading.pin.clone(),
             format,
             frames,
             on_frame: Box::new(move |frame| {
-                if let Some(file) = &file
-                    && frame.data.len() == format.frame_len()
-                    && let Some(file) = file.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
-                {
-                    // A full disk shows when the file is finished.
-                    let _ = file.write(frame.data);
-                }
-                if frame.index % step == 0 {
+                if sink.take(frame) && frame.index % step == 0 {
                     let Video { pixels, width, height, .. } = format;
                     let picture = Picture::from_frame(pixels, width, height, frame.data, WIDTH);
                     let caption = format!("frame {} at {:.2} s", frame.index, frame.time as f64 / 1e7);
@@ -156,10 +151,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     let outcome = rig.session(feed, reads)?;
     let streamed = streaming.elapsed();
     bar.finish_and_clear();
-    let finished = capture.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(file) = finished {
-        file.finish().with_context(|| format!("cannot write {}", capture_path.display()))?;
-    }
+    capture.finish();
     let virtual_time = rig.now();
     let left = driver.unload();
 
@@ -176,14 +168,14 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     if let Some(Err(error)) = &outcome.connected {
         faults.push(error.to_string());
     }
-    for (index, got) in outcome.readers.iter().enumerate() {
+    for (index, (got, sink)) in outcome.readers.iter().zip(&sinks).enumerate() {
         let (number, count) = (index + 1, got.arrivals.len());
         println!(
             "  reader {number}: {count} of {frames} frames of {}",
             Video { pixels: args.read[index].pixels, ..format }
         );
-        if count as u64 != frames || got.error.is_some() {
-            let reason = got.error.clone().unwrap_or_else(|| "the input ended".to_owned());
+        let short = (count as u64 != frames).then(|| "the input ended".to_owned());
+        if let Some(reason) = sink.fault(got).or(short) {
             faults.push(format!("reader {number} got {count} of {frames} frames: {reason}"));
         }
     }

@@ -22,7 +22,7 @@ pub struct FrameCost {
     pub driver_ns: f64,
     /// Nanoseconds of bare copies of the same bytes to as many buffers.
     pub copy_ns: f64,
-    /// `copy_ns / driver_ns`: 1 is the best there can be.
+    /// Bare copy by driver, frame by frame; the median of that. 1 is the best there can be.
     pub ratio: f64,
     /// Calls into the driver for a frame.
     pub calls: f64,
@@ -77,6 +77,7 @@ pub fn frames(
         sched::settle();
         let totals = measure::totals();
         if index > warm {
+            // The bare copy right behind it: both see the machine as it is at that moment.
             driver.push(totals.nanoseconds);
             calls.push(totals.calls as f64);
             copy.push(copies.time(frame, readers));
@@ -93,14 +94,14 @@ pub fn frames(
     if let Some(reason) = outcome.readers.iter().find_map(|got| got.error.clone()) {
         return Err(Error::Stream { pin: read.to_string(), frame: index as u64, reason });
     }
-    let (driver_ns, copy_ns) = (median(driver.clone()), median(copy));
+    let ratios = driver.iter().zip(&copy).map(|(driver, copy)| copy / driver.max(1.0)).collect();
     Ok(FrameCost {
         format: format.to_string(),
         readers,
         frames: driver.len(),
-        driver_ns,
-        copy_ns,
-        ratio: copy_ns / driver_ns.max(1.0),
+        driver_ns: median(driver),
+        copy_ns: median(copy),
+        ratio: median(ratios),
         calls: median(calls),
     })
 }

@@ -103,10 +103,17 @@ impl Packet {
         self.frames[index].bytes_mut()
     }
 
-    /// The part of a frame that its header says is used.
+    /// The part of a frame that its header says is used; `None` when it says more than there is.
+    pub fn used_data(&self, index: usize) -> Option<&[u8]> {
+        self.frame(index).get(..self.header(index).DataUsed as usize)
+    }
+
+    /// The same.
+    ///
+    /// # Panics
+    /// When the header says more than there is.
     pub fn data(&self, index: usize) -> &[u8] {
-        let frame = self.frame(index);
-        &frame[..frame.len().min(self.header(index).DataUsed as usize)]
+        self.used_data(index).expect("DataUsed is larger than the frame's buffer")
     }
 
     /// The headers' bytes as the request carries them.

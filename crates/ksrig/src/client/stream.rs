@@ -64,7 +64,11 @@ impl<'a> Reader<'a> {
             return Err(failed(self.index, format!("the read came back with {status}")));
         }
         let (header, info) = (packet.header(0), packet.frame_info(0));
-        let frame = Frame { index: self.index, time: sched::now(), header, info, data: packet.data(0) };
+        let Some(data) = packet.used_data(0) else {
+            let (used, len) = (header.DataUsed, packet.frame(0).len());
+            return Err(failed(self.index, format!("the header says {used} bytes, the buffer has {len}")));
+        };
+        let frame = Frame { index: self.index, time: sched::now(), header, info, data };
         let result = use_frame(frame);
         self.index += 1;
         packet.prepare();

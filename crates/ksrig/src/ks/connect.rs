@@ -10,13 +10,29 @@ use ks_sys::{
 use super::{
     call::{PIN_CONNECT, PIN_DISCONNECT, driver_call, driver_status},
     filter::Filter,
-    handshake, irp,
+    handshake, irp, mutex,
     object::{Object, Pin},
     options::{ConnectError, Options},
     pipe,
     synchronous::KsSynchronousIoControlDevice,
 };
 use crate::nt::{IoFileObjectType, Machine, ObReferenceObjectByHandle, trace, violation};
+
+const CONNECTING: mutex::Rule = mutex::Rule { name: "KsConnecting", code: 0 };
+
+struct Connecting(mutex::Mutex);
+
+impl Default for Connecting {
+    fn default() -> Self {
+        Self(mutex::Mutex::new(CONNECTING))
+    }
+}
+
+/// One connection is made at a time, for that needs the control mutexes of two filters (R4.11): two threads
+/// that connect two filters crosswise would wait for each other. Passive level, before the source's control mutex.
+pub fn connecting() -> mutex::Guard<'static> {
+    Machine::current().extension::<Connecting>().0.acquire()
+}
 
 fn options() -> &'static Options {
     Machine::current().extension::<Options>()
@@ -106,7 +122,7 @@ fn zeroed() -> KSHANDSHAKE {
     unsafe { std::mem::zeroed() }
 }
 
-/// Handshake, link, Connect (R4.13). The source's control mutex is held; passive level.
+/// Handshake, link, Connect (R4.13). [`connecting`] and the source's control mutex are held; passive level.
 pub fn establish(source: &'static Pin) -> NTSTATUS {
     let sink = match shake_hands(source) {
         Ok(sink) => sink,
@@ -121,14 +137,15 @@ pub fn establish(source: &'static Pin) -> NTSTATUS {
         }
         Err(status) => return status,
     };
-    // No change of the sink's state while its pipe gets a second member.
-    let _pipe = pipe::lock(sink);
-    // R4.11: the control mutex of the sink's filter as well.
-    let control = sink.filter().control().acquire();
+    // Before its pipe is waited for: that of a connected sink is also its source's, maybe one of this filter.
     if sink.peer().is_some() {
         trace::event("connect_refused", source.name(), "the sink has a source already");
         return options().second_source;
     }
+    // No change of the sink's state while its pipe gets a second member.
+    let _pipe = pipe::lock(sink);
+    // R4.11: the control mutex of the sink's filter as well.
+    let control = sink.filter().control().acquire();
     link(source, sink);
     let status = match sink.dispatch().and_then(|dispatch| dispatch.Connect) {
         // SAFETY: the driver's callback with its own pin.

@@ -2,10 +2,10 @@
 
 use ks_sys::{
     GUID, IO_STACK_LOCATION, KSNAME_Allocator, KSNAME_Clock, KSNAME_Pin, KSNAME_TopologyNode, NTSTATUS, PIRP,
-    STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED,
+    STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
 };
 
-use super::{device::Device, factory::guid_text, filter, irp, object::Object, pin_open};
+use super::{device::Device, factory::guid_text, filter, irp, object::Object, pin_open, unplayed};
 use crate::nt::{complete, string, trace};
 
 const BACKSLASH: u16 = b'\\' as u16;
@@ -63,10 +63,10 @@ fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
                 unsafe { std::slice::from_raw_parts(parameters.as_ptr().cast(), parameters.len() * 2) };
             Ok(Target::Pin(filter, bytes))
         }
-        // ASSUMED: until clocks, allocators and nodes exist here, their creation answers as not implemented.
-        Some(Object::Filter(_)) if is(&KSNAME_TopologyNode) => Err(STATUS_NOT_IMPLEMENTED),
-        Some(Object::Pin(_)) if is(&KSNAME_Clock) || is(&KSNAME_Allocator) || is(&KSNAME_TopologyNode) => {
-            Err(STATUS_NOT_IMPLEMENTED)
+        Some(Object::Pin(pin)) if is(&KSNAME_Clock) => Err(unplayed::clock(pin)),
+        Some(Object::Pin(pin)) if is(&KSNAME_Allocator) => Err(unplayed::allocator(pin)),
+        Some(object @ (Object::Filter(_) | Object::Pin(_))) if is(&KSNAME_TopologyNode) => {
+            Err(unplayed::node(object))
         }
         Some(_) => Err(STATUS_NOT_FOUND),
         None => Err(STATUS_INVALID_PARAMETER),

@@ -5,12 +5,12 @@ use ks_sys::{
     IOCTL_KS_READ_STREAM, IOCTL_KS_RESET_STATE, IOCTL_KS_WRITE_STREAM, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
     IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, NTSTATUS,
     PDEVICE_OBJECT, PDRIVER_OBJECT, PIRP, STATUS_INVALID_DEVICE_REQUEST, STATUS_NO_SUCH_DEVICE,
-    STATUS_PENDING, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS,
+    STATUS_PENDING, STATUS_SUCCESS,
 };
 
 use super::{
     create, device::Device, filter, handshake, irp, object::Object, pin_close, pnp, power, property, reset,
-    stream_irp, transport,
+    stream_irp, transport, unplayed,
 };
 use crate::nt::{IoCallDriver, IoSkipCurrentIrpStackLocation, complete};
 
@@ -73,10 +73,8 @@ unsafe extern "win64" fn device_control_irp(_fdo: PDEVICE_OBJECT, irp: PIRP) -> 
     let (status, information) = match (irp::control(irp).IoControlCode, object) {
         (IOCTL_KS_PROPERTY, object) => property::ioctl(object, irp),
         (IOCTL_KS_HANDSHAKE, object) => handshake::ioctl(object, irp),
-        // R7.12 by analogy: no object has event or method sets here.
-        (IOCTL_KS_ENABLE_EVENT | IOCTL_KS_DISABLE_EVENT | IOCTL_KS_METHOD, _) => {
-            (STATUS_PROPSET_NOT_FOUND, 0)
-        }
+        (IOCTL_KS_ENABLE_EVENT | IOCTL_KS_DISABLE_EVENT, object) => (unplayed::event(object), 0),
+        (IOCTL_KS_METHOD, object) => (unplayed::method(object), 0),
         (IOCTL_KS_READ_STREAM | IOCTL_KS_WRITE_STREAM, Object::Pin(pin)) => {
             // SAFETY: a stream request on that pin.
             kept(unsafe { stream_irp::dispatch(pin, irp) }, irp)

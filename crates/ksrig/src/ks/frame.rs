@@ -21,6 +21,8 @@ pub struct Frame {
     pub client_data: PVOID,
     /// The buffer's MDL, null for a header without buffer.
     pub mdl: PMDL,
+    /// Bytes of the buffer: what `FrameExtent` said when the frame was made.
+    pub extent: u32,
     /// Its place in the queue: later frames have higher numbers.
     pub ordinal: u64,
     /// One for the window (edges that have not passed it yet) and one for each clone (R6.12).
@@ -31,6 +33,14 @@ pub struct Frame {
     pub in_window: bool,
     /// Whether it can be found in the queue: not after a cancellation.
     pub queued: bool,
+}
+
+impl Frame {
+    /// Bytes of data, never more than the buffer has.
+    pub fn used(&self) -> u32 {
+        // SAFETY: the header lives as long as the request that carries it.
+        unsafe { (*self.header).DataUsed.min(self.extent) }
+    }
 }
 
 /// Where a finished request goes.
@@ -127,12 +137,15 @@ impl Request {
     /// Appends a frame for a header of the system's copy.
     pub fn push(&mut self, header: *mut KSSTREAM_HEADER, data: PVOID, client_data: PVOID, mdl: PMDL) {
         let request: *mut Self = self;
+        // SAFETY: the header is part of the copy.
+        let extent = unsafe { (*header).FrameExtent };
         self.frames.push(Frame {
             request,
             header,
             data,
             client_data,
             mdl,
+            extent,
             ordinal: 0,
             references: 0,
             locks: 0,
@@ -143,8 +156,7 @@ impl Request {
 
     /// The sum of `DataUsed`.
     pub fn bytes_used(&self) -> usize {
-        // SAFETY: the headers live as long as the request that carries them.
-        self.frames.iter().map(|frame| unsafe { (*frame.header).DataUsed as usize }).sum()
+        self.frames.iter().map(|frame| frame.used() as usize).sum()
     }
 }
 

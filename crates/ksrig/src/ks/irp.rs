@@ -5,7 +5,7 @@ use ks_sys::{
     PIO_STACK_LOCATION, PIRP, PVOID, SL_PENDING_RETURNED, STATUS_PENDING,
 };
 
-use super::object::Object;
+use super::{call::driver_error, object::Object, pending};
 use crate::nt::{IoGetCurrentIrpStackLocation, violation};
 
 /// The current stack location.
@@ -43,11 +43,19 @@ pub fn object_of(file: PFILE_OBJECT) -> Option<Object> {
 }
 
 /// A callback with an IRP returned PENDING: it must have marked the IRP (rule KsMarkPendingIrp).
+/// The control mutex that was held around the callback is still held.
 pub fn is_pending(irp: PIRP, status: NTSTATUS, object: &str, callback: &str) -> bool {
+    let ended = pending::ended_early(irp);
     if status != STATUS_PENDING {
+        if ended {
+            let message = format!(
+                "{callback} of {object} ended the request by KsCompletePendingRequest and returned {status:#010x}"
+            );
+            driver_error("KsMarkPendingIrp", message);
+        }
         return false;
     }
-    // SAFETY: a pending IRP is not completed before KsCompletePendingRequest, which this thread's mutex holds off.
+    // SAFETY: the IRP is not completed before KsCompletePendingRequest; that waits for the mutex, on this thread too.
     if unsafe { u32::from((*stack(irp)).Control) } & SL_PENDING_RETURNED == 0 {
         let message = format!("{callback} returned STATUS_PENDING without IoMarkIrpPending");
         violation::report("KsMarkPendingIrp", 0, object, message);

@@ -55,6 +55,7 @@ pub mod synchronous;
 mod tests;
 mod topology_properties;
 pub mod unknown;
+mod unplayed;
 mod validate;
 
 pub mod transport;

@@ -16,12 +16,27 @@ use super::{
     options::Options,
     validate::Request,
 };
-use crate::nt::{Machine, ObfDereferenceObject, complete, pool, trace, violation};
+use crate::nt::{Machine, ObfDereferenceObject, bugcheck, complete, pool, trace};
+
+/// What is held while a pin is made; given back in this order.
+struct Locks {
+    /// The filter control mutex.
+    _control: Guard<'static>,
+    /// While a connection is ahead.
+    connecting: Option<Guard<'static>>,
+}
+
+impl Locks {
+    fn take(filter: &'static Filter, connects: bool) -> Self {
+        let connecting = connects.then(connect::connecting);
+        Self { _control: filter.control().acquire(), connecting }
+    }
+}
 
 /// Opens a pin; completes the request. Passive level, no mutex held.
 pub fn open(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> NTSTATUS {
     match begin(filter, bytes, irp) {
-        Ok((pin, control)) => create(pin, control, irp),
+        Ok((pin, locks)) => create(pin, locks, irp),
         Err(status) => {
             trace::event("pin_refused", filter.name(), format_args!("{status:#010x}"));
             // SAFETY: the request is ours.
@@ -31,15 +46,11 @@ pub fn open(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> NTSTATUS {
 }
 
 /// Everything before Create. On an error nothing is left.
-fn begin(
-    filter: &'static Filter,
-    bytes: &[u8],
-    irp: PIRP,
-) -> Result<(&'static Pin, Guard<'static>), NTSTATUS> {
+fn begin(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> Result<(&'static Pin, Locks), NTSTATUS> {
     let request = Request::parse(bytes)?;
     // SAFETY: the request is ours.
     let mode = unsafe { (*irp).RequestorMode };
-    let control = filter.control().acquire();
+    let mut locks = Locks::take(filter, request.is_source());
     request.check(filter, mode)?;
     // R4.3: a bad handle fails the create before the driver is called.
     let sink = if request.is_source() {
@@ -48,12 +59,12 @@ fn begin(
         std::ptr::null_mut()
     };
     if let Err(status) = check_sink(filter, &request, sink) {
-        drop(control);
+        drop(locks);
         release(sink);
         return Err(status);
     }
     if pool::fails_now(size_of::<KSPIN>(), u32::from_le_bytes(*b"KSpn")) {
-        drop(control);
+        drop(locks);
         release(sink);
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
@@ -63,16 +74,17 @@ fn begin(
     let mut status = format::set(pin, request.format);
     if status >= 0 && pin.is_source() && !options().connect_after_create {
         status = connect::establish(pin);
+        locks.connecting = None;
     }
     if status < 0 {
         // R3.9: Create was not reached, so there is no Close.
         trace::event("pin_open", pin.name(), format_args!("{status:#010x}"));
         pin.empty();
-        drop(control);
+        drop(locks);
         pin.end();
         return Err(status);
     }
-    Ok((pin, control))
+    Ok((pin, locks))
 }
 
 fn check_sink(filter: &Filter, request: &Request, sink: PFILE_OBJECT) -> Result<(), NTSTATUS> {
@@ -91,7 +103,7 @@ fn options() -> &'static Options {
 }
 
 /// Step 3: Create.
-fn create(pin: &'static Pin, control: Guard<'static>, irp: PIRP) -> NTSTATUS {
+fn create(pin: &'static Pin, locks: Locks, irp: PIRP) -> NTSTATUS {
     let status = match pin.dispatch().and_then(|dispatch| dispatch.Create) {
         // SAFETY: the driver's callback with its own pin.
         Some(create) => driver_call(PIN_CREATE, pin.name(), || unsafe { create(pin.ks(), irp) }),
@@ -101,15 +113,16 @@ fn create(pin: &'static Pin, control: Guard<'static>, irp: PIRP) -> NTSTATUS {
     if irp::is_pending(irp, status, pin.name(), "Create") {
         return STATUS_PENDING;
     }
-    finish(pin, control, irp, status)
+    finish(pin, locks, irp, status)
 }
 
 /// Create is over through KsCompletePendingRequest. Passive level, no mutex held.
 pub(super) fn opened(pin: &'static Pin, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
-    finish(pin, pin.filter().control().acquire(), irp, status)
+    let connects = pin.is_source() && options().connect_after_create;
+    finish(pin, Locks::take(pin.filter(), connects), irp, status)
 }
 
-fn finish(pin: &'static Pin, control: Guard<'static>, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+fn finish(pin: &'static Pin, locks: Locks, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
     let mut status = status;
     let mut close_due = false;
     if status >= 0 && pin.is_source() && options().connect_after_create {
@@ -123,7 +136,7 @@ fn finish(pin: &'static Pin, control: Guard<'static>, irp: PIRP, status: NTSTATU
     if status >= 0 {
         pin.link_complete.store(true, Ordering::Relaxed);
         pin.filter().enter(pin);
-        drop(control);
+        drop(locks);
         // SAFETY: the request is ours.
         return unsafe { complete(irp, status, 0) };
     }
@@ -131,7 +144,7 @@ fn finish(pin: &'static Pin, control: Guard<'static>, irp: PIRP, status: NTSTATU
         // R4.14: Create had succeeded.
         abandon(pin, irp);
     }
-    drop(control);
+    drop(locks);
     // T4.11: the sink that was connected before learns that the source is gone.
     connect::dissolve(pin);
     let control = pin.filter().control().acquire();
@@ -147,9 +160,8 @@ fn abandon(pin: &'static Pin, irp: PIRP) {
     if let Some(close) = pin.dispatch().and_then(|dispatch| dispatch.Close) {
         // SAFETY: the driver's callback with its own pin.
         let status = driver_call(PIN_CLOSE, pin.name(), || unsafe { close(pin.ks(), irp) });
-        if status == STATUS_PENDING {
-            let message = "Close returned STATUS_PENDING in a create request that failed";
-            violation::report("KsMarkPendingIrp", 0, pin.name(), message);
+        if irp::is_pending(irp, status, pin.name(), "Close") {
+            bugcheck::not_emulated("a pending Close in a create request that failed");
         }
     }
 }

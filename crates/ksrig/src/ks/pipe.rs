@@ -2,6 +2,12 @@
 //!
 //! With pin-centric processing a pipe is one pin that a client talks to, or the two ends of an
 //! intra-AVStream connection.
+//!
+//! The order of the locks: the machine's [`connecting`](super::connect::connecting) mutex, then a source's control
+//! mutex, then its sink's pipe, then other control mutexes. Everybody else takes the pipe before any control mutex.
+//! That the one who connects does otherwise is harmless: it waits for the pipe of a sink that has no peer and gets
+//! none meanwhile, so who has the pipe wants the control mutex of the sink's filter only, which is never the
+//! source's (R4.17), and nobody but the one holder of `connecting` keeps a control mutex while it waits for a pipe.
 
 use super::{mutex, object::Pin};
 

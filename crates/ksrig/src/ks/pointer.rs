@@ -70,10 +70,8 @@ impl StreamPointer {
             (null_mut(), null_mut(), 0)
         } else {
             // SAFETY: a frame in a queue is alive and so is its header.
-            let (header, data) = unsafe { ((*frame).header, (*frame).data) };
-            // SAFETY: as above.
-            let count = unsafe { if input { (*header).DataUsed } else { (*header).FrameExtent } };
-            (header, data, count)
+            let frame = unsafe { &*frame };
+            (frame.header, frame.data, if input { frame.used() } else { frame.extent })
         };
         self.public.StreamHeader = header;
         let offset = if input { &mut self.public.OffsetIn } else { &mut self.public.OffsetOut };

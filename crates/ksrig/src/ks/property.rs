@@ -13,7 +13,7 @@ use ks_sys::{
 
 use super::{
     automation::{self, Defaults, Found, Verb},
-    call::{PROPERTY_GET, PROPERTY_SET, driver_call},
+    call::{PROPERTY_GET, PROPERTY_SET, driver_call, driver_error},
     descriptor, filter, irp,
     object::Object,
     options::Options,
@@ -280,8 +280,16 @@ pub unsafe fn KsHandleSizedListQuery(
     DataItemSize: u32,
     DataItems: *const c_void,
 ) -> NTSTATUS {
+    let whole = DataItemsCount
+        .checked_mul(DataItemSize)
+        .and_then(|items| Some((items, items.checked_add(size_of::<KSMULTIPLE_ITEM>() as u32)?)));
+    let Some((items, size)) = whole else {
+        let message = format_args!(
+            "KsHandleSizedListQuery: {DataItemsCount} items of {DataItemSize} bytes do not fit into a ULONG"
+        );
+        driver_error("KsHandleSizedListQuery", message)
+    };
     let length = irp::control(Irp).OutputBufferLength as usize;
-    let size = size_of::<KSMULTIPLE_ITEM>() as u32 + DataItemsCount * DataItemSize;
     let header = KSMULTIPLE_ITEM { Size: size, Count: DataItemsCount };
     // SAFETY: the driver's IRP; the output's copy comes first in the system buffer; the caller's items.
     unsafe {
@@ -299,8 +307,8 @@ pub unsafe fn KsHandleSizedListQuery(
             _ if length < size as usize => (STATUS_BUFFER_TOO_SMALL, 0),
             _ => {
                 data.cast::<KSMULTIPLE_ITEM>().write(header);
-                let items = (DataItemsCount * DataItemSize) as usize;
-                std::ptr::copy_nonoverlapping(DataItems.cast::<u8>(), data.add(size_of_val(&header)), items);
+                let place = data.add(size_of_val(&header));
+                std::ptr::copy_nonoverlapping(DataItems.cast::<u8>(), place, items as usize);
                 (STATUS_SUCCESS, size as usize)
             }
         };

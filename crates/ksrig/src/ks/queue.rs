@@ -15,7 +15,7 @@ use std::{
 
 use ks_sys::{
     KIRQL, KSPIN_DATAFLOW, KSPIN_FLAG_DISTINCT_TRAILING_EDGE, KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING,
-    KSPIN_FLAG_ENFORCE_FIFO, KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL, KSPIN_LOCK,
+    KSPIN_FLAG_ENFORCE_FIFO, KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL, KSPIN_LOCK, KSRESET,
 };
 
 use super::{
@@ -81,11 +81,12 @@ pub(super) struct Inner {
 }
 
 impl Queue {
-    /// The empty queue of a pin. PASSIVE_LEVEL.
+    /// The empty queue of a pin. PASSIVE_LEVEL, the pipe locked: the reset state does not change meanwhile.
     pub fn new(pin: &'static Pin) -> Arc<Self> {
         let flags = pin.flags();
         // SAFETY: the public structure lives as long as the pin.
-        let input = unsafe { (*pin.ks()).DataFlow } == KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN;
+        let (flow, reset) = unsafe { ((*pin.ks()).DataFlow, (*pin.ks()).ResetState) };
+        let input = flow == KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN;
         let queue = Arc::new(Self {
             pin,
             input,
@@ -102,7 +103,8 @@ impl Queue {
                 spare: VecDeque::new(),
                 fifo: VecDeque::new(),
                 finished: Finished::new(),
-                accepting: true,
+                // R5.15: a reset lasts across changes of state.
+                accepting: reset != KSRESET::KSRESET_BEGIN,
                 counters: Counters::default(),
             }),
             timeouts: Timeouts::new(),
@@ -352,6 +354,7 @@ impl<'a> Held<'a> {
             return;
         }
         self.progress();
+        self.check_used(released);
         if trace::enabled() {
             self.queue.log("leaves", frame);
         }
@@ -365,6 +368,23 @@ impl<'a> Held<'a> {
         };
         if outstanding == 0 {
             self.finish(request);
+        }
+    }
+
+    /// A frame is finished: its header must not claim more than its buffer has (R6.2). Nobody gets such a header.
+    fn check_used(self, frame: &Frame) {
+        // SAFETY: the header lives as long as the request that carries it.
+        let header = unsafe { &mut *frame.header };
+        let extent = frame.extent;
+        if header.DataUsed > extent || header.FrameExtent != extent {
+            let (used, said) = (header.DataUsed, header.FrameExtent);
+            let message = format!(
+                "frame {}: DataUsed {used}, FrameExtent {said}, but the buffer has {extent} bytes",
+                frame.ordinal
+            );
+            violation::report("KsDataUsed", 0, self.queue.pin.name(), message);
+            header.DataUsed = used.min(extent);
+            header.FrameExtent = extent;
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::nt::{
     ExAllocatePoolWithTag, ExFreePoolWithTag, IoAllocateIrp, IoAllocateMdl, IoFreeIrp, IoFreeMdl,
-    MmBuildMdlForNonPagedPool,
+    MmBuildMdlForNonPagedPool, bugcheck,
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"KSrq");
@@ -126,6 +126,8 @@ impl Requester {
         request.header_size = header;
         request.length = header;
         let first = request.headers.as_mut_ptr().cast::<KSSTREAM_HEADER>();
+        // SAFETY: the header was just made; the frame takes its extent from it.
+        unsafe { (*first).FrameExtent = bytes };
         // SAFETY: the IRP is ours; who looks at it finds the header where a client's IRP has it (R6.2).
         unsafe { (*irp).AssociatedIrp.SystemBuffer = first.cast() };
         request.push(first, data, data, mdl);
@@ -197,7 +199,12 @@ impl Requester {
 
 impl Drop for Requester {
     fn drop(&mut self) {
-        debug_assert_eq!(self.at_home(), self.requests.len(), "frames are under way when their circuit ends");
+        let under_way = self.requests.len() - self.at_home();
+        if under_way > 0 {
+            // Their memory must not be freed, and whoever has them would route them into the circuit that is gone.
+            let message = format_args!("{under_way} frame(s) are under way when their circuit ends");
+            bugcheck::stop("broken invariant", message);
+        }
         for &request in &self.requests {
             // SAFETY: made by `allocate`, and at home.
             let request = unsafe { Box::from_raw(request) };

@@ -5,11 +5,11 @@ use ks_sys::{
     NTSTATUS, PIRP, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
-use super::{irp, object::Pin, state};
+use super::{irp, object::Pin, pipe, state};
 use crate::nt::{trace, user};
 
 /// Sets the reset state of a pin. BEGIN: what is queued goes back and nothing is accepted; END: it is again.
-/// PASSIVE_LEVEL, no lock held. The caller completes the IRP with the status.
+/// It lasts across changes of state, and none happens meanwhile. PASSIVE_LEVEL, no lock held. The caller completes the IRP with the status.
 ///
 /// # Safety
 /// The IRP is a device control request for this pin with that code.
@@ -36,6 +36,7 @@ fn acquire(irp: PIRP) -> Result<KSRESET::Type, NTSTATUS> {
 }
 
 fn set(pin: &'static Pin, value: KSRESET::Type) -> NTSTATUS {
+    let _pipe = pipe::lock(pin);
     {
         let _control = pin.filter().control().acquire();
         // SAFETY: the public structure lives as long as the pin; the control mutex is held.

@@ -257,11 +257,11 @@ pub unsafe fn KsPinGetAvailableByteCount(
     let (mut input, mut output) = (edge.public.OffsetIn.Remaining, edge.public.OffsetOut.Remaining);
     for frame in guard.held.ahead().skip(1) {
         // SAFETY: frames in the queue are alive, and so are their headers.
-        let header = unsafe { &*(*frame).header };
+        let frame = unsafe { &*frame };
         if queue.input {
-            input = input.saturating_add(header.DataUsed);
+            input = input.saturating_add(frame.used());
         } else {
-            output = output.saturating_add(header.FrameExtent);
+            output = output.saturating_add(frame.extent);
         }
     }
     for (count, bytes) in [(InputDataBytes, input), (OutputBufferBytes, output)] {

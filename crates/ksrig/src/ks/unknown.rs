@@ -7,14 +7,13 @@ use std::sync::{
 
 use ks_sys::{
     GUID, IID, IKsControl, IKsControlVtbl, IUnknown, IUnknownVtbl, NTSTATUS, PKSEVENT, PKSMETHOD,
-    PKSPROPERTY, PUNKNOWN, PVOID, STATUS_NOINTERFACE, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS, guid,
-    is_equal_guid,
+    PKSPROPERTY, PUNKNOWN, PVOID, STATUS_NOINTERFACE, STATUS_SUCCESS, guid, is_equal_guid,
 };
 
 use super::{
     call::{ADD_REF, QUERY_INTERFACE, RELEASE, driver_call, driver_error, from_driver, method},
     object::{Kind, Object, Objects},
-    property,
+    property, unplayed,
 };
 use crate::nt::{bugcheck, exports::Export, violation};
 
@@ -262,27 +261,28 @@ unsafe extern "win64" fn ks_property(
     })
 }
 
-/// No object of this rig has method sets yet (R7.18: AVStream's own tables contain none).
 unsafe extern "win64" fn ks_method(
-    _this: *mut IKsControl,
+    this: *mut IKsControl,
     _method: PKSMETHOD,
     _method_length: u32,
     _data: PVOID,
     _data_length: u32,
     _returned: *mut u32,
 ) -> NTSTATUS {
-    from_driver(&CONTROL_KS_METHOD, || STATUS_PROPSET_NOT_FOUND)
+    // SAFETY: COM's rules.
+    from_driver(&CONTROL_KS_METHOD, || unplayed::method(unsafe { of_control(this) }.object()))
 }
 
 unsafe extern "win64" fn ks_event(
-    _this: *mut IKsControl,
+    this: *mut IKsControl,
     _event: PKSEVENT,
     _event_length: u32,
     _data: PVOID,
     _data_length: u32,
     _returned: *mut u32,
 ) -> NTSTATUS {
-    from_driver(&CONTROL_KS_EVENT, || STATUS_PROPSET_NOT_FOUND)
+    // SAFETY: COM's rules.
+    from_driver(&CONTROL_KS_EVENT, || unplayed::event(unsafe { of_control(this) }.object()))
 }
 
 /// `KsGetOuterUnknown`. Passive level.

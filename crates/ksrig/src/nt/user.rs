@@ -101,11 +101,13 @@ pub fn free(address: PVOID) {
     lock(&Machine::current().user).free(address as usize);
 }
 
-/// Whether the range lies in the user process's memory.
+/// Whether the range lies in one block that is allocated. What lies behind it or was freed is nobody's; the rest of
+/// the block behind an odd length is the client's own, as the rest of a page is.
 pub fn contains(address: *const c_void, length: usize) -> bool {
     let arena = lock(&Machine::current().user);
     let start = address as usize;
-    start >= arena.base && start.checked_add(length).is_some_and(|end| end <= arena.next)
+    let block = arena.live.range(..=start).next_back();
+    block.is_some_and(|(base, size)| start.checked_add(length).is_some_and(|end| end <= base + size))
 }
 
 /// What ProbeForRead/ProbeForWrite check: Err(STATUS_ACCESS_VIOLATION) or Err(STATUS_DATATYPE_MISALIGNMENT).
@@ -212,6 +214,28 @@ mod tests {
         assert_eq!(probe(USER_MODE, odd, 8, 8), Err(STATUS_DATATYPE_MISALIGNMENT));
         assert_eq!(probe(USER_MODE, buffer.address(), SPACE, 1), Err(STATUS_ACCESS_VIOLATION));
         drop(buffer);
+        machine.shutdown();
+    }
+
+    /// A probe looks at one block: not behind its end, though more blocks follow, and not at what was freed.
+    #[test]
+    fn probes_see_blocks() {
+        let machine = Machine::new(MachineOptions::default());
+        for length in [16, 128, 4096, 12_288] {
+            let (first, second) = (Buffer::new(length), Buffer::new(length));
+            let low = first.address().min(second.address());
+            let distance = first.address().addr().abs_diff(second.address().addr());
+            assert_eq!(probe(USER_MODE, low, length, 1), Ok(()));
+            for (offset, bytes) in [(0, length + 1), (length - 1, 2), (1, length), (0, distance + length)] {
+                let address = low.wrapping_byte_add(offset);
+                assert_eq!(probe(USER_MODE, address, bytes, 1), Err(STATUS_ACCESS_VIOLATION));
+            }
+            assert_eq!(probe(USER_MODE, low.wrapping_byte_add(length - 1), 1, 1), Ok(()));
+            let freed = second.address();
+            drop(second);
+            assert_eq!(probe(USER_MODE, freed, 1, 1), Err(STATUS_ACCESS_VIOLATION));
+            assert_eq!(probe(USER_MODE, first.address(), length, 1), Ok(()));
+        }
         machine.shutdown();
     }
 }

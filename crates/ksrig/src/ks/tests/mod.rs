@@ -13,11 +13,14 @@ use super::{
 mod bags;
 mod connecting;
 mod creating;
+mod crossing;
 mod devices;
+mod flowing;
 mod interfaces;
 mod intersecting;
 mod pending;
 mod properties;
+mod stopping;
 
 thread_local! {
     /// What the callbacks of this thread's test return.

@@ -17,16 +17,18 @@ thread_local! {
     static STATUS: Cell<NTSTATUS> = const { Cell::new(STATUS_SUCCESS) };
     static MARK: Cell<bool> = const { Cell::new(true) };
     static RAISED: Cell<bool> = const { Cell::new(false) };
+    static ANSWER: Cell<NTSTATUS> = const { Cell::new(STATUS_PENDING) };
+    static NOW: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps the request and ends it on a worker thread, at the IRQL that the test wants.
+/// Keeps the request and ends it at the IRQL that the test wants: on a worker thread, or here and now.
 fn later(irp: PIRP) -> NTSTATUS {
     if MARK.get() {
         // SAFETY: the driver owns the request.
         unsafe { IoMarkIrpPending(irp) };
     }
     let (irp, status, raised) = (irp as usize, STATUS.get(), RAISED.get());
-    work::queue("test", move || {
+    let end = move || {
         let irp = irp as PIRP;
         // SAFETY: as above.
         unsafe { (*irp).IoStatus.__bindgen_anon_1.Status = status };
@@ -36,8 +38,13 @@ fn later(irp: PIRP) -> NTSTATUS {
         if let Some(irql) = irql {
             KeLowerIrql(irql);
         }
-    });
-    STATUS_PENDING
+    };
+    if NOW.get() {
+        end();
+    } else {
+        work::queue("test", end);
+    }
+    ANSWER.get()
 }
 
 unsafe extern "win64" fn pin_later(_pin: PKSPIN, irp: PIRP) -> NTSTATUS {
@@ -69,8 +76,9 @@ fn fixture() -> Fixture {
 
 #[test]
 fn requests_may_end_later() {
-    for raised in [false, true] {
+    for (raised, now) in [(false, false), (true, false), (false, true), (true, true)] {
         RAISED.set(raised);
+        NOW.set(now);
         let fixture = fixture();
         let filter = fixture.open_filter(1).unwrap();
         let pin = open_pin(filter, 0, null_mut()).unwrap();
@@ -101,4 +109,11 @@ fn pending_needs_a_mark() {
     }
     close(filter);
     fixture.end();
+}
+
+/// Ends a request within its callback, which then returns something else than STATUS_PENDING: fatal.
+pub(super) fn ended_and_returned() {
+    NOW.set(true);
+    ANSWER.set(STATUS_SUCCESS);
+    let _ = fixture().open_filter(1);
 }

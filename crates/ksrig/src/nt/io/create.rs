@@ -6,6 +6,7 @@ use ks_sys::*;
 
 use super::{build, call, device, device::IoGetRelatedDeviceObject, irp::IoGetNextIrpStackLocation};
 use crate::nt::{
+    bugcheck,
     event::KeInitializeEvent,
     handle::{ObReferenceObjectByHandle, create_handle},
     list::InitializeListHead,
@@ -218,6 +219,15 @@ fn readable(name: &[u16]) -> String {
     String::from_utf16_lossy(&name[..end])
 }
 
+/// An argument that is not played: a driver that gives it ends the run, a client gets `status`.
+fn refuse(given: bool, what: &str, mode: KPROCESSOR_MODE, status: NTSTATUS) -> Result<(), NTSTATUS> {
+    match (given, mode) {
+        (false, _) => Ok(()),
+        (true, KERNEL_MODE) => bugcheck::not_emulated(what),
+        (true, _) => Err(status),
+    }
+}
+
 /// Opens a file object on a device by name, or relative to another file (`RootDirectory`): the rest of the
 /// name goes to the driver as raw counted units (a KS pin's name ends in a KSPIN_CONNECT). PASSIVE_LEVEL.
 /// (`nf-ntifs-ntcreatefile.md`)
@@ -226,21 +236,25 @@ pub unsafe fn NtCreateFile(
     DesiredAccess: ACCESS_MASK,
     ObjectAttributes: POBJECT_ATTRIBUTES,
     IoStatusBlock: PIO_STATUS_BLOCK,
-    _AllocationSize: PLARGE_INTEGER,
+    AllocationSize: PLARGE_INTEGER,
     FileAttributes: ULONG,
     ShareAccess: ULONG,
     CreateDisposition: ULONG,
     CreateOptions: ULONG,
-    _EaBuffer: PVOID,
+    EaBuffer: PVOID,
     EaLength: ULONG,
 ) -> NTSTATUS {
     let mode = Thread::current().previous_mode();
     let result = || {
         user::probe(mode, FileHandle.cast(), size_of::<HANDLE>(), 8)?;
         user::probe(mode, IoStatusBlock.cast(), size_of::<IO_STATUS_BLOCK>(), 8)?;
-        if CreateDisposition > 5 || EaLength != 0 {
+        if CreateDisposition > 5 {
             return Err(STATUS_INVALID_PARAMETER);
         }
+        let has_attributes = EaLength != 0 || !EaBuffer.is_null();
+        refuse(has_attributes, "NtCreateFile with extended attributes", mode, STATUS_EAS_NOT_SUPPORTED)?;
+        let has_size = !AllocationSize.is_null();
+        refuse(has_size, "NtCreateFile with an AllocationSize", mode, STATUS_NOT_SUPPORTED)?;
         // SAFETY: the caller's structures, probed where they are a user's.
         unsafe {
             let attributes = capture(ObjectAttributes, mode)?;
@@ -317,20 +331,28 @@ pub unsafe fn IoCreateFile(
     DesiredAccess: ACCESS_MASK,
     ObjectAttributes: POBJECT_ATTRIBUTES,
     IoStatusBlock: PIO_STATUS_BLOCK,
-    _AllocationSize: PLARGE_INTEGER,
+    AllocationSize: PLARGE_INTEGER,
     FileAttributes: ULONG,
     ShareAccess: ULONG,
     Disposition: ULONG,
     CreateOptions: ULONG,
-    _EaBuffer: PVOID,
-    _EaLength: ULONG,
-    _CreateFileType: CREATE_FILE_TYPE,
-    _InternalParameters: PVOID,
+    EaBuffer: PVOID,
+    EaLength: ULONG,
+    CreateFileType: CREATE_FILE_TYPE,
+    InternalParameters: PVOID,
     Options: ULONG,
 ) -> NTSTATUS {
     // SAFETY: the caller's promise. ASSUMED: the structures are a driver's, so they are not probed; the mode
     // of the request is KernelMode unless an access check is forced.
     let result = || unsafe {
+        for (given, what) in [
+            (EaLength != 0 || !EaBuffer.is_null(), "IoCreateFile with extended attributes"),
+            (!AllocationSize.is_null(), "IoCreateFile with an AllocationSize"),
+            (CreateFileType != 0, "IoCreateFile of a CreateFileType other than CreateFileTypeNone"),
+            (!InternalParameters.is_null(), "IoCreateFile with InternalParameters"),
+        ] {
+            refuse(given, what, KERNEL_MODE, STATUS_NOT_SUPPORTED)?;
+        }
         let attributes = capture(ObjectAttributes, KERNEL_MODE)?;
         let request = Open {
             name: capture_name(attributes.ObjectName, KERNEL_MODE)?,

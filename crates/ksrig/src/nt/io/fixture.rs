@@ -191,6 +191,17 @@ pub fn device() -> &'static pnp::Device {
 
 /// Opens a file from the user process: by an absolute name, or relative to another.
 pub fn open(root: HANDLE, name: &str, options: u32) -> Result<HANDLE, NTSTATUS> {
+    open_with(root, name, options, null_mut(), 0)
+}
+
+/// The same with an AllocationSize and extended attributes of this length.
+pub fn open_with(
+    root: HANDLE,
+    name: &str,
+    options: u32,
+    size: PLARGE_INTEGER,
+    ea_length: u32,
+) -> Result<HANDLE, NTSTATUS> {
     let units = nt::string::wide(name);
     let mut text = user::Buffer::new(2 * units.len().max(1));
     text.bytes_mut()[..2 * units.len()]
@@ -213,8 +224,9 @@ pub fn open(root: HANDLE, name: &str, options: u32) -> Result<HANDLE, NTSTATUS> 
         let handle: PHANDLE = block.address().byte_add(96).cast();
         let iosb: PIO_STATUS_BLOCK = block.address().byte_add(112).cast();
         let access = GENERIC_READ | GENERIC_WRITE;
+        let ea = null_mut();
         let status =
-            nt::NtCreateFile(handle, access, attributes, iosb, null_mut(), 0, 0, 1, options, null_mut(), 0);
+            nt::NtCreateFile(handle, access, attributes, iosb, size, 0, 0, 1, options, ea, ea_length);
         if status < 0 { Err(status) } else { Ok(*handle) }
     }
 }

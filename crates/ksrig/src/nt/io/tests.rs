@@ -15,7 +15,7 @@ use crate::nt::{
     handle::{NtClose, ObReferenceObjectByHandle},
     object::{IoFileObjectType, ObfDereferenceObject, handles_and_objects},
     sched,
-    thread::USER_MODE,
+    thread::{USER_MODE, as_kernel_mode},
     user, violation,
 };
 
@@ -37,6 +37,9 @@ fn file_life() {
     assert_eq!(fixture::open(null_mut(), "\\??\\nothing", 0), Err(STATUS_OBJECT_NAME_NOT_FOUND));
     assert_eq!(fixture::open(null_mut(), "relative", 0), Err(STATUS_OBJECT_PATH_SYNTAX_BAD));
     assert_eq!(fixture::open(0x40 as HANDLE, "x", 0), Err(STATUS_INVALID_HANDLE));
+    assert_eq!(fixture::open_with(null_mut(), &link(), 0, null_mut(), 8), Err(STATUS_EAS_NOT_SUPPORTED));
+    let mut size = LARGE_INTEGER::default();
+    assert_eq!(fixture::open_with(null_mut(), &link(), 0, &raw mut size, 0), Err(STATUS_NOT_SUPPORTED));
     // SAFETY: handles of this process.
     unsafe {
         let mut body = null_mut();
@@ -60,6 +63,15 @@ fn file_life() {
     assert_eq!(handles_and_objects(), before);
     assert!(violation::take().is_empty());
     machine.shutdown();
+}
+
+/// What of a create is not played ends the run when a driver gives it.
+#[test]
+#[should_panic(expected = "NtCreateFile with extended attributes")]
+fn create_of_a_driver() {
+    let _machine = fixture::machine(0, 1);
+    fixture::device();
+    let _ = as_kernel_mode(|| fixture::open_with(null_mut(), &link(), 0, null_mut(), 8));
 }
 
 /// Buffered requests copy in and out; errors come back; user pointers outside of user memory are refused;

@@ -10,7 +10,7 @@
 //!   headers, and no function is imported.
 //!
 //! Beside the bindings: the GUIDs as constants; [`mod@gaps`], the visible list of what the headers lack
-//! or misdeclare; [`mod@inline`], the documented DDIs that are C macros or inline functions and no
+//! or misdeclare; `inline`, the documented DDIs that are C macros or inline functions and no
 //! exports of `ks.sys`.
 
 #![no_std]

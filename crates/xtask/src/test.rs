@@ -152,7 +152,7 @@ fn tests(metadata: &Metadata) -> Result<()> {
     let packages = host_packages(metadata);
     let run = |command: &mut Command| process::run(command.args(&packages));
     if toolchain::host_has("nextest") {
-        run(toolchain::host_cargo().args(["nextest", "run"]))?;
+        run(toolchain::host_cargo().args(["nextest", "run", "--no-fail-fast"]))?;
         // Which nextest does not run.
         run(toolchain::host_cargo().args(["test", "--doc"]))
     } else {

@@ -7,6 +7,7 @@ mod build;
 mod house;
 mod image;
 mod import_library;
+mod lint_package;
 mod process;
 mod rig;
 mod rustc_wrapper;
@@ -35,6 +36,7 @@ enum Command {
     Setup(setup::Options),
     Build(build::Options),
     Image(image::Options),
+    LintPackage(lint_package::Options),
     Demo(rig::DemoOptions),
     Test(test::Options),
     Bench(rig::BenchOptions),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Image(options) => image::run(&options),
+        Command::LintPackage(options) => lint_package::run(&options),
         Command::Demo(options) => rig::demo(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => rig::bench(&options),

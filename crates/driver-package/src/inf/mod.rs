@@ -1,0 +1,16 @@
+//! INF files: [`Inf`] reads them.
+//!
+//! The syntax is that of
+//! <https://learn.microsoft.com/windows-hardware/drivers/install/general-syntax-rules-for-inf-files>.
+
+mod decoration;
+mod encoding;
+mod line;
+mod models;
+mod section;
+
+pub use decoration::{Architecture, Decoration, NotADecoration};
+pub use encoding::{Encoding, NotAnEncoding, decode};
+pub use line::{Entry, Field};
+pub use models::{Device, Target};
+pub use section::{Inf, Section, SyntaxError, SyntaxErrorKind};

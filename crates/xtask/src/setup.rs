@@ -18,9 +18,9 @@ use crate::{
 
 /// Install what is needed to build and test the driver.
 ///
-/// Looks for the compiler, LLVM's tools, mingw-w64's headers and import libraries, and ffmpeg for the tests; installs
-/// what is missing with apt-get (through sudo if you are not root), and fetches the crates. Says what it installs
-/// before it does. The other commands do this by themselves where something is missing.
+/// Looks for the compiler, LLVM's tools, mingw-w64's headers and import libraries, what signs packages and what the
+/// tests use; installs what is missing with apt-get (through sudo if you are not root), and fetches the crates. Says
+/// what it installs before it does. The other commands do this by themselves where something is missing.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask setup --check")]
 pub struct Options {
@@ -30,10 +30,12 @@ pub struct Options {
 }
 
 /// What a command needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// The driver can be built.
     Build,
+    /// A signed package can be made of it.
+    Package,
     /// It can be checked and tested as well.
     Test,
 }
@@ -74,15 +76,12 @@ pub fn run(options: &Options) -> Result<()> {
 /// Installs what is missing, if anything is. Quick if not: a few looks into the file system.
 pub fn ensure(purpose: Purpose) -> Result<()> {
     let needs = needs();
-    let missing: Vec<&Need> = needs
-        .iter()
-        .filter(|need| !need.there && (need.purpose == Purpose::Build || purpose == Purpose::Test))
-        .collect();
+    let missing: Vec<&Need> = needs.iter().filter(|need| !need.there && need.purpose <= purpose).collect();
     install(&missing)
 }
 
 fn needs() -> Vec<Need> {
-    use Purpose::{Build, Test};
+    use Purpose::{Build, Package, Test};
 
     let llvm = Path::new(LLVM_ROOT);
     let clang_headers = llvm.join(format!("lib/clang/{LLVM}/include/stddef.h"));
@@ -145,7 +144,10 @@ fn needs() -> Vec<Need> {
             "Windows exports",
             file(&format!("{MINGW_LIBRARIES}/libks.a")),
         ),
+        Need::new(Package, "openssl", "makes the test certificate", program("openssl").is_some()),
+        Need::new(Package, "osslsigncode", "signs drivers and catalogs", program("osslsigncode").is_some()),
         Need::new(Test, "ffmpeg", "real video for the tests", program("ffmpeg").is_some()),
+        Need::new(Test, "python3-venv", "runs others' verifiers of packages", has_venv()),
     ]);
     needs
 }
@@ -153,6 +155,12 @@ fn needs() -> Vec<Need> {
 fn has_libclang(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libclang-"))
+}
+
+/// Whether Python can make an environment with its own packages.
+fn has_venv() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ensurepip, venv"]).output().is_ok_and(|output| output.status.success())
 }
 
 /// A program in PATH.

@@ -5,7 +5,9 @@ use ks_sys::{
     STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
 };
 
-use super::{device::Device, factory::guid_text, filter, irp, object::Object, pin_open, unplayed};
+use super::{
+    create_item, device::Device, factory::guid_text, filter, irp, object::Object, pin_open, unplayed,
+};
 use crate::nt::{complete, string, trace};
 
 const BACKSLASH: u16 = b'\\' as u16;
@@ -51,8 +53,7 @@ fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
     let (class, rest) = name.split_at(length);
     let class = String::from_utf16_lossy(class);
     if parent.is_null() {
-        let factory = device.factories().into_iter().find(|factory| factory.matches(&class));
-        return factory.map(Target::Filter).ok_or(STATUS_NOT_FOUND);
+        return create_item::find(device, &class, !rest.is_empty(), irp).map(Target::Filter);
     }
     let is = |guid: &GUID| class.eq_ignore_ascii_case(&guid_text(guid));
     match irp::object_of(parent) {

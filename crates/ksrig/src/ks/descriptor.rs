@@ -8,6 +8,7 @@ use ks_sys::{
     KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL as EVERY_ARRIVAL,
     KSPIN_FLAG_PROCESS_IF_ANY_IN_RUN_STATE as ANY_IN_RUN, KSPIN_FLAG_PROCESS_IN_RUN_STATE_ONLY as RUN_ONLY,
     KSPIN_FLAG_SOME_FRAMES_REQUIRED_FOR_PROCESSING as SOME_FRAMES, KSPIN_FLAG_SPLITTER as SPLITTER,
+    KSTOPOLOGY_CONNECTION,
 };
 
 use super::format;
@@ -81,18 +82,10 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
     for index in 0..filter.ConnectionsCount as usize {
         // SAFETY: the table has that many entries.
         let connection = unsafe { &*filter.Connections.add(index) };
-        let ends = [(connection.FromNode, connection.FromNodePin), (connection.ToNode, connection.ToNodePin)];
-        for (node, pin) in ends {
-            let known = if node == KSFILTER_NODE {
-                pin < filter.PinDescriptorsCount
-            } else {
-                node < filter.NodeDescriptorsCount
-            };
-            if !known {
-                return Err(format!(
-                    "KSFILTER_DESCRIPTOR: connection {index} names a node or pin that is not there"
-                ));
-            }
+        if !check_connection(filter, connection) {
+            return Err(format!(
+                "KSFILTER_DESCRIPTOR: connection {index} names a node or pin that is not there"
+            ));
         }
     }
     if centric {
@@ -101,7 +94,20 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
     Ok(())
 }
 
-fn check_pin(pin: &KSPIN_DESCRIPTOR_EX, centric: bool) -> Result<(), String> {
+/// Whether the filter has the nodes and pins of a connection.
+pub(super) fn check_connection(filter: &KSFILTER_DESCRIPTOR, connection: &KSTOPOLOGY_CONNECTION) -> bool {
+    let known = |node, pin| {
+        if node == KSFILTER_NODE {
+            pin < filter.PinDescriptorsCount
+        } else {
+            node < filter.NodeDescriptorsCount
+        }
+    };
+    known(connection.FromNode, connection.FromNodePin) && known(connection.ToNode, connection.ToNodePin)
+}
+
+/// What is wrong with the descriptor of a pin type, in words. `centric`: of a filter-centric filter.
+pub(super) fn check_pin(pin: &KSPIN_DESCRIPTOR_EX, centric: bool) -> Result<(), String> {
     // Section 2.3: the pairs that the flags page calls exclusive.
     let exclusive = [
         (CRITICAL, HYPERCRITICAL, "CRITICAL and HYPERCRITICAL processing"),

@@ -17,7 +17,7 @@ use ks_sys::{
 
 use super::{
     bag::{self, Bag},
-    call::{DEVICE_ADD, driver_error, driver_status},
+    call::{DEVICE_ADD, DEVICE_START, driver_error, driver_status},
     factory::Factory,
     mutex::{self, Guard},
     object::{Basic, Kind, Objects, container},
@@ -25,7 +25,7 @@ use super::{
     unknown::Unknown,
 };
 use crate::nt::{
-    IoAttachDeviceToDeviceStack, IoCreateDevice, IoDeleteDevice, IoDetachDevice, trace, violation,
+    IoAttachDeviceToDeviceStack, IoCreateDevice, IoDeleteDevice, IoDetachDevice, callback, trace, violation,
 };
 
 /// `FILE_DEVICE_KS`.
@@ -116,6 +116,12 @@ impl Device {
     pub fn started(&self) -> bool {
         // SAFETY: the public structure lives as long as the device.
         unsafe { (*self.ks()).Started != 0 }
+    }
+
+    /// Whether PostStart is still to come or under way: AVStream enables the interfaces of factories that are
+    /// made until then (R1.21).
+    pub fn is_becoming_ready(&self) -> bool {
+        !self.started() || self.post_start.is_ahead() || callback::inside(DEVICE_START.name)
     }
 
     /// The driver's callbacks.
@@ -288,7 +294,7 @@ fn initialize(device: &'static Device) -> NTSTATUS {
         for index in 0..descriptor.FilterDescriptorsCount as usize {
             // SAFETY: the table has that many entries.
             let filter = unsafe { *descriptor.FilterDescriptors.add(index) };
-            if let Err(status) = Factory::create(device, filter, None, 0) {
+            if let Err(status) = Factory::create(device, filter, None, 0, [None; 2]) {
                 return status;
             }
         }

@@ -46,7 +46,7 @@ fn with_device(fdo: PDEVICE_OBJECT, irp: PIRP, body: impl FnOnce(&'static Device
     }
 }
 
-unsafe extern "win64" fn create_irp(fdo: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
+pub(super) unsafe extern "win64" fn create_irp(fdo: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
     with_device(fdo, irp, |device| create::dispatch(device, irp))
 }
 

@@ -16,16 +16,15 @@ use super::{
         KsPinGetFirstCloneStreamPointer, KsStreamPointerClone, KsStreamPointerDelete,
         KsStreamPointerGetNextClone,
     },
+    create_item::{KsFilterFactoryAddCreateItem, KsFreeObjectCreateItemsByContext},
     device::{
         KsAcquireDevice, KsCreateDevice, KsGetDeviceForDeviceObject, KsInitializeDevice, KsReleaseDevice,
         KsTerminateDevice,
     },
     driver::{KsAddDevice, KsInitializeDriver, KsNullDriverUnload},
     edit::_KsEdit,
-    factory::{
-        KsCreateFilterFactory, KsFilterFactoryAddCreateItem, KsFilterFactoryGetSymbolicLink,
-        KsFilterFactorySetDeviceClassesState,
-    },
+    factory::{KsCreateFilterFactory, KsFilterFactoryGetSymbolicLink, KsFilterFactorySetDeviceClassesState},
+    filter_edit::{KsFilterAddTopologyConnections, KsFilterCreateNode, KsFilterCreatePinFactory},
     gate::KsPinGetAndGate,
     handshake::KsPinRegisterHandshakeCallback,
     hierarchy::{
@@ -70,7 +69,14 @@ exports! {
     KsReleaseDevice(Device: PKSDEVICE) -> (), 0..=0;
     // factory.rs
     KsCreateFilterFactory(DeviceObject: PDEVICE_OBJECT, Descriptor: *const KSFILTER_DESCRIPTOR, RefString: PCWSTR, SecurityDescriptor: PSECURITY_DESCRIPTOR, CreateItemFlags: u32, SleepCallback: PFNKSFILTERFACTORYPOWER, WakeCallback: PFNKSFILTERFACTORYPOWER, FilterFactory: *mut PKSFILTERFACTORY) -> NTSTATUS, 0..=0;
+    // create_item.rs
     KsFilterFactoryAddCreateItem(FilterFactory: PKSFILTERFACTORY, RefString: PCWSTR, SecurityDescriptor: PSECURITY_DESCRIPTOR, CreateItemFlags: u32) -> NTSTATUS, 0..=0;
+    KsFreeObjectCreateItemsByContext(Header: KSDEVICE_HEADER, Context: PVOID) -> NTSTATUS, 0..=0;
+    // filter_edit.rs
+    KsFilterCreatePinFactory(Filter: PKSFILTER, PinDescriptor: *const KSPIN_DESCRIPTOR_EX, PinID: *mut u32) -> NTSTATUS, 0..=0;
+    KsFilterCreateNode(Filter: PKSFILTER, NodeDescriptor: *const KSNODE_DESCRIPTOR, NodeID: *mut u32) -> NTSTATUS, 0..=0;
+    KsFilterAddTopologyConnections(Filter: PKSFILTER, NewConnectionsCount: u32, NewTopologyConnections: *const KSTOPOLOGY_CONNECTION) -> NTSTATUS, 0..=0;
+    // factory.rs
     KsFilterFactoryGetSymbolicLink(FilterFactory: PKSFILTERFACTORY) -> PUNICODE_STRING, 0..=0;
     KsFilterFactorySetDeviceClassesState(FilterFactory: PKSFILTERFACTORY, NewState: u8) -> NTSTATUS, 0..=0;
     // pending.rs

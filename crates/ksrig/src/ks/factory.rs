@@ -4,29 +4,31 @@ use std::{
     cell::UnsafeCell,
     ptr::null_mut,
     sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
 use ks_sys::{
-    GUID, KSFILTER_DESCRIPTOR, KSFILTERFACTORY, NTSTATUS, PCWSTR, PDEVICE_OBJECT, PFNKSFILTERFACTORYPOWER,
-    PKSFILTERFACTORY, PSECURITY_DESCRIPTOR, PUNICODE_STRING, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
-    UNICODE_STRING,
+    GUID, KSCREATE_ITEM_WILDCARD, KSFILTER_DESCRIPTOR, KSFILTERFACTORY, NTSTATUS, PCWSTR, PDEVICE_OBJECT,
+    PFNKSFILTERFACTORYPOWER, PKSFILTERFACTORY, PSECURITY_DESCRIPTOR, PUNICODE_STRING,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, UNICODE_STRING,
 };
 
 use super::{
     bag::Bag,
+    create_item::{self, CreateItem},
     descriptor,
     device::Device,
     filter::Filter,
+    mutex,
     object::{Basic, Kind, Objects, container},
     options::Options,
     unknown::Unknown,
 };
 use crate::nt::{
     IoRegisterDeviceInterface, IoSetDeviceInterfaceState, Machine, RtlFreeUnicodeString, bugcheck, string,
-    trace,
+    trace, violation,
 };
 
 /// A filter factory.
@@ -36,14 +38,25 @@ pub struct Factory {
     ks: UnsafeCell<KSFILTERFACTORY>,
     name: String,
     device: &'static Device,
-    /// The create strings: its reference string, and those of KsFilterFactoryAddCreateItem.
-    references: Mutex<Vec<String>>,
+    /// The reference string that its interfaces carry.
+    reference: String,
+    /// The create items: that of its reference string, and those of KsFilterFactoryAddCreateItem.
+    items: Mutex<Vec<CreateItem>>,
+    /// Told when the device goes to sleep, and when it wakes up (R1.17).
+    pub(super) sleep: PFNKSFILTERFACTORYPOWER,
+    pub(super) wake: PFNKSFILTERFACTORYPOWER,
+    /// Whether AVStream enables its interfaces after PostStart (R1.21).
+    pub(super) automatic: bool,
     /// The symbolic links of its device interfaces.
     links: Mutex<Vec<UNICODE_STRING>>,
     filters: Mutex<Vec<&'static Filter>>,
     /// How many filters were ever opened: the number in a filter's name.
     opened: AtomicU32,
     enabled: AtomicBool,
+    /// Filters, those being opened included.
+    users: AtomicU32,
+    /// Its create items are gone: it ends with its last filter.
+    deleted: AtomicBool,
     bag: Box<Bag>,
     unknown: &'static Unknown,
 }
@@ -122,15 +135,54 @@ impl Factory {
         self.unknown
     }
 
-    /// Whether a create with this string is for this factory. R1.25: ASSUMED to be case-insensitive, as
-    /// object names are.
-    pub fn matches(&self, reference: &str) -> bool {
-        self.references.lock().expect("never poisoned").iter().any(|own| own.eq_ignore_ascii_case(reference))
+    /// The reference string that its interfaces carry.
+    pub fn reference(&self) -> &str {
+        &self.reference
     }
 
-    /// The reference string that its interfaces carry.
-    pub fn reference(&self) -> String {
-        self.references.lock().expect("never poisoned")[0].clone()
+    /// The create items.
+    pub(super) fn items(&self) -> MutexGuard<'_, Vec<CreateItem>> {
+        self.items.lock().expect("never poisoned")
+    }
+
+    /// One more create string. Only one wildcard is valid on a device.
+    pub(super) fn add_item(&self, reference: String, flags: u32) -> Result<(), NTSTATUS> {
+        if flags & KSCREATE_ITEM_WILDCARD != 0 && create_item::has_wildcard(self.device) {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        let item = CreateItem::new(self.ks(), reference, flags)?;
+        self.items().push(item);
+        Ok(())
+    }
+
+    /// Frees create items. A factory without any ends: now, or with its last filter.
+    pub(super) fn free_items(&'static self, chosen: impl Fn(&CreateItem) -> bool) {
+        let left = {
+            let mut items = self.items();
+            items.retain(|item| !chosen(item));
+            items.len()
+        };
+        if left > 0 {
+            return;
+        }
+        self.set_interfaces(false);
+        self.device.strike(self);
+        self.deleted.store(true, Ordering::Relaxed);
+        if self.users.load(Ordering::Relaxed) == 0 {
+            self.end();
+        }
+    }
+
+    /// A filter begins to be opened.
+    pub(super) fn begin_use(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A filter ended.
+    pub(super) fn end_use(&'static self) {
+        if self.users.fetch_sub(1, Ordering::Relaxed) == 1 && self.deleted.load(Ordering::Relaxed) {
+            self.end();
+        }
     }
 
     /// Makes a factory and registers its device interfaces, still disabled (R1.20, R1.23).
@@ -139,17 +191,15 @@ impl Factory {
         descriptor: *const KSFILTER_DESCRIPTOR,
         reference: Option<String>,
         flags: u32,
+        [sleep, wake]: [PFNKSFILTERFACTORYPOWER; 2],
     ) -> Result<&'static Self, NTSTATUS> {
         // SAFETY: the driver's descriptor.
         let Some(filter) = (unsafe { descriptor.as_ref() }) else { return Err(STATUS_INVALID_PARAMETER) };
         // 10.24: a descriptor that contradicts itself fails the creation.
         if let Err(message) = descriptor::check(filter) {
             trace::event("invalid_descriptor", device.name(), &message);
-            crate::nt::violation::report("KsDescriptor", 0, device.name(), message);
+            violation::report("KsDescriptor", 0, device.name(), message);
             return Err(STATUS_INVALID_PARAMETER);
-        }
-        if flags != 0 {
-            bugcheck::not_emulated("KsCreateFilterFactory with create item flags");
         }
         let reference = match reference {
             Some(reference) => reference,
@@ -174,20 +224,28 @@ impl Factory {
             }),
             name,
             device,
-            references: Mutex::new(vec![reference]),
+            reference: reference.clone(),
+            items: Mutex::default(),
+            sleep,
+            wake,
+            automatic: device.is_becoming_ready(),
             links: Mutex::default(),
             filters: Mutex::default(),
             opened: AtomicU32::new(0),
             enabled: AtomicBool::new(false),
+            users: AtomicU32::new(0),
+            deleted: AtomicBool::new(false),
             bag,
             unknown: Unknown::new(),
         }));
         Objects::born(factory.ks().cast(), Kind::Factory);
         factory.bag.belongs_to(factory.ks().cast());
         factory.unknown.belongs_to(factory.ks().cast());
-        device.enter(factory);
-        match factory.register() {
-            Ok(()) => Ok(factory),
+        match factory.add_item(reference, flags).and_then(|()| factory.register()) {
+            Ok(()) => {
+                device.enter(factory);
+                Ok(factory)
+            }
             Err(status) => {
                 factory.end();
                 Err(status)
@@ -197,7 +255,7 @@ impl Factory {
 
     /// R1.23: one interface per category, with the factory's reference string.
     fn register(&self) -> Result<(), NTSTATUS> {
-        let reference = string::wide(&self.reference());
+        let reference = string::wide(self.reference());
         let mut reference = string::counted(reference.strip_suffix(&[0]).unwrap_or(&reference));
         let descriptor = self.descriptor();
         for index in 0..descriptor.CategoriesCount as usize {
@@ -253,7 +311,7 @@ impl Factory {
 }
 
 /// The driver's wide string.
-unsafe fn wide_text(text: PCWSTR) -> Option<String> {
+pub(super) unsafe fn wide_text(text: PCWSTR) -> Option<String> {
     if text.is_null() {
         return None;
     }
@@ -269,7 +327,7 @@ unsafe fn wide_text(text: PCWSTR) -> Option<String> {
 /// `KsCreateFilterFactory`: a factory beside those of the device descriptor (R1.20). Passive level, the
 /// device mutex held.
 ///
-/// Of the rest of its page, security descriptors, create item flags and power callbacks are not emulated.
+/// Of its page, security descriptors are not emulated.
 ///
 /// # Safety
 /// As its page says.
@@ -283,13 +341,17 @@ pub unsafe fn KsCreateFilterFactory(
     WakeCallback: PFNKSFILTERFACTORYPOWER,
     FilterFactory: *mut PKSFILTERFACTORY,
 ) -> NTSTATUS {
-    if !SecurityDescriptor.is_null() || SleepCallback.is_some() || WakeCallback.is_some() {
-        bugcheck::not_emulated("KsCreateFilterFactory with a security descriptor or power callbacks");
+    if !SecurityDescriptor.is_null() {
+        bugcheck::not_emulated("KsCreateFilterFactory with a security descriptor");
     }
     let Some(device) = Device::of_fdo(DeviceObject) else { return STATUS_INVALID_PARAMETER };
+    if device.added() && !device.mutex().held_by_current_thread() {
+        let message = "KsCreateFilterFactory without the device mutex (R1.20)";
+        violation::report(mutex::DEVICE.name, 0, device.name(), message);
+    }
     // SAFETY: the caller's string.
     let reference = unsafe { wide_text(RefString) };
-    match Factory::create(device, Descriptor, reference, CreateItemFlags) {
+    match Factory::create(device, Descriptor, reference, CreateItemFlags, [SleepCallback, WakeCallback]) {
         Ok(factory) => {
             if !FilterFactory.is_null() {
                 // SAFETY: the caller's place.
@@ -299,25 +361,6 @@ pub unsafe fn KsCreateFilterFactory(
         }
         Err(status) => status,
     }
-}
-
-/// `KsFilterFactoryAddCreateItem`: one more create string (R1.24).
-///
-/// # Safety
-/// `RefString` ends with a zero.
-pub unsafe fn KsFilterFactoryAddCreateItem(
-    FilterFactory: PKSFILTERFACTORY,
-    RefString: PCWSTR,
-    SecurityDescriptor: PSECURITY_DESCRIPTOR,
-    CreateItemFlags: u32,
-) -> NTSTATUS {
-    if !SecurityDescriptor.is_null() || CreateItemFlags != 0 {
-        bugcheck::not_emulated("KsFilterFactoryAddCreateItem with a security descriptor or flags");
-    }
-    // SAFETY: the caller's string.
-    let Some(reference) = (unsafe { wide_text(RefString) }) else { return STATUS_INVALID_PARAMETER };
-    Factory::of(FilterFactory).references.lock().expect("never poisoned").push(reference);
-    STATUS_SUCCESS
 }
 
 /// `KsFilterFactoryGetSymbolicLink`: the link of the factory's first device interface, or null (R1.23).

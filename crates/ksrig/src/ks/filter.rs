@@ -13,6 +13,7 @@ use super::{
     descriptor,
     device::Device,
     factory::Factory,
+    filter_edit::Edits,
     irp, mutex,
     object::{Basic, Kind, Object, Objects, container},
     pin::Pin,
@@ -32,6 +33,8 @@ pub struct Filter {
     pins: Mutex<Vec<&'static Pin>>,
     /// Per pin type: how many instances there are, those being created included, and how many ever were.
     instances: Mutex<BTreeMap<u32, (u32, u32)>>,
+    /// The tables of a descriptor that was added to.
+    pub(super) edits: Mutex<Edits>,
     bag: Box<Bag>,
     unknown: &'static Unknown,
 }
@@ -139,6 +142,7 @@ impl Filter {
     }
 
     fn new(factory: &'static Factory, file: PFILE_OBJECT) -> &'static Self {
+        factory.begin_use();
         let basic = Basic::new(Kind::Filter);
         let bag = Bag::new();
         let name = format!("{}#{}", factory.name(), factory.next_ordinal());
@@ -157,6 +161,7 @@ impl Filter {
             file_object: file,
             pins: Mutex::default(),
             instances: Mutex::default(),
+            edits: Mutex::default(),
             bag,
             unknown: Unknown::new(),
         }));
@@ -178,8 +183,10 @@ impl Filter {
         }
         self.unknown.end(self.name());
         Objects::died(self.ks().cast());
+        let factory = self.factory;
         // SAFETY: leaked in `new`; the lists no longer have it.
         drop(unsafe { Box::from_raw(std::ptr::from_ref(self).cast_mut()) });
+        factory.end_use();
     }
 }
 

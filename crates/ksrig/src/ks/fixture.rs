@@ -132,13 +132,8 @@ impl Fixture {
 
     /// Opens the filter with that number.
     pub fn open_filter(&self, number: u32) -> Result<HANDLE, NTSTATUS> {
-        let reference = format!("{{11110000-0000-0000-0000-{number:012X}}}");
-        let link = io::interface::interfaces(&CATEGORY)
-            .into_iter()
-            .find(|interface| interface.enabled && interface.reference.eq_ignore_ascii_case(&reference))
-            .expect("the filter has an enabled interface")
-            .link;
-        open(std::ptr::null_mut(), &wide(&link)[..link.encode_utf16().count()])
+        let link = link(&format!("{{11110000-0000-0000-0000-{number:012X}}}"));
+        open_name(&link.expect("the filter has an enabled interface"))
     }
 
     /// Removes the device and unloads the driver.
@@ -147,6 +142,19 @@ impl Fixture {
         self.driver.unload();
         self.machine.shutdown();
     }
+}
+
+/// The link of the enabled interface with that reference string.
+pub fn link(reference: &str) -> Option<String> {
+    io::interface::interfaces(&CATEGORY)
+        .into_iter()
+        .find(|interface| interface.enabled && interface.reference.eq_ignore_ascii_case(reference))
+        .map(|interface| interface.link)
+}
+
+/// Opens a name.
+pub fn open_name(name: &str) -> Result<HANDLE, NTSTATUS> {
+    open(std::ptr::null_mut(), &wide(name)[..name.encode_utf16().count()])
 }
 
 /// NtCreateFile by a user, relative to a handle.

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod connect;
 mod connection_properties;
 mod create;
+pub mod create_item;
 pub mod descriptor;
 pub mod device;
 mod dispatch;
@@ -29,6 +30,7 @@ pub mod edit;
 pub mod exports;
 pub mod factory;
 pub mod filter;
+pub mod filter_edit;
 #[cfg(test)]
 mod fixture;
 pub mod format;

@@ -11,6 +11,7 @@ use ks_sys::{
 
 use super::{
     call::{self, driver_call, driver_status},
+    create_item,
     device::{Device, KsTerminateDevice},
     dispatch::pass_down,
     irp, state,
@@ -43,6 +44,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
         IRP_MN_STOP_DEVICE => {
             stop(device);
             tell(device, irp, call::DEVICE_STOP, table.and_then(|table| table.Stop));
+            create_item::stopped(device);
             succeed_and_pass(device, irp)
         }
         IRP_MN_SURPRISE_REMOVAL => {
@@ -117,8 +119,8 @@ fn post_start(device: &'static Device) {
         None => STATUS_SUCCESS,
     });
     if status >= 0 {
-        // R1.21: the factories that exist by now.
-        for factory in device.factories() {
+        // R1.21: the factories that exist by now, and are not the driver's to enable.
+        for factory in device.factories().into_iter().filter(|factory| factory.automatic) {
             factory.set_interfaces(true);
         }
     }

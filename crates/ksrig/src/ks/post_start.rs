@@ -11,7 +11,7 @@ use ks_sys::{
     STATUS_SUCCESS,
 };
 
-use crate::nt::{KeClearEvent, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject};
+use crate::nt::{KeClearEvent, KeInitializeEvent, KeReadStateEvent, KeSetEvent, KeWaitForSingleObject};
 
 /// The state of PostStart after the last START.
 pub struct PostStart {
@@ -33,6 +33,12 @@ impl PostStart {
     pub fn begin(&self) {
         // SAFETY: initialized in `new`.
         unsafe { KeClearEvent(self.done.get()) };
+    }
+
+    /// Whether it has not returned since the last START.
+    pub fn is_ahead(&self) -> bool {
+        // SAFETY: initialized in `new`.
+        unsafe { KeReadStateEvent(self.done.get()) == 0 }
     }
 
     /// PostStart returned.

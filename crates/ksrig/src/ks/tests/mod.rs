@@ -15,6 +15,8 @@ mod connecting;
 mod creating;
 mod crossing;
 mod devices;
+mod dynamic;
+mod factories;
 mod flowing;
 mod interfaces;
 mod intersecting;

@@ -1,8 +1,9 @@
 //! Whether a filter descriptor is consistent (sections 2.2 and 2.3 of the contract, 10.24), and reading it.
 
 use ks_sys::{
-    KSFILTER_DESCRIPTOR, KSFILTER_DESCRIPTOR_VERSION, KSFILTER_NODE, KSNODE_DESCRIPTOR, KSPIN_DESCRIPTOR_EX,
-    KSPIN_FLAG_CRITICAL_PROCESSING as CRITICAL, KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING as DO_NOT_INITIATE,
+    KSFILTER_DESCRIPTOR, KSFILTER_DESCRIPTOR_VERSION, KSFILTER_NODE, KSNODE_DESCRIPTOR,
+    KSPIN_DATAFLOW::KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR_EX, KSPIN_FLAG_CRITICAL_PROCESSING as CRITICAL,
+    KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING as DO_NOT_INITIATE,
     KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING as FRAMES_NOT_REQUIRED,
     KSPIN_FLAG_GENERATE_MAPPINGS as MAPPINGS, KSPIN_FLAG_HYPERCRITICAL_PROCESSING as HYPERCRITICAL,
     KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL as EVERY_ARRIVAL,
@@ -88,9 +89,6 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
             ));
         }
     }
-    if centric {
-        return fail("filter-centric processing is not emulated");
-    }
     Ok(())
 }
 
@@ -133,8 +131,8 @@ pub(super) fn check_pin(pin: &KSPIN_DESCRIPTOR_EX, centric: bool) -> Result<(), 
         return Err("MediumsCount without Mediums".to_owned());
     }
     format::check_ranges(inner)?;
-    if pin.Flags & SPLITTER != 0 {
-        return Err("splitter pins are not emulated".to_owned());
+    if pin.Flags & SPLITTER != 0 && (inner.DataFlow != KSPIN_DATAFLOW_OUT || pin.InstancesPossible < 2) {
+        return Err("SPLITTER is for output pins with more than one possible instance".to_owned());
     }
     if pin.Flags & MAPPINGS != 0 {
         return Err("GENERATE_MAPPINGS is not emulated".to_owned());

@@ -25,7 +25,7 @@ use super::{
     edit::_KsEdit,
     factory::{KsCreateFilterFactory, KsFilterFactoryGetSymbolicLink, KsFilterFactorySetDeviceClassesState},
     filter_edit::{KsFilterAddTopologyConnections, KsFilterCreateNode, KsFilterCreatePinFactory},
-    gate::KsPinGetAndGate,
+    gate::{KsFilterGetAndGate, KsPinGetAndGate},
     handshake::KsPinRegisterHandshakeCallback,
     hierarchy::{
         KsAcquireControl, KsFilterGetChildPinCount, KsFilterGetFirstChildPin, KsGetDevice,
@@ -33,13 +33,19 @@ use super::{
         KsGetObjectTypeFromFileObject, KsGetObjectTypeFromIrp, KsGetParent, KsGetPinFromIrp,
         KsPinGetNextSiblingPin, KsPinGetParentFilter, KsReleaseControl,
     },
+    inputs::{KsPinAttachAndGate, KsPinAttachOrGate},
     peer::{
         KsPinGetConnectedFilterInterface, KsPinGetConnectedPinDeviceObject, KsPinGetConnectedPinFileObject,
         KsPinGetConnectedPinInterface,
     },
     pending::KsCompletePendingRequest,
-    processing::{KsPinAcquireProcessingMutex, KsPinAttemptProcessing, KsPinReleaseProcessingMutex},
+    process_pin::KsProcessPinUpdate,
+    processing::{
+        KsFilterAcquireProcessingMutex, KsFilterAttemptProcessing, KsFilterReleaseProcessingMutex,
+        KsPinAcquireProcessingMutex, KsPinAttemptProcessing, KsPinReleaseProcessingMutex,
+    },
     property::KsHandleSizedListQuery,
+    splitter::KsPinGetCopyRelationships,
     stream_pointer::{
         KsPinGetAvailableByteCount, KsPinGetLeadingEdgeStreamPointer, KsPinGetTrailingEdgeStreamPointer,
         KsStreamPointerAdvance, KsStreamPointerAdvanceOffsets, KsStreamPointerAdvanceOffsetsAndUnlock,
@@ -124,10 +130,21 @@ exports! {
     KsPinGetReferenceClockInterface(Pin: PKSPIN, Interface: *mut PIKSREFERENCECLOCK) -> NTSTATUS, 0..=0;
     // gate.rs
     KsPinGetAndGate(Pin: *mut KSPIN) -> PKSGATE, 0..=15;
+    KsFilterGetAndGate(Filter: *mut KSFILTER) -> PKSGATE, 0..=15;
+    // inputs.rs
+    KsPinAttachAndGate(Pin: PKSPIN, AndGate: PKSGATE) -> (), 0..=0;
+    KsPinAttachOrGate(Pin: PKSPIN, OrGate: PKSGATE) -> (), 0..=0;
+    // process_pin.rs
+    KsProcessPinUpdate(ProcessPin: PKSPROCESSPIN) -> BOOLEAN, 0..=2;
     // processing.rs
+    KsFilterAttemptProcessing(Filter: *mut KSFILTER, Asynchronous: BOOLEAN) -> (), 0..=2;
+    KsFilterAcquireProcessingMutex(Filter: *mut KSFILTER) -> (), 0..=0;
+    KsFilterReleaseProcessingMutex(Filter: *mut KSFILTER) -> (), 0..=0;
     KsPinAttemptProcessing(Pin: *mut KSPIN, Asynchronous: BOOLEAN) -> (), 0..=2;
     KsPinAcquireProcessingMutex(Pin: *mut KSPIN) -> (), 0..=0;
     KsPinReleaseProcessingMutex(Pin: *mut KSPIN) -> (), 0..=0;
+    // splitter.rs
+    KsPinGetCopyRelationships(Pin: PKSPIN, CopySource: *mut PKSPIN, DelegateBranch: *mut PKSPIN) -> (), 0..=2;
     // stream_pointer.rs
     KsStreamPointerLock(StreamPointer: PKSSTREAM_POINTER) -> NTSTATUS, 0..=2;
     KsStreamPointerUnlock(StreamPointer: PKSSTREAM_POINTER, Eject: BOOLEAN) -> (), 0..=2;

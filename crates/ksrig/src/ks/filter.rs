@@ -14,9 +14,12 @@ use super::{
     device::Device,
     factory::Factory,
     filter_edit::Edits,
+    inputs::{self, Inputs},
     irp, mutex,
     object::{Basic, Kind, Object, Objects, container},
     pin::Pin,
+    process_pin::Table,
+    processing::Processor,
     unknown::Unknown,
 };
 use crate::nt::{complete, pool, trace, violation};
@@ -33,6 +36,12 @@ pub struct Filter {
     pins: Mutex<Vec<&'static Pin>>,
     /// Per pin type: how many instances there are, those being created included, and how many ever were.
     instances: Mutex<BTreeMap<u32, (u32, u32)>>,
+    /// Gate, mutex and work item of filter-centric processing.
+    processor: Processor,
+    /// What opens the gate.
+    pub(super) inputs: Inputs,
+    /// The table of process pins.
+    pub(super) table: Mutex<Table>,
     /// The tables of a descriptor that was added to.
     pub(super) edits: Mutex<Edits>,
     bag: Box<Bag>,
@@ -98,6 +107,11 @@ impl Filter {
         self.dispatch().is_some_and(|dispatch| dispatch.Process.is_some())
     }
 
+    /// Gate, mutex and work item of filter-centric processing.
+    pub(super) fn processor(&self) -> &Processor {
+        &self.processor
+    }
+
     /// The descriptor of a pin type.
     pub fn pin_descriptor(&self, id: u32) -> Option<*const KSPIN_DESCRIPTOR_EX> {
         descriptor::pin(self.descriptor(), id)
@@ -130,10 +144,12 @@ impl Filter {
 
     pub(super) fn enter(&self, pin: &'static Pin) {
         self.pins.lock().expect("never poisoned").push(pin);
+        inputs::refresh(self);
     }
 
     pub(super) fn strike(&self, pin: &Pin) {
         self.pins.lock().expect("never poisoned").retain(|other| !std::ptr::eq(*other, pin));
+        inputs::refresh(self);
     }
 
     /// The outer unknown.
@@ -161,6 +177,9 @@ impl Filter {
             file_object: file,
             pins: Mutex::default(),
             instances: Mutex::default(),
+            processor: Processor::new(),
+            inputs: Inputs::default(),
+            table: Mutex::default(),
             edits: Mutex::default(),
             bag,
             unknown: Unknown::new(),
@@ -168,6 +187,7 @@ impl Filter {
         Objects::born(filter.ks().cast(), Kind::Filter);
         filter.bag.belongs_to(filter.ks().cast());
         filter.unknown.belongs_to(filter.ks().cast());
+        inputs::refresh(filter);
         filter
     }
 
@@ -237,6 +257,7 @@ pub fn close(filter: &'static Filter, irp: PIRP) -> NTSTATUS {
     if left > 0 {
         violation::report("KsFilterClose", 0, filter.name(), format!("{left} pin(s) left"));
     }
+    filter.processor.drain();
     let status = {
         let _device = filter.device().acquire();
         let _control = filter.control.acquire();

@@ -8,7 +8,7 @@ use ks_sys::{
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
-use super::{bag, descriptor, mutex, object::Filter};
+use super::{bag, descriptor, inputs, mutex, object::Filter};
 use crate::nt::{pool, trace, violation};
 
 const TAG: u32 = u32::from_le_bytes(*b"KSfe");
@@ -129,6 +129,7 @@ pub unsafe fn KsFilterCreatePinFactory(
         own.PinDescriptorSize = stride as u32;
         own.PinDescriptorsCount = count + 1;
         trace::event("pin_type", filter.name(), count);
+        inputs::refresh(filter);
         count
     });
     answer(added, PinID)

@@ -9,11 +9,14 @@ use std::{
     sync::atomic::{AtomicI32, Ordering},
 };
 
-use ks_sys::{KSGATE, KSPIN, PKSGATE};
+use ks_sys::{KSFILTER, KSGATE, KSPIN, PKSGATE};
 
-use super::object::Pin as PinObject;
+use super::{
+    object::{Filter as FilterObject, Pin as PinObject},
+    processing::Subject,
+};
 
-/// A gate of a pin.
+/// A gate of the rig.
 pub struct Gate(UnsafeCell<KSGATE>);
 
 // SAFETY: the count is atomic; the link is set before the pin leaves STOP.
@@ -27,14 +30,24 @@ impl Gate {
         Self(UnsafeCell::new(KSGATE { Count: 1, NextGate: null_mut() }))
     }
 
+    /// A closed OR gate before an AND gate; that gate is not told.
+    pub const fn or(next: PKSGATE) -> Self {
+        Self(UnsafeCell::new(KSGATE { Count: 0, NextGate: next }))
+    }
+
     /// The structure the minidriver sees.
     pub fn ks(&self) -> PKSGATE {
         self.0.get()
     }
 
+    /// The count, by a glance.
+    pub fn count(&self) -> i32 {
+        count(self.ks()).load(Ordering::Acquire)
+    }
+
     /// Whether it is open, by a glance.
     pub fn is_open(&self) -> bool {
-        count(self.ks()).load(Ordering::Acquire) > 0
+        self.count() > 0
     }
 
     /// Closes an open gate and gives whether it was open: the way into processing (R6.31).
@@ -76,11 +89,27 @@ pub fn turn_input_off(mut gate: PKSGATE) {
     }
 }
 
+/// Whether a gate is open, by a glance.
+pub fn is_open(gate: PKSGATE) -> bool {
+    count(gate).load(Ordering::Acquire) > 0
+}
+
 /// The gate that controls the pin's processing. Any IRQL. (`nf-ks-kspingetandgate.md`)
+///
+/// ASSUMED: for a pin of a filter-centric filter that is the filter's.
 ///
 /// # Safety
 /// The pin is live.
 #[allow(non_snake_case)]
 pub unsafe fn KsPinGetAndGate(Pin: *mut KSPIN) -> PKSGATE {
-    PinObject::of(Pin).transport().gate().ks()
+    Subject::of(PinObject::of(Pin)).processor().gate().ks()
+}
+
+/// The gate that controls the filter's processing. Any IRQL. (`nf-ks-ksfiltergetandgate.md`)
+///
+/// # Safety
+/// The filter is live.
+#[allow(non_snake_case)]
+pub unsafe fn KsFilterGetAndGate(Filter: *mut KSFILTER) -> PKSGATE {
+    FilterObject::of(Filter).processor().gate().ks()
 }

@@ -189,7 +189,7 @@ pub unsafe fn KsGetObjectTypeFromIrp(Irp: PIRP) -> KSOBJECTTYPE::Type {
 pub unsafe fn KsAcquireControl(Object: PVOID) {
     if let Some(filter) = filter_of(Object) {
         // R8.1: the control mutex comes before the processing mutex, which Process runs under.
-        if callback::inside("PinProcess") {
+        if callback::inside("PinProcess") || callback::inside("FilterProcess") {
             let message = "the filter control mutex is acquired in Process, under the processing mutex";
             violation::report("KsProcessingMutex", 0x8100B, filter.name(), message);
         }

@@ -17,6 +17,7 @@ use super::{
     bag::Bag,
     filter::Filter,
     format::Format,
+    inputs,
     object::{Basic, Kind, Objects, container},
     options::Options,
     transport::Transport,
@@ -201,6 +202,7 @@ impl Pin {
     /// Empties the bag; the control mutex is held (R3.9, R3.12).
     pub(super) fn empty(&'static self) {
         self.filter.strike(self);
+        inputs::detach(self);
         self.bag.end();
         // SAFETY: the public structure lives as long as the pin.
         self.filter.uncount_pin(unsafe { (*self.ks()).Id });

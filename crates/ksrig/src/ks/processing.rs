@@ -1,4 +1,4 @@
-//! Pin-centric processing: when a pin's `Process` is called, and by whom (R6.29 to R6.35).
+//! Processing: when `Process` of a pin or of a filter is called, and by whom (R6.29 to R6.35).
 
 use std::{
     cell::UnsafeCell,
@@ -15,14 +15,19 @@ use ks_sys::{
     _KWAIT_REASON::Executive,
     _MODE::KernelMode,
     _WORK_QUEUE_TYPE::{CriticalWorkQueue, DelayedWorkQueue, HyperCriticalWorkQueue},
-    BOOLEAN, DISPATCH_LEVEL, KEVENT, KSPIN, KSPIN_FLAG_ASYNCHRONOUS_PROCESSING,
+    BOOLEAN, DISPATCH_LEVEL, KEVENT, KSFILTER, KSPIN, KSPIN_FLAG_ASYNCHRONOUS_PROCESSING,
     KSPIN_FLAG_CRITICAL_PROCESSING, KSPIN_FLAG_DISPATCH_LEVEL_PROCESSING,
     KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING, KSPIN_FLAG_HYPERCRITICAL_PROCESSING,
     KSPIN_FLAG_PROCESS_IN_RUN_STATE_ONLY, KSSTATE, LARGE_INTEGER, NTSTATUS, PASSIVE_LEVEL, PVOID,
     STATUS_PENDING, STATUS_SUCCESS, WORK_QUEUE_ITEM,
 };
 
-use super::object::Pin as PinObject;
+use super::{
+    gate::Gate,
+    mutex,
+    object::{Filter as FilterObject, Pin as PinObject},
+    process_pin, splitter,
+};
 use crate::nt::{
     ExQueueWorkItem, KeDelayExecutionThread, KeGetCurrentIrql, KeInitializeEvent, KeSetEvent,
     KeWaitForSingleObject, bugcheck,
@@ -39,20 +44,70 @@ const RUNNING: u8 = 1;
 /// Running, and another attempt was made meanwhile (R6.35).
 const AGAIN: u8 = 2;
 
-/// A pin's processing.
-pub(super) struct Processing {
+/// The processing object: whose `Process` is called, exclusively (R6.31, R8.2).
+#[derive(Clone, Copy)]
+pub(super) enum Subject {
+    /// A pin of a pin-centric filter.
+    Pin(&'static PinObject),
+    /// A filter-centric filter (R2.5).
+    Filter(&'static FilterObject),
+}
+
+impl Subject {
+    /// Whose `Process` handles the frames of a pin.
+    pub fn of(pin: &'static PinObject) -> Self {
+        if pin.filter().is_centric() { Self::Filter(pin.filter()) } else { Self::Pin(pin) }
+    }
+
+    /// Gate, mutex and work item.
+    pub fn processor(self) -> &'static Processor {
+        match self {
+            Self::Pin(pin) => pin.transport().processor(),
+            Self::Filter(filter) => filter.processor(),
+        }
+    }
+
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pin(pin) => pin.name(),
+            Self::Filter(filter) => filter.name(),
+        }
+    }
+
+    /// The flags for IRQL and work queue: they have the same values for filters and pins.
+    fn flags(self) -> u32 {
+        match self {
+            Self::Pin(pin) => pin.flags(),
+            Self::Filter(filter) => filter.descriptor().Flags,
+        }
+    }
+
+    /// A number that changes when the minidriver gets anywhere.
+    fn progress(self) -> u64 {
+        match self {
+            Self::Pin(pin) => pin.transport().progress(),
+            Self::Filter(filter) => filter.pins().iter().map(|pin| pin.transport().progress()).sum(),
+        }
+    }
+}
+
+/// What every processing object has.
+pub(super) struct Processor {
+    gate: Gate,
+    mutex: mutex::Mutex,
     phase: AtomicU8,
     work: Arc<Work>,
 }
 
-/// The work item of deferred processing. It outlives the pin until it has run.
+/// The work item of deferred processing. It outlives its object until it has run.
 struct Work {
     item: UnsafeCell<WORK_QUEUE_ITEM>,
     queued: AtomicBool,
     /// Queued or running.
     outstanding: AtomicU32,
     drained: UnsafeCell<KEVENT>,
-    pin: UnsafeCell<Option<&'static PinObject>>,
+    subject: UnsafeCell<Option<Subject>>,
 }
 
 // SAFETY: the item is written by whoever set `queued`; the rest is made to be shared.
@@ -60,8 +115,8 @@ unsafe impl Send for Work {}
 // SAFETY: as above.
 unsafe impl Sync for Work {}
 
-impl Processing {
-    /// Idle.
+impl Processor {
+    /// Idle, the gate open.
     pub fn new() -> Self {
         // SAFETY: all zero is a valid value of both, to be initialised.
         let (item, drained) = unsafe { (zeroed(), zeroed()) };
@@ -70,14 +125,25 @@ impl Processing {
             queued: AtomicBool::new(false),
             outstanding: AtomicU32::new(0),
             drained: UnsafeCell::new(drained),
-            pin: UnsafeCell::new(None),
+            subject: UnsafeCell::new(None),
         });
         // SAFETY: the event stays where it is.
         unsafe { KeInitializeEvent(work.drained.get(), SynchronizationEvent, 0) };
-        Self { phase: AtomicU8::new(IDLE), work }
+        let (gate, mutex) = (Gate::and(), mutex::Mutex::new(mutex::PROCESSING));
+        Self { gate, mutex, phase: AtomicU8::new(IDLE), work }
     }
 
-    /// Waits until nobody processes and no work item of the pin is queued or runs. PASSIVE_LEVEL.
+    /// The gate that controls processing.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The processing mutex.
+    pub fn mutex(&self) -> &mutex::Mutex {
+        &self.mutex
+    }
+
+    /// Waits until nobody processes and no work item is queued or runs. PASSIVE_LEVEL.
     pub fn drain(&self) {
         while self.phase.load(Ordering::Acquire) != IDLE {
             let mut moment = LARGE_INTEGER { QuadPart: -10 };
@@ -99,23 +165,23 @@ impl Processing {
     }
 }
 
-/// Frames arrived and processing is due (R6.29b).
+/// Frames arrived at a pin and processing is due (R6.29b).
 pub(super) fn arrival(pin: &'static PinObject) {
-    attempt(pin, pin.flags() & KSPIN_FLAG_ASYNCHRONOUS_PROCESSING != 0);
+    attempt(Subject::of(pin), pin.flags() & KSPIN_FLAG_ASYNCHRONOUS_PROCESSING != 0);
 }
 
 /// Processes now if the IRQL allows and nobody wants otherwise, else in a work item (R6.34).
-pub(super) fn attempt(pin: &'static PinObject, asynchronous: bool) {
-    let flags = pin.flags();
+pub(super) fn attempt(subject: Subject, asynchronous: bool) {
+    let flags = subject.flags();
     let highest =
         if flags & KSPIN_FLAG_DISPATCH_LEVEL_PROCESSING != 0 { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
     if asynchronous || u32::from(KeGetCurrentIrql()) > highest {
         // R6.34: what would do nothing now is not remembered.
-        if can_process(pin) {
-            queue_work(pin);
+        if can_process(subject) {
+            queue_work(subject);
         }
     } else {
-        run(pin);
+        run(subject);
     }
 }
 
@@ -128,17 +194,18 @@ pub(super) fn minimum(pin: &PinObject) -> KSSTATE::Type {
     }
 }
 
-/// Whether state, frames and gate let the pin process; while it does, its gate is closed by that.
-fn can_process(pin: &PinObject) -> bool {
-    let transport = pin.transport();
-    is_ready(pin)
-        && (transport.gate().is_open() || transport.processing.phase.load(Ordering::Acquire) != IDLE)
+/// Whether state, frames and gate let the object process; while it does, its gate is closed by that.
+fn can_process(subject: Subject) -> bool {
+    let processor = subject.processor();
+    is_ready(subject) && (processor.gate.is_open() || processor.phase.load(Ordering::Acquire) != IDLE)
 }
 
-/// Whether state and frames let the pin process.
-fn is_ready(pin: &PinObject) -> bool {
+/// Whether state and frames let the object process. Those of a filter's pins are inputs of its gate (R6.30).
+fn is_ready(subject: Subject) -> bool {
+    let Subject::Pin(pin) = subject else { return true };
     let transport = pin.transport();
-    if transport.reached() < minimum(pin) {
+    // R6.37: AVStream serves the copies of a splitter.
+    if transport.reached() < minimum(pin) || splitter::copy_source(pin).is_some() {
         return false;
     }
     // ASSUMED: an attempt with nothing at the leading edge does not reach Process, unless the pin says that it
@@ -146,13 +213,22 @@ fn is_ready(pin: &PinObject) -> bool {
     pin.flags() & KSPIN_FLAG_FRAMES_NOT_REQUIRED_FOR_PROCESSING != 0 || transport.has_frames()
 }
 
-fn queue_work(pin: &'static PinObject) {
-    let work = &pin.transport().processing.work;
+/// The same for the holder of the mutex: the state may have been lowered while it waited.
+fn is_still_ready(subject: Subject) -> bool {
+    match subject {
+        Subject::Pin(_) => is_ready(subject),
+        // The captured input is the only one that is off.
+        Subject::Filter(filter) => filter.processor().gate.count() == 0,
+    }
+}
+
+fn queue_work(subject: Subject) {
+    let work = &subject.processor().work;
     if work.queued.swap(true, Ordering::AcqRel) {
         return;
     }
     work.outstanding.fetch_add(1, Ordering::AcqRel);
-    let flags = pin.flags();
+    let flags = subject.flags();
     let kind = if flags & KSPIN_FLAG_HYPERCRITICAL_PROCESSING != 0 {
         HyperCriticalWorkQueue
     } else if flags & KSPIN_FLAG_CRITICAL_PROCESSING != 0 {
@@ -162,7 +238,7 @@ fn queue_work(pin: &'static PinObject) {
     };
     // SAFETY: `queued` makes the item ours; the reference is the routine's.
     unsafe {
-        *work.pin.get() = Some(pin);
+        *work.subject.get() = Some(subject);
         let item = work.item.get();
         (*item).List = zeroed();
         (*item).WorkerRoutine = Some(worker);
@@ -175,11 +251,11 @@ fn queue_work(pin: &'static PinObject) {
 unsafe extern "win64" fn worker(work: PVOID) {
     // SAFETY: whoever queued the item gave us a reference.
     let work = unsafe { Arc::from_raw(work.cast::<Work>().cast_const()) };
-    // SAFETY: set before the item was queued; the pin waits for us.
-    let pin = unsafe { *work.pin.get() };
+    // SAFETY: set before the item was queued; the object waits for us.
+    let subject = unsafe { *work.subject.get() };
     work.queued.store(false, Ordering::Release);
-    if let Some(pin) = pin {
-        run(pin);
+    if let Some(subject) = subject {
+        run(subject);
     }
     if work.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
         // SAFETY: the event is initialised.
@@ -188,8 +264,8 @@ unsafe extern "win64" fn worker(work: PVOID) {
 }
 
 /// Calls `Process` as long as there is something to do; one caller at a time (R6.31).
-fn run(pin: &'static PinObject) {
-    let phase = &pin.transport().processing.phase;
+fn run(subject: Subject) {
+    let phase = &subject.processor().phase;
     loop {
         match phase.compare_exchange(IDLE, RUNNING, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => break,
@@ -203,7 +279,7 @@ fn run(pin: &'static PinObject) {
         }
     }
     loop {
-        rounds(pin);
+        rounds(subject);
         if phase.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             return;
         }
@@ -212,58 +288,71 @@ fn run(pin: &'static PinObject) {
 }
 
 /// Calls `Process` until it has enough.
-fn rounds(pin: &'static PinObject) {
-    let transport = pin.transport();
+fn rounds(subject: Subject) {
+    let processor = subject.processor();
     let mut idle_rounds = 0;
-    while is_ready(pin) {
-        let Some(process) = pin.dispatch().and_then(|dispatch| dispatch.Process) else { return };
-        if !transport.gate().capture() {
+    while is_ready(subject) {
+        if !processor.gate.capture() {
             return;
         }
-        let mutex = transport.processing_mutex();
         let guard = if u32::from(KeGetCurrentIrql()) < DISPATCH_LEVEL {
-            Some(mutex.acquire())
+            Some(processor.mutex.acquire())
         } else {
-            mutex.try_acquire()
+            processor.mutex.try_acquire()
         };
         let Some(guard) = guard else {
             // At DISPATCH_LEVEL nobody waits for the holder.
-            transport.gate().open();
-            queue_work(pin);
+            processor.gate.open();
+            queue_work(subject);
             return;
         };
-        // The state may have been lowered while this thread waited for the mutex.
-        let called = is_ready(pin).then(|| {
-            let before = transport.progress();
-            // SAFETY: the minidriver's routine, the processing mutex held.
-            let body = || unsafe { process(pin.ks()) };
-            let status = callback::call(Callback { kind: PROCESS, object: &pin.name() }, body);
-            (status, transport.progress() != before)
+        let called = is_still_ready(subject).then(|| {
+            let before = subject.progress();
+            let status = process(subject);
+            (status, subject.progress() != before)
         });
         drop(guard);
-        transport.gate().open();
+        processor.gate.open();
         let Some((status, progressed)) = called else { return };
-        if !goes_on(pin, status) {
+        if !goes_on(subject, status) {
             return;
         }
         idle_rounds = if progressed { 0 } else { idle_rounds + 1 };
         if idle_rounds == MOST_IDLE_ROUNDS {
             let message =
                 format_args!("Process returned STATUS_SUCCESS {idle_rounds} times without touching a frame");
-            violation::report("KsProcessNoProgress", 0, pin.name(), message);
+            violation::report("KsProcessNoProgress", 0, subject.name(), message);
             return;
         }
     }
 }
 
+/// Calls `Process`. The processing mutex is held.
+fn process(subject: Subject) -> NTSTATUS {
+    match subject {
+        Subject::Filter(filter) => process_pin::process(filter),
+        Subject::Pin(pin) => match pin.dispatch().and_then(|dispatch| dispatch.Process) {
+            // SAFETY: the minidriver's routine, the processing mutex held.
+            Some(process) => callback::call(Callback { kind: PROCESS, object: &pin.name() }, || unsafe {
+                process(pin.ks())
+            }),
+            None => STATUS_PENDING,
+        },
+    }
+}
+
 /// Whether `Process` wants to be called again (R6.32).
-fn goes_on(pin: &PinObject, status: NTSTATUS) -> bool {
+fn goes_on(subject: Subject, status: NTSTATUS) -> bool {
     if status == STATUS_SUCCESS {
         return true;
     }
     if status != STATUS_PENDING && trace::enabled() {
         // 10.23: as PENDING.
-        trace::event("process", pin.name(), format_args!("returned {status:#010X}, taken as STATUS_PENDING"));
+        trace::event(
+            "process",
+            subject.name(),
+            format_args!("returned {status:#010X}, taken as STATUS_PENDING"),
+        );
     }
     false
 }
@@ -277,7 +366,7 @@ pub unsafe fn KsPinAttemptProcessing(Pin: *mut KSPIN, Asynchronous: BOOLEAN) {
     if Pin.is_null() {
         bugcheck::stop("KsPinAttemptProcessing", "the pin is NULL: the system would be unstable");
     }
-    attempt(PinObject::of(Pin), Asynchronous != 0);
+    attempt(Subject::of(PinObject::of(Pin)), Asynchronous != 0);
 }
 
 /// Takes the pin's processing mutex. PASSIVE_LEVEL; not recursive. (`nf-ks-kspinacquireprocessingmutex.md`)
@@ -287,7 +376,7 @@ pub unsafe fn KsPinAttemptProcessing(Pin: *mut KSPIN, Asynchronous: BOOLEAN) {
 #[allow(non_snake_case)]
 pub unsafe fn KsPinAcquireProcessingMutex(Pin: *mut KSPIN) {
     let pin = PinObject::of(Pin);
-    pin.transport().processing_mutex().acquire_for_driver(pin.name());
+    Subject::of(pin).processor().mutex.acquire_for_driver(pin.name());
 }
 
 /// Gives it back. PASSIVE_LEVEL. (`nf-ks-kspinreleaseprocessingmutex.md`)
@@ -297,5 +386,37 @@ pub unsafe fn KsPinAcquireProcessingMutex(Pin: *mut KSPIN) {
 #[allow(non_snake_case)]
 pub unsafe fn KsPinReleaseProcessingMutex(Pin: *mut KSPIN) {
     let pin = PinObject::of(Pin);
-    pin.transport().processing_mutex().release_for_driver(pin.name());
+    Subject::of(pin).processor().mutex.release_for_driver(pin.name());
+}
+
+/// Tries to process. IRQL <= DISPATCH_LEVEL. (`nf-ks-ksfilterattemptprocessing.md`)
+///
+/// # Safety
+/// The filter is live.
+#[allow(non_snake_case)]
+pub unsafe fn KsFilterAttemptProcessing(Filter: *mut KSFILTER, Asynchronous: BOOLEAN) {
+    let filter = FilterObject::of(Filter);
+    if filter.is_centric() {
+        attempt(Subject::Filter(filter), Asynchronous != 0);
+    }
+}
+
+/// Takes the filter's processing mutex. PASSIVE_LEVEL; not recursive. (`nf-ks-ksfilteracquireprocessingmutex.md`)
+///
+/// # Safety
+/// The filter is live.
+#[allow(non_snake_case)]
+pub unsafe fn KsFilterAcquireProcessingMutex(Filter: *mut KSFILTER) {
+    let filter = FilterObject::of(Filter);
+    filter.processor().mutex.acquire_for_driver(filter.name());
+}
+
+/// Gives it back. PASSIVE_LEVEL. (`nf-ks-ksfilterreleaseprocessingmutex.md`)
+///
+/// # Safety
+/// The filter is live.
+#[allow(non_snake_case)]
+pub unsafe fn KsFilterReleaseProcessingMutex(Filter: *mut KSFILTER) {
+    let filter = FilterObject::of(Filter);
+    filter.processor().mutex.release_for_driver(filter.name());
 }

@@ -15,7 +15,8 @@ use std::{
 
 use ks_sys::{
     KIRQL, KSPIN_DATAFLOW, KSPIN_FLAG_DISTINCT_TRAILING_EDGE, KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING,
-    KSPIN_FLAG_ENFORCE_FIFO, KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL, KSPIN_LOCK, KSRESET,
+    KSPIN_FLAG_ENFORCE_FIFO, KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL, KSPIN_FLAG_SPLITTER,
+    KSPIN_LOCK, KSRESET,
 };
 
 use super::{
@@ -23,7 +24,7 @@ use super::{
     frame::{Cancel, Finished, Frame, Origin, Request},
     object::Pin,
     pointer::{self, Kind, StreamPointer},
-    stream_irp,
+    splitter, stream_irp,
     timeout::Timeouts,
 };
 use crate::nt::{
@@ -264,6 +265,9 @@ impl Drop for Guard<'_> {
         // SAFETY: this guard took the lock.
         unsafe { KeReleaseSpinLock(self.held.queue.lock.get(), self.irql) };
         while let Some(request) = finished.pop() {
+            if self.held.queue.flags & KSPIN_FLAG_SPLITTER != 0 {
+                splitter::copy(self.held.queue.pin, request);
+            }
             // SAFETY: a finished request is nobody's but ours.
             match unsafe { &(*request).origin } {
                 Origin::Client => stream_irp::complete(request),

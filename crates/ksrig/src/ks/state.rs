@@ -12,8 +12,10 @@ use ks_sys::{
 use super::{
     call::{driver_call, driver_status},
     circuit::Circuit,
+    inputs,
     object::Pin,
-    pipe, processing,
+    pipe,
+    processing::{self, Subject},
     queue::Queue,
 };
 use crate::nt::{
@@ -22,6 +24,7 @@ use crate::nt::{
 };
 
 const SET_DEVICE_STATE: CallbackKind = CallbackKind::no_pending("PinSetDeviceState", Group::Pin);
+const FILTER_RESET: CallbackKind = CallbackKind::new("FilterReset", Group::Filter);
 const RESET: CallbackKind = CallbackKind::new("PinReset", Group::Pin);
 
 /// The state the pin was last told to go to (R5.2).
@@ -78,7 +81,7 @@ pub fn walk_down(pin: &'static Pin) {
             jump(pin, KSSTATE_STOP);
         }
     }
-    pin.transport().processing.drain();
+    pin.transport().processor().drain();
 }
 
 /// Without standard transport the change is passed on as it is (R5.3).
@@ -91,8 +94,15 @@ fn jump(pin: &'static Pin, state: KSSTATE::Type) -> NTSTATUS {
     let status = tell(pin, from, state);
     if status >= 0 {
         command(pin, state);
+        reach(pin, state);
     }
     status
+}
+
+/// From now on processing goes by this state.
+fn reach(pin: &Pin, state: KSSTATE::Type) {
+    pin.transport().reach(state);
+    inputs::refresh(pin.filter());
 }
 
 /// Takes the members of the pin's pipe to where the lowest of them was told to be, a step at a time.
@@ -140,9 +150,10 @@ fn step_up(members: &[&'static Pin], from: KSSTATE::Type) -> NTSTATUS {
         }
         if to == KSSTATE_ACQUIRE {
             // R5.10: the queue is there before the minidriver hears of it.
-            let _mutex = member.transport().processing_mutex().acquire();
+            let _mutex = Subject::of(member).processor().mutex().acquire();
             if member.transport().queue().is_none() {
                 member.transport().set_queue(Some(Queue::new(member)));
+                inputs::join(member);
             }
         }
         let status = tell(member, from, to);
@@ -152,7 +163,7 @@ fn step_up(members: &[&'static Pin], from: KSSTATE::Type) -> NTSTATUS {
             }
             return status;
         }
-        member.transport().reach(to);
+        reach(member, to);
         result = if status == STATUS_SUCCESS { result } else { status };
     }
     match to {
@@ -191,11 +202,11 @@ fn step_down(members: &[&'static Pin], from: KSSTATE::Type, forced: bool) -> NTS
             continue;
         }
         // No processing begins in a state that is being left.
-        member.transport().reach(to);
+        reach(member, to);
         let status = tell(member, from, to);
         if status < 0 {
             if !forced {
-                member.transport().reach(from);
+                reach(member, from);
                 if to == KSSTATE_ACQUIRE
                     && let Some(circuit) = member.transport().circuit()
                 {
@@ -256,7 +267,7 @@ fn part(members: &[&'static Pin]) {
     for &member in members.iter().rev() {
         let Some(queue) = member.transport().queue() else { continue };
         // Waits for a Process that began before.
-        let mutex = member.transport().processing_mutex().acquire();
+        let mutex = Subject::of(member).processor().mutex().acquire();
         queue.close();
         drop(mutex);
         reset(member);
@@ -269,17 +280,27 @@ fn part(members: &[&'static Pin]) {
 
 /// Takes a queue away, empty or not.
 fn remove_queue(pin: &'static Pin) {
-    let _mutex = pin.transport().processing_mutex().acquire();
+    let _mutex = Subject::of(pin).processor().mutex().acquire();
     if let Some(queue) = pin.transport().set_queue(None) {
         queue.close();
         queue.retire();
+        inputs::leave(pin);
     }
 }
 
-/// Calls the pin's `Reset` (R5.15, R5.17): its queue was flushed or its reset state changed.
+/// Calls the pin's `Reset`, or that of its filter-centric filter (R2.4, R5.15, R5.17): its queue was flushed or its
+/// reset state changed.
 pub(super) fn reset(pin: &'static Pin) {
-    if let Some(reset) = pin.dispatch().and_then(|dispatch| dispatch.Reset) {
-        let _control = pin.filter().control().acquire();
+    let filter = pin.filter();
+    let _control = filter.control().acquire();
+    if filter.is_centric() {
+        if let Some(reset) = filter.dispatch().and_then(|dispatch| dispatch.Reset) {
+            // SAFETY: the minidriver's routine, the control mutex held; what it returns is ignored.
+            driver_call(FILTER_RESET, filter.name(), || unsafe {
+                reset(filter.ks());
+            });
+        }
+    } else if let Some(reset) = pin.dispatch().and_then(|dispatch| dispatch.Reset) {
         // SAFETY: the minidriver's routine, the control mutex held.
         driver_call(RESET, pin.name(), || unsafe { reset(pin.ks()) });
     }

@@ -6,16 +6,16 @@
 use std::ptr::null_mut;
 
 use ks_sys::{
-    BOOLEAN, KSPIN, KSSTREAM_POINTER_STATE, LONG, NTSTATUS, PFNKSSTREAMPOINTER, PIRP, PKSSTREAM_POINTER,
-    PMDL, STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, ULONG,
-    ULONGLONG,
+    BOOLEAN, KSPIN, KSSTREAM_HEADER, KSSTREAM_POINTER_STATE, LONG, NTSTATUS, PFNKSSTREAMPOINTER, PIRP,
+    PKSSTREAM_POINTER, PMDL, PVOID, STATUS_DEVICE_NOT_READY, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_UNSUCCESSFUL, ULONG, ULONGLONG,
 };
 
 use super::{
     frame::Frame,
     object::Pin as PinObject,
     pointer::{self, StreamPointer},
-    queue::Held,
+    queue::{Held, Queue},
 };
 use crate::nt::violation;
 
@@ -271,6 +271,80 @@ pub unsafe fn KsPinGetAvailableByteCount(
         }
     }
     STATUS_SUCCESS
+}
+
+/// A frame at the leading edge, which is locked on it.
+pub(super) struct Leading {
+    pub pointer: PKSSTREAM_POINTER,
+    pub data: PVOID,
+    pub bytes: u32,
+    /// The header's flags, of input pins.
+    pub options: u32,
+}
+
+/// Locks the leading edge for a filter's `Process`; none without a frame, or if it is locked already.
+pub(super) fn lock_leading(queue: &Queue) -> Option<Leading> {
+    let guard = queue.lock();
+    let edge = guard.held.inner().leading;
+    // SAFETY: edges live as long as the queue, and their fields are under its lock.
+    if unsafe { (*edge).locked } || !guard.held.lock_pointer(edge) {
+        return None;
+    }
+    // SAFETY: as above; the frame that it is locked on has a header.
+    unsafe {
+        let public = &mut (*edge).public;
+        let offset = if queue.input { &public.OffsetIn } else { &public.OffsetOut };
+        let options = if queue.input { (*public.StreamHeader).OptionsFlags } else { 0 };
+        let (data, bytes) = (offset.__bindgen_anon_1.Data.cast(), offset.Remaining);
+        Some(Leading { pointer: public, data, bytes, options })
+    }
+}
+
+/// The end of a filter's `Process`: the pointer moves on by what was used. One that the minidriver unlocked itself
+/// stays where it left it.
+pub(super) fn finish_process(public: PKSSTREAM_POINTER, used: u32, terminate: bool) {
+    with(public, "the end of Process", (), |held, state, pointer| {
+        if !state.locked {
+            return;
+        }
+        let (input, output) = if held.queue.input { (used, 0) } else { (0, used) };
+        if advance_offsets(held, state, input, output) || terminate {
+            move_on(held, pointer, false);
+        } else {
+            let request = held.unlock_pointer(pointer);
+            held.settle(request);
+        }
+    });
+}
+
+/// The header of the frame at the leading edge, if that holds no data (R2.7).
+pub(super) fn empty_leading(queue: &Queue) -> Option<KSSTREAM_HEADER> {
+    let guard = queue.lock();
+    // SAFETY: edges live as long as the queue; the frame that one is on is alive, and so is its header.
+    unsafe {
+        let frame = (*guard.held.inner().leading).frame.as_ref()?;
+        (frame.used() == 0).then(|| *frame.header)
+    }
+}
+
+/// Sends the frame at the leading edge on with flags and time stamps of another one, and no data (R2.7).
+pub(super) fn send_empty(queue: &Queue, from: &KSSTREAM_HEADER) {
+    let guard = queue.lock();
+    let edge = guard.held.inner().leading;
+    // SAFETY: as in `empty_leading`.
+    let Some(frame) = (unsafe { (*edge).frame.as_ref() }) else { return };
+    // SAFETY: as above.
+    let header = unsafe { &mut *frame.header };
+    header.OptionsFlags |= from.OptionsFlags;
+    header.PresentationTime = from.PresentationTime;
+    header.Duration = from.Duration;
+    guard.held.advance(edge);
+}
+
+/// Lets the frame at the leading edge go.
+pub(super) fn drop_leading(queue: &Queue) {
+    let guard = queue.lock();
+    guard.held.advance(guard.held.inner().leading);
 }
 
 fn not_locked(held: Held<'_>, call: &str) {

@@ -14,10 +14,11 @@ use ks_sys::{
 use super::{
     circuit::Circuit,
     frame::{Origin, Request},
-    gate::Gate,
+    inputs::FrameInput,
     mutex,
     object::Pin,
-    processing::Processing,
+    process_pin::Entry,
+    processing::Processor,
     queue::Queue,
 };
 use crate::nt::IoGetCurrentIrpStackLocation;
@@ -28,9 +29,11 @@ const PIPE: mutex::Rule = mutex::Rule { name: "KsPipe", code: 0 };
 /// A pin's part in moving frames.
 pub struct Transport {
     queue: RwLock<Option<Arc<Queue>>>,
-    gate: Gate,
-    processing_mutex: mutex::Mutex,
-    pub(super) processing: Processing,
+    processor: Processor,
+    /// Whether it holds back a filter-centric filter.
+    pub(super) input: FrameInput,
+    /// What a filter-centric `Process` sees of it.
+    pub(super) process_pin: Entry,
     /// The state the minidriver was brought to and has agreed to: what processing goes by (R5.11).
     reached: AtomicI32,
     /// Whether the leading edge is on a frame: what processing asks without the queue's lock.
@@ -53,9 +56,9 @@ impl Transport {
     pub fn new() -> Self {
         Self {
             queue: RwLock::new(None),
-            gate: Gate::and(),
-            processing_mutex: mutex::Mutex::new(mutex::PROCESSING),
-            processing: Processing::new(),
+            processor: Processor::new(),
+            input: FrameInput::default(),
+            process_pin: Entry::default(),
             reached: AtomicI32::new(KSSTATE::KSSTATE_STOP),
             frames: AtomicBool::new(false),
             progress: AtomicU64::new(0),
@@ -75,14 +78,9 @@ impl Transport {
         std::mem::replace(&mut *self.queue.write().unwrap_or_else(PoisonError::into_inner), queue)
     }
 
-    /// The gate that controls processing.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
-    }
-
-    /// The processing mutex.
-    pub fn processing_mutex(&self) -> &mutex::Mutex {
-        &self.processing_mutex
+    /// Gate, mutex and work item of a pin-centric pin.
+    pub(super) fn processor(&self) -> &Processor {
+        &self.processor
     }
 
     /// The state that processing goes by.
@@ -100,9 +98,11 @@ impl Transport {
         self.frames.load(Ordering::Acquire)
     }
 
-    /// Says whether it is.
+    /// Says whether it is. The queue is locked.
     pub(super) fn note_frames(&self, frames: bool) {
-        self.frames.store(frames, Ordering::Release);
+        if self.frames.swap(frames, Ordering::AcqRel) != frames {
+            self.input.turn(frames);
+        }
     }
 
     /// A number that changes when the minidriver gets anywhere.

@@ -67,6 +67,8 @@ pub const RULES: &[Rule] = &[
     rule("KsInterfaceReference", 0, "every interface reference is released before its object dies", ddi!("ks/nf-ks-kspingetconnectedpininterface")),
     rule("KsObjectBag", 0, "an object bag is touched with its owner's mutex held, and is emptied once", stream!("object-bags")),
     rule("KsProcessNoProgress", 0, "Process that returns STATUS_SUCCESS has moved its stream pointer", stream!("restarting-processing-in-avstream")),
+    rule("KsProcessPinUpdate", 0, "KsProcessPinUpdate is called within a filter's Process", ddi!("ks/nf-ks-ksprocesspinupdate")),
+    rule("KsPinAttachGate", 0, "a gate is attached to a pin in STOP, and not to one with SOME_FRAMES_REQUIRED_FOR_PROCESSING", ddi!("ks/nf-ks-kspinattachorgate")),
     rule("KsDataUsed", 0, "DataUsed of a frame is at most its FrameExtent, and FrameExtent stays what it was", ddi!("ks/ns-ks-ksstream_header")),
     rule("KsStreamPointerAdvanceOffsets", 0, "offsets advance no further than what remains", ddi!("ks/nf-ks-ksstreampointeradvanceoffsets")),
 

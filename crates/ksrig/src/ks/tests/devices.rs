@@ -170,6 +170,10 @@ fn contradictions_in_descriptors() {
     check(&|filter, _| filter.NodeDescriptorsCount = 1).unwrap_err();
     check(&|_, pin| pin.PinDescriptor.InterfacesCount = 1).unwrap_err();
     check(&|_, pin| pin.PinDescriptor.DataRanges = std::ptr::null()).unwrap_err();
-    check(&|_, pin| pin.Flags = KSPIN_FLAG_SPLITTER).unwrap_err();
+    let splitter = |pin: &mut KSPIN_DESCRIPTOR_EX| pin.Flags = KSPIN_FLAG_SPLITTER;
+    assert_eq!(check(&|_, pin| splitter(pin)), Ok(()));
+    check(&|_, pin| (splitter(pin), pin.InstancesPossible = 1).0).unwrap_err();
+    check(&|_, pin| (splitter(pin), pin.PinDescriptor.DataFlow = KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN).0)
+        .unwrap_err();
     check(&|_, pin| pin.Flags = KSPIN_FLAG_GENERATE_MAPPINGS).unwrap_err();
 }

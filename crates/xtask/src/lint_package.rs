@@ -49,7 +49,8 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{} rules", lint::rules().count());
         return Ok(());
     };
-    let report = lint::lint_package(folder, lint::Options { profile: options.profile })?;
+    let report =
+        lint::lint_package(folder, lint::Options { profile: options.profile, ..Default::default() })?;
     if options.json {
         println!("{}", report.to_json());
     } else {

@@ -17,6 +17,7 @@ mod trust_list;
 
 use std::fmt;
 
+pub(crate) use self::build::digest;
 pub use self::{
     build::{Builder, Error},
     member::Member,

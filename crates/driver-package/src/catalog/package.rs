@@ -50,9 +50,7 @@ pub fn create(inf: &Path, version: Version) -> Result<PathBuf, PackageError> {
     if catalog.is_empty() || catalog.contains(['/', '\\']) {
         return Err(lacks("[Version] has no CatalogFile with a file's name".to_owned()));
     }
-    let driver_ver =
-        parsed.entry("Version", "DriverVer").map(|entry| [entry.value(0), entry.value(1)].join(","));
-    let driver_ver = driver_ver.unwrap_or_default();
+    let driver_ver = parsed.driver_ver();
     let DriverVer { date, .. } =
         driver_ver.parse().map_err(|why| lacks(format!("DriverVer is `{driver_ver}`, {why}")))?;
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use super::Inf;
 use crate::{date::Date, version::Version};
 
 /// `DriverVer = mm/dd/yyyy,w.x.y.z`.
@@ -38,6 +39,16 @@ impl FromStr for DriverVer {
             *parts.get_mut(index).ok_or(NotADriverVer)? = number(part)?;
         }
         if date.is_valid() { Ok(Self { date, version: Version(parts) }) } else { Err(NotADriverVer) }
+    }
+}
+
+impl Inf {
+    /// `DriverVer` of `[Version]` as it stands; empty if there is none.
+    pub fn driver_ver(&self) -> String {
+        let entry = self.entry("Version", "DriverVer");
+        let values =
+            entry.map(|entry| entry.values.iter().map(|value| value.text.as_str()).collect::<Vec<_>>());
+        values.unwrap_or_default().join(",")
     }
 }
 

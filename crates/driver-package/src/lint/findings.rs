@@ -1,6 +1,6 @@
 //! Collects what the rules find.
 
-use super::{Check, Finding, Package, Rule};
+use super::{Check, Finding, Package, Profile, Rule};
 
 /// Where a rule's function puts what it finds. It knows the rule and the file in question.
 pub struct Findings<'a> {
@@ -30,7 +30,36 @@ impl<'a> Findings<'a> {
                     check(inf, self);
                 }
             }
+            Check::Image(check) => {
+                for image in &self.package.images {
+                    self.file = &image.name;
+                    check(image, self);
+                }
+            }
+            Check::Catalog(check) => {
+                for file in &self.package.catalogs {
+                    self.file = &file.name;
+                    let Ok(catalog) = &file.catalog else { continue };
+                    check(catalog, self);
+                }
+            }
+            Check::Signature(check) => {
+                for signed in &self.package.signed {
+                    self.file = &signed.name;
+                    check(signed, self);
+                }
+            }
         }
+    }
+
+    /// The package.
+    pub fn package(&self) -> &'a Package {
+        self.package
+    }
+
+    /// Whose rules apply to the file in question.
+    pub fn profile(&self) -> Profile {
+        self.package.profile(self.file)
     }
 
     /// Adds a finding about the file in question: a line's number, or `None`; what is there; what to do.

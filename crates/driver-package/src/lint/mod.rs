@@ -3,35 +3,46 @@
 //! A [`Rule`] is a value with a function; [`rules`] has them all. Codes that are numbers are InfVerif's own; others
 //! begin with letters: `INF` and `PKG` here, `PE` for images, `CAT` for catalogs, `SIG` for signatures.
 
+mod catalog;
+mod catalog_file;
 mod error;
 mod finding;
 mod findings;
+mod image;
+mod image_file;
 mod inf;
 mod package;
 mod profile;
 mod report;
 mod rule;
+mod signature;
+mod signed_file;
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
+pub use catalog_file::CatalogFile;
 pub use error::Error;
 pub use finding::Finding;
 pub use findings::Findings;
+pub use image_file::ImageFile;
 pub use package::{InfFile, Package};
 pub use profile::Profile;
 pub use report::Report;
 pub use rule::{Check, Levels, Rule, Severity};
+pub use signed_file::SignedFile;
 
 /// What to check against.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Whose rules apply; if none is given, those that each INF's oldest target asks for.
     pub profile: Option<Profile>,
+    /// When certificates have to be valid; now, if it is not given.
+    pub now: Option<SystemTime>,
 }
 
 /// Every rule, in the order of the checks.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [inf::RULES].concat().into_iter().flatten()
+    [inf::RULES, image::RULES, catalog::RULES, signature::RULES].concat().into_iter().flatten()
 }
 
 /// Checks the package in a folder.

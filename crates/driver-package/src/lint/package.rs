@@ -3,10 +3,14 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use super::{Error, Options, Profile};
-use crate::inf::{self, Encoding, Inf, NotAnEncoding};
+use super::{CatalogFile, Error, ImageFile, Options, Profile, SignedFile};
+use crate::{
+    catalog::Catalog,
+    inf::{self, Encoding, Inf, NotAnEncoding},
+};
 
 /// A driver package in a folder.
 pub struct Package {
@@ -16,6 +20,12 @@ pub struct Package {
     pub files: Vec<String>,
     /// The INF files of the folder itself; Windows looks for none below it.
     pub infs: Vec<InfFile>,
+    /// All images with the extension .sys.
+    pub images: Vec<ImageFile>,
+    /// All catalogs.
+    pub catalogs: Vec<CatalogFile>,
+    /// All signatures in images and catalogs.
+    pub signed: Vec<SignedFile>,
 }
 
 /// An INF file of a package.
@@ -42,13 +52,46 @@ impl Package {
         let mut files = Vec::new();
         list(folder, "", &mut files)?;
         files.sort();
-        let mut package = Self { folder: folder.to_owned(), options, files, infs: Vec::new() };
+        let mut package = Self {
+            folder: folder.to_owned(),
+            options,
+            files,
+            infs: Vec::new(),
+            images: Vec::new(),
+            catalogs: Vec::new(),
+            signed: Vec::new(),
+        };
         let names = package.with_extension("inf").filter(|name| !name.contains('/')).map(str::to_owned);
         for name in names.collect::<Vec<_>>() {
             let bytes = package.read(&name)?;
             package.infs.push(InfFile::new(name, bytes, options));
         }
+        for name in package.names("sys") {
+            let (bytes, oldest) = (package.read(&name)?, package.oldest_windows());
+            package.images.push(ImageFile { name, bytes, oldest });
+        }
+        for name in package.names("cat") {
+            let bytes = package.read(&name)?;
+            let catalog = Catalog::parse(&bytes);
+            package.catalogs.push(CatalogFile { name, bytes, catalog });
+        }
+        let embedded = package.images.iter().flat_map(SignedFile::of_image);
+        package.signed = embedded.chain(package.catalogs.iter().filter_map(SignedFile::of_catalog)).collect();
         Ok(package)
+    }
+
+    fn names(&self, extension: &str) -> Vec<String> {
+        self.with_extension(extension).map(str::to_owned).collect()
+    }
+
+    /// The oldest Windows that any INF is for, but none older than the profile's: major, minor, build.
+    fn oldest_windows(&self) -> (u32, u32, u32) {
+        self.profile("").oldest().max(self.infs.iter().map(InfFile::oldest_windows).min().unwrap_or_default())
+    }
+
+    /// When the check takes place.
+    pub fn now(&self) -> SystemTime {
+        self.options.now.unwrap_or_else(SystemTime::now)
     }
 
     /// The content of a file.
@@ -88,10 +131,19 @@ impl InfFile {
     fn new(name: String, bytes: Vec<u8>, options: Options) -> Self {
         let (text, encoding) = inf::decode(&bytes);
         let inf = Inf::parse(&text);
-        let oldest = inf.targets().iter().map(|target| target.decoration.unwrap_or_default().oldest()).min();
-        let profile = options.profile.unwrap_or(Profile::for_oldest(oldest.unwrap_or_default()));
+        let profile = options.profile.unwrap_or(Profile::for_oldest(oldest(&inf)));
         Self { name, bytes, encoding, inf, profile }
     }
+
+    /// The oldest Windows that it is for: major, minor, build.
+    fn oldest_windows(&self) -> (u32, u32, u32) {
+        oldest(&self.inf)
+    }
+}
+
+fn oldest(inf: &Inf) -> (u32, u32, u32) {
+    let versions = inf.targets().into_iter().map(|target| target.decoration.unwrap_or_default().oldest());
+    versions.min().unwrap_or_default()
 }
 
 fn list(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<(), Error> {

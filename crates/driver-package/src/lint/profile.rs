@@ -32,6 +32,16 @@ impl Profile {
         }
     }
 
+    /// The oldest Windows that it is about: major, minor, build.
+    pub fn oldest(self) -> (u32, u32, u32) {
+        match self {
+            Self::Xp => (5, 2, 0),
+            Self::Windows7 => (6, 1, 0),
+            Self::Windows10 => (10, 0, 0),
+            Self::WindowsDriver => (10, 0, 16299),
+        }
+    }
+
     /// What a package whose oldest target is this (major, minor, build) has to hold to.
     ///
     /// A Windows Driver is one that begins with Windows 10 1709 (16299), the first that runs drivers from the driver

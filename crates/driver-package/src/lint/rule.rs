@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Findings, InfFile, Package, Profile};
+use super::{Findings, ImageFile, InfFile, Package, Profile, SignedFile};
+use crate::catalog::Catalog;
 
 /// One thing that must hold.
 #[derive(Clone, Copy)]
@@ -15,7 +16,8 @@ pub struct Rule {
     pub title: &'static str,
     /// How grave it is.
     pub levels: Levels,
-    /// The page that says so, below `https://learn.microsoft.com/windows-hardware/drivers/`.
+    /// The page that says so, below `https://learn.microsoft.com/windows-hardware/drivers/`; with `win32/` before it,
+    /// below `https://learn.microsoft.com/windows/win32/`.
     pub page: &'static str,
     /// Looks for what breaks it.
     pub check: Check,
@@ -24,7 +26,10 @@ pub struct Rule {
 impl Rule {
     /// The address of the page.
     pub fn url(&self) -> String {
-        format!("https://learn.microsoft.com/windows-hardware/drivers/{}", self.page)
+        match self.page.strip_prefix("win32/") {
+            Some(page) => format!("https://learn.microsoft.com/windows/win32/{page}"),
+            None => format!("https://learn.microsoft.com/windows-hardware/drivers/{}", self.page),
+        }
     }
 }
 
@@ -35,6 +40,12 @@ pub enum Check {
     Package(fn(&Package, &mut Findings<'_>)),
     /// Each INF file.
     Inf(fn(&InfFile, &mut Findings<'_>)),
+    /// Each image.
+    Image(fn(&ImageFile, &mut Findings<'_>)),
+    /// Each catalog that can be read.
+    Catalog(fn(&Catalog, &mut Findings<'_>)),
+    /// Each signature in images and catalogs.
+    Signature(fn(&SignedFile, &mut Findings<'_>)),
 }
 
 /// How grave a finding is.

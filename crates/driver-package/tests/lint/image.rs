@@ -6,7 +6,6 @@ pub mod field {
     const FILE_HEADER: usize = SIGNATURE + 4;
     const OPTIONAL_HEADER: usize = FILE_HEADER + 20;
     pub const MACHINE: usize = FILE_HEADER;
-    pub const SECTIONS: usize = FILE_HEADER + 2;
     pub const OPTIONAL_SIZE: usize = FILE_HEADER + 16;
     pub const CHARACTERISTICS: usize = FILE_HEADER + 18;
     pub const MAGIC: usize = OPTIONAL_HEADER;

@@ -44,7 +44,10 @@ impl Lists {
     pub fn committed() -> Result<Self> {
         Self::parse(
             include_str!("../../data/imports.txt"),
-            &[include_str!("../../data/nt52-x64-exports.txt"), include_str!("../../data/ks-xp-exports.txt")],
+            &[
+                include_str!("../../../driver-package/data/nt52-x64-exports.txt"),
+                include_str!("../../../driver-package/data/ks-xp-exports.txt"),
+            ],
         )
     }
 
@@ -84,7 +87,7 @@ impl Lists {
         } else if import.name == "__chkstk" {
             Some("is needed by stack frames over 4 KB only")
         } else if flavour == Flavour::Downlevel && !self.old.contains(import) {
-            Some("is not exported by Windows XP x64 (crates/xtask/data/*-exports.txt)")
+            Some("is not exported by Windows XP x64 (crates/driver-package/data/*-exports.txt)")
         } else if !allowed.contains(import) {
             Some("is not in crates/xtask/data/imports.txt: add it, if every Windows of this flavour has it")
         } else {

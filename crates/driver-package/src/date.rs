@@ -1,5 +1,7 @@
 //! Days.
 
+use std::{fmt, time::Duration};
+
 use der::DateTime;
 
 /// A day, as in an INF's DriverVer.
@@ -19,9 +21,38 @@ impl Date {
         self.midnight().is_some()
     }
 
+    /// The day, in UTC, of a number of seconds since 1970, if a catalog can hold it.
+    pub fn from_unix(seconds: u64) -> Option<Self> {
+        let time = DateTime::from_unix_duration(Duration::from_secs(seconds)).ok()?;
+        let date = Self { year: time.year(), month: time.month(), day: time.day() };
+        date.is_valid().then_some(date)
+    }
+
     /// Its first second.
     pub(crate) fn midnight(self) -> Option<DateTime> {
         let time = DateTime::new(self.year, self.month, self.day, 0, 0, 0).ok()?;
         (self.year < 2050).then_some(time)
+    }
+}
+
+/// As an INF has it.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}/{:02}/{:04}", self.month, self.day, self.year)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_since_1970() {
+        let day = |days: u64| Date::from_unix(days * 86400 + 86399).map(|date| date.to_string());
+        assert_eq!(day(0).as_deref(), Some("01/01/1970"));
+        assert_eq!(day(11016).as_deref(), Some("02/29/2000"));
+        assert_eq!(day(20781).as_deref(), Some("11/24/2026"));
+        assert_eq!(day(80 * 366), None);
+        assert_eq!(Date::from_unix(u64::MAX), None);
     }
 }

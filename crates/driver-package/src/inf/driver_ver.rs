@@ -16,6 +16,12 @@ pub struct DriverVer {
     pub version: Version,
 }
 
+impl fmt::Display for DriverVer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.date, self.version)
+    }
+}
+
 /// What is no `DriverVer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotADriverVer;

@@ -13,6 +13,20 @@ pub enum Encoding {
     Utf16,
 }
 
+impl Encoding {
+    /// The bytes of a text that [`decode`] gave for this encoding.
+    pub(super) fn encode(self, text: &str) -> Vec<u8> {
+        match self {
+            Self::Ascii => text.as_bytes().to_owned(),
+            // As it was decoded: one byte for each character.
+            Self::Ansi => text.chars().map(|character| u8::try_from(character).unwrap_or(b'?')).collect(),
+            Self::Utf16 => {
+                std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+            }
+        }
+    }
+}
+
 /// An encoding that Windows does not read, or reads as something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAnEncoding {

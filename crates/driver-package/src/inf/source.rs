@@ -1,14 +1,16 @@
 //! Where the package has the files that an INF copies.
 
-use super::{Architecture, Inf};
+use super::{Architecture, Entry, Inf};
 
 /// A file of the package: a line of `[SourceDisksFiles]`.
 ///
 /// <https://learn.microsoft.com/windows-hardware/drivers/install/inf-sourcedisksfiles-section>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// The line.
+    /// The line's number.
     pub line: usize,
+    /// The line.
+    pub entry: &'a Entry,
     /// Its name, without a folder.
     pub file: &'a str,
     /// Where it is in the package, with `/` between the parts.
@@ -24,21 +26,31 @@ impl Inf {
         for section in &self.sections {
             let Some(architecture) = platform(&section.name, "SourceDisksFiles") else { continue };
             for entry in &section.entries {
-                let folders = [self.disk_path(entry.value(0), architecture), entry.value(1)];
+                let folders = [
+                    self.source_disk(entry.value(0), architecture).map_or("", |disk| disk.value(3)),
+                    entry.value(1),
+                ];
                 let parts = folders.iter().flat_map(|folder| folder.split(['\\', '/'])).chain([entry.key()]);
                 let path = parts.filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/");
-                sources.push(Source { line: entry.line, file: entry.key(), path, architecture });
+                sources.push(Source { line: entry.line, entry, file: entry.key(), path, architecture });
             }
         }
         sources
     }
 
-    /// The folder that `[SourceDisksNames]` gives for a disk; its section for the platform comes first.
-    fn disk_path(&self, disk: &str, architecture: Option<Architecture>) -> &str {
+    /// The source of a file by its name; those for the platform come first.
+    pub fn source(&self, file: &str, architecture: Architecture) -> Option<Source<'_>> {
+        let named = |source: &Source<'_>| source.file.eq_ignore_ascii_case(file);
+        let mut sources: Vec<_> = self.sources().into_iter().filter(named).collect();
+        sources.retain(|source| source.architecture.is_none_or(|only| only == architecture));
+        sources.into_iter().max_by_key(|source| source.architecture)
+    }
+
+    /// The line of `[SourceDisksNames]` for a disk; its section for the platform comes first.
+    pub fn source_disk(&self, disk: &str, architecture: Option<Architecture>) -> Option<&Entry> {
         let special = architecture.map(|architecture| format!("SourceDisksNames.{}", architecture.name()));
         let plain = "SourceDisksNames".to_owned();
-        let entry = special.into_iter().chain([plain]).find_map(|section| self.entry(&section, disk));
-        entry.map_or("", |entry| entry.value(3))
+        special.into_iter().chain([plain]).find_map(|section| self.entry(&section, disk))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use driver_package::inf::{self, Stamp};
+
 use super::specimen::{Make, Specimen, write};
 
 /// The file of a package for Windows 10 1709 and later.
@@ -16,7 +18,27 @@ fn modern(folder: &Path, inf: impl AsRef<[u8]>) {
 
 /// Packages without a mistake.
 pub fn good() -> Vec<(&'static str, Make)> {
-    vec![("modern", Box::new(|folder| modern(folder, MODERN)))]
+    vec![
+        ("modern", Box::new(|folder| modern(folder, MODERN))),
+        (
+            "loopcam",
+            Box::new(|folder| loopcam(folder, "loopcam", &["amd64/loopcam.sys", "arm64/loopcam.sys"])),
+        ),
+        ("loopcam-legacy", Box::new(|folder| loopcam(folder, "loopcam-legacy", &["loopcam.sys"]))),
+    ]
+}
+
+/// A package of this repository, with its INF file stamped.
+fn loopcam(folder: &Path, name: &str, images: &[&str]) {
+    let source = format!("{}/../../inf/{name}.inx", env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read(&source).expect("the source of the INF file");
+    let version = "11/24/2026,0.1.0.0".parse().expect("date and version");
+    let catalog = format!("{name}.cat");
+    let stamp = Stamp { version, architecture: None, catalog: Some(&catalog) };
+    write(folder, &format!("{name}.inf"), inf::stamp(&source, &stamp).expect("an INF file"));
+    for file in images.iter().copied().chain([catalog.as_str()]) {
+        write(folder, file, "");
+    }
 }
 
 /// `MODERN` with other text in one place.

@@ -1,6 +1,6 @@
 //! Which files are copied from where to where.
 
-use super::{Architecture, Entry, Inf};
+use super::{Architecture, Decoration, Entry, Inf};
 
 /// A file that an installation copies.
 #[derive(Clone, Debug)]
@@ -31,14 +31,13 @@ pub struct Folder<'a> {
 }
 
 impl Inf {
-    /// The architectures of the targets; a target without one is for x86.
+    /// The architectures of the targets, and of the sections that install without a device. One without an
+    /// architecture is for x86.
     pub fn architectures(&self) -> Vec<Architecture> {
-        let mut all: Vec<_> = self
-            .devices()
-            .iter()
-            .filter_map(|device| device.target.decoration.ok())
-            .map(|decoration| decoration.architecture.unwrap_or(Architecture::X86))
-            .collect();
+        let devices = self.devices().into_iter().filter_map(|device| device.target.decoration.ok());
+        let devices = devices.map(|decoration| decoration.architecture.unwrap_or(Architecture::X86));
+        let sections = self.sections.iter().filter_map(|section| of_default_install(&section.name));
+        let mut all: Vec<_> = devices.chain(sections).collect();
         all.sort();
         all.dedup();
         all
@@ -77,7 +76,7 @@ impl Inf {
 
     /// The architectures of the devices that a section is used for: all, if it is no install section.
     fn architectures_of(&self, section: &str) -> Vec<Architecture> {
-        let mut found = Vec::new();
+        let mut found: Vec<_> = of_default_install(section).into_iter().collect();
         for device in self.devices() {
             let architecture =
                 device.target.decoration.unwrap_or_default().architecture.unwrap_or(Architecture::X86);
@@ -96,6 +95,15 @@ impl Inf {
         let entry = own.or_else(|| self.entry("DestinationDirs", "DefaultDestDir"))?;
         Some(Folder { entry, dirid: entry.value(0), subfolder: entry.value(1).trim_matches('\\') })
     }
+}
+
+/// The architecture of `[DefaultInstall.NTamd64]` and what belongs to it; nothing for other sections.
+fn of_default_install(section: &str) -> Option<Architecture> {
+    let mut parts = section.split('.');
+    let first = parts.next().unwrap_or_default();
+    let known = ["DefaultInstall", "DefaultUninstall"].iter().any(|known| known.eq_ignore_ascii_case(first));
+    let decoration: Option<Decoration> = parts.next().and_then(|part| part.parse().ok());
+    known.then(|| decoration.unwrap_or_default().architecture.unwrap_or(Architecture::X86))
 }
 
 impl<'a> FileCopy<'a> {

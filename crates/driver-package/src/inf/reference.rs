@@ -77,10 +77,12 @@ const DIRECTIVES: &[(&str, Kind, Option<usize>)] = &[
     ("ProfileItems", Kind::Other("ProfileItems"), None),
     ("RegisterDlls", Kind::Other("RegisterDlls"), None),
     ("UnregisterDlls", Kind::Other("UnregisterDlls"), None),
+    ("UmdfService", Kind::Other("UmdfService"), Some(1)),
+    ("KmdfService", Kind::Other("KmdfService"), Some(1)),
 ];
 
 /// What may stand behind the name of an install section, and what HKR stands for there.
-pub const SUFFIXES: [(&str, Owner); 12] = [
+pub const SUFFIXES: [(&str, Owner); 13] = [
     ("HW", Owner::Hardware),
     ("Services", Owner::Other),
     ("Interfaces", Owner::Other),
@@ -93,6 +95,7 @@ pub const SUFFIXES: [(&str, Owner); 12] = [
     ("COM", Owner::Other),
     ("Events", Owner::Other),
     ("Filters", Owner::Other),
+    ("Wdf", Owner::Other),
 ];
 
 impl Inf {
@@ -103,7 +106,10 @@ impl Inf {
         let known = ["DefaultInstall", "DefaultUninstall", "ClassInstall32", "InterfaceInstall32"];
         for section in &self.sections {
             let first = section.name.split('.').next().unwrap_or_default();
-            if known.iter().any(|known| known.eq_ignore_ascii_case(first)) {
+            // `.Services` and the like come with the section that they belong to.
+            let last = section.name.rsplit('.').next().unwrap_or_default();
+            let below = SUFFIXES.iter().any(|(suffix, _)| suffix.eq_ignore_ascii_case(last));
+            if !below && known.iter().any(|known| known.eq_ignore_ascii_case(first)) {
                 install.push(section.name.clone());
             }
         }

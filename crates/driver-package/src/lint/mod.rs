@@ -36,7 +36,7 @@ pub use signed_file::SignedFile;
 pub struct Options {
     /// Whose rules apply; if none is given, those that each INF's oldest target asks for.
     pub profile: Option<Profile>,
-    /// When certificates have to be valid; now, if it is not given.
+    /// When certificates have to be valid, and dates past; now, if it is not given.
     pub now: Option<SystemTime>,
 }
 

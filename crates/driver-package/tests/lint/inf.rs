@@ -65,6 +65,39 @@ fn hardware(name: &'static str, entry: &'static str) -> Specimen {
     })
 }
 
+/// `MODERN` with bytes changed, taken out, put in and cut off, by a fixed sequence.
+pub fn mutations() -> impl Iterator<Item = Vec<u8>> {
+    let mut state = 1_u64;
+    // Knuth's MMIX generator; its upper bits are the good ones.
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    const INTERESTING: &[u8] = b"[]%\"=,;\\\n\r\t .{}()@_\0\xFF\xFEAN019";
+    (0..1500).map(move |_| {
+        let mut bytes = MODERN.as_bytes().to_vec();
+        for _ in 0..=random(12) {
+            let at = random(bytes.len());
+            match random(4) {
+                0 => bytes[at] = INTERESTING[random(INTERESTING.len())],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, INTERESTING[random(INTERESTING.len())]),
+                _ => {
+                    // A line moves.
+                    let end = (at + random(60)).min(bytes.len());
+                    let cut: Vec<u8> = bytes.drain(at..end).collect();
+                    let to = random(bytes.len());
+                    bytes.splice(to..to, cut);
+                }
+            }
+        }
+        if random(10) == 0 {
+            bytes.truncate(random(bytes.len()));
+        }
+        bytes
+    })
+}
+
 /// For all of Windows 10, so not a Windows Driver but universal.
 const UNIVERSAL: (&str, &str) = ("NTamd64.10.0...19041", "NTamd64.10.0");
 /// Copied to system32\drivers.

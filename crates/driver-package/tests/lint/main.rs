@@ -13,7 +13,10 @@ mod specimen;
 
 use std::collections::BTreeSet;
 
-use driver_package::lint::{Options, lint_package, rules};
+use driver_package::{
+    inf::Stamp,
+    lint::{Options, lint_package, rules},
+};
 use expect_test::expect_file;
 use signed::Made;
 use specimen::Specimen;
@@ -95,5 +98,18 @@ fn broken_images_are_told() {
     for image in images::mutations() {
         Made { image, ..Made::modern() }.write_with(folder.path(), b"");
         lint_package(folder.path(), Options::default()).expect("a folder that can be read");
+    }
+}
+
+/// Promise: whatever is in an INF file, it is told, and nothing panics.
+#[test]
+fn broken_inf_files_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for bytes in inf::mutations() {
+        specimen::write(folder.path(), "cam.inf", &bytes);
+        lint_package(folder.path(), Options::default()).expect("a folder that can be read");
+        let version = "11/24/2026,1.2.3.4".parse().expect("date and version");
+        // Stamped or refused.
+        let _ = driver_package::inf::stamp(&bytes, &Stamp { version, architecture: None, catalog: None });
     }
 }

@@ -16,7 +16,7 @@ pub const RULES: &[Rule] = &[
     rule(
         "INF09",
         "a streaming interface has its proxy and a friendly name",
-        Levels::ERROR,
+        Levels::WARNING,
         "audio/installing-device-interfaces-for-an-audio-adapter",
         streaming,
     ),
@@ -72,7 +72,9 @@ fn flags(file: &InfFile, findings: &mut Findings<'_>) {
 }
 
 fn streaming(file: &InfFile, findings: &mut Findings<'_>) {
-    for interface in file.inf.interfaces() {
+    // Extensions add to interfaces that are there.
+    let extension = file.inf.version("Class").eq_ignore_ascii_case("Extension");
+    for interface in file.inf.interfaces().into_iter().filter(|_| !extension) {
         let known = STREAMING.iter().find(|(_, guid)| guid.eq_ignore_ascii_case(interface.category()));
         let Some((category, _)) = known else { continue };
         let missing = match (interface.registry_value("CLSID"), interface.registry_value("FriendlyName")) {

@@ -85,7 +85,7 @@ fn twice(file: &InfFile, findings: &mut Findings<'_>) {
 /// What may stand in the sections of an installation that have few directives.
 const DIRECTIVES: [(&str, &[&str]); 3] = [
     ("HW", &["AddReg", "DelReg", "BitReg", "Include", "Needs", "AddProperty", "DelProperty"]),
-    ("Services", &["AddService", "DelService", "Include", "Needs"]),
+    ("Services", &["AddService", "DelService", "Include", "Needs", "LegacyUninstall"]),
     ("Interfaces", &["AddInterface", "Include", "Needs"]),
 ];
 
@@ -150,5 +150,5 @@ fn is_known(name: &str) -> bool {
         "strings",
     ]
     .contains(&first)
-        || ["signatureattributes", "wdfcoinstaller", "interfaceinstall32", "deviceinstall32"].contains(&first)
+        || ["signatureattributes", "interfaceinstall32", "deviceinstall32"].contains(&first)
 }

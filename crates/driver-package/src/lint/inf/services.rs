@@ -71,7 +71,12 @@ fn several(file: &InfFile, findings: &mut Findings<'_>) {
 }
 
 fn none(file: &InfFile, findings: &mut Findings<'_>) {
-    if file.inf.version("Class").eq_ignore_ascii_case("Extension") {
+    // Extensions leave it to the package that they extend; network components are no devices.
+    let class = file.inf.version("Class");
+    if ["Extension", "NetService", "NetTrans", "NetClient"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(class))
+    {
         return;
     }
     let services = file.inf.services();

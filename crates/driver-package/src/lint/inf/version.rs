@@ -6,7 +6,7 @@ use super::{INFVERIF, rule, setup_class};
 use crate::{
     date::Date,
     inf::{DriverVer, is_catalog_name},
-    lint::{Findings, InfFile, Levels, Rule},
+    lint::{Check, Findings, InfFile, Levels, Package, Rule},
 };
 
 const PAGE: &str = "install/inf-version-section";
@@ -24,7 +24,13 @@ pub const RULES: &[Rule] = &[
     rule("1214", "CatalogFile is of the form name.cat", Levels::ERROR, PAGE, catalog_name),
     rule("1217", "the version in DriverVer is w.x.y.z", Levels::ERROR, DRIVER_VER, version),
     rule("1218", "the date in DriverVer is MM/DD/YYYY", Levels::ERROR, DRIVER_VER, date),
-    rule("INF01", "the date in DriverVer is not in the future", Levels::ERROR, "devtest/inf2cat", future),
+    Rule {
+        code: "INF01",
+        title: "the date in DriverVer is not in the future",
+        levels: Levels::ERROR,
+        page: "devtest/inf2cat",
+        check: Check::Package(future),
+    },
     rule("1233", "there is a CatalogFile, for the signature", Levels::ERROR, PAGE, no_catalog),
     rule("1234", "[Version] has what an installation needs", Levels::ERROR, PAGE, required),
     rule("1280", "the class has the name that goes with its GUID", Levels::ERROR, CLASSES, class_name),
@@ -141,14 +147,17 @@ fn date(file: &InfFile, findings: &mut Findings<'_>) {
     }
 }
 
-fn future(file: &InfFile, findings: &mut Findings<'_>) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+fn future(package: &Package, findings: &mut Findings<'_>) {
+    let now = package.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let Some(today) = Date::from_unix(now.as_secs()) else { return };
-    for entry in driver_vers(file) {
-        let Ok(DriverVer { date, .. }) = format!("{},1.0.0.0", entry.value(0)).parse() else { continue };
-        if date > today {
-            let advice = "write the date in UTC on which the package was made: Inf2Cat refuses later ones";
-            findings.add(entry.line, format!("the date is {date}"), advice);
+    for file in &package.infs {
+        for entry in driver_vers(file) {
+            let Ok(DriverVer { date, .. }) = format!("{},1.0.0.0", entry.value(0)).parse() else { continue };
+            if date > today {
+                let advice =
+                    "write the date in UTC on which the package was made: Inf2Cat refuses later ones";
+                findings.add_in(&file.name, entry.line, format!("the date is {date}"), advice);
+            }
         }
     }
 }

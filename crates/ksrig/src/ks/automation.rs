@@ -1,12 +1,19 @@
 //! Automation tables: the driver's over AVStream's own (R7.10).
 
 use ks_sys::{
-    GUID, KSAUTOMATION_TABLE, KSPROPERTY_ITEM, KSPROPERTY_SET, NTSTATUS, STATUS_NOT_FOUND,
-    STATUS_PROPSET_NOT_FOUND, is_equal_guid,
+    GUID, KSAUTOMATION_TABLE, KSEVENT_ITEM, KSEVENT_SET, KSMETHOD_ITEM, KSMETHOD_SET,
+    KSPIN_FLAG_GENERATE_EOS_EVENTS, KSPROPERTY_ITEM, KSPROPERTY_SET, NTSTATUS, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_FOUND, STATUS_PROPSET_NOT_FOUND, is_equal_guid,
 };
 
 use super::{
-    connection_properties, object::Object, pin_properties, property_request::Request, topology_properties,
+    allocator_requests,
+    child::{Child, What},
+    clock_properties, connection_properties, descriptor, end_of_stream, frame_properties, method,
+    pin_properties,
+    property_request::Request,
+    subject::Subject,
+    topology_properties,
 };
 
 /// Get or set.
@@ -48,45 +55,160 @@ pub struct Set {
 /// AVStream's own table of a kind of object.
 pub type Defaults = &'static [Set];
 
-static FILTER: &[Set] = &[pin_properties::SET, topology_properties::SET, topology_properties::GENERAL];
+static FILTER: &[Set] =
+    &[pin_properties::SET, topology_properties::SET, topology_properties::GENERAL, frame_properties::SET];
 static PIN: &[Set] =
     &[connection_properties::CONNECTION, connection_properties::STREAM, connection_properties::INTERFACE];
 
-/// The two tables of an object.
-pub fn of(object: Object) -> (*const KSAUTOMATION_TABLE, Defaults) {
-    match object {
-        Object::Filter(filter) => (filter.descriptor().AutomationTable, FILTER),
-        // SAFETY: the descriptor in force lives as long as the pin.
-        Object::Pin(pin) => (unsafe { (*pin.descriptor()).AutomationTable }, PIN),
-        Object::Device(_) | Object::Factory(_) => (std::ptr::null(), &[]),
+/// What an object answers.
+pub struct Tables {
+    /// The driver's table, or null.
+    pub driver: *const KSAUTOMATION_TABLE,
+    /// AVStream's own properties.
+    pub properties: Defaults,
+    /// The events of both.
+    pub events: Events,
+    /// AVStream's own methods.
+    pub methods: method::Defaults,
+}
+
+impl Tables {
+    fn new(driver: *const KSAUTOMATION_TABLE, properties: Defaults, events: &'static [KSEVENT_SET]) -> Self {
+        Self { driver, properties, events: Events { driver, own: events }, methods: &[] }
     }
+}
+
+/// The tables of an object, or of a node of its filter (R7.10: nodes have their own): `STATUS_INVALID_PARAMETER` for
+/// a node that is not there.
+pub fn of(subject: Subject, node: Option<u32>) -> Result<Tables, NTSTATUS> {
+    if let Some(node) = node {
+        let node = descriptor::node(subject.filter().descriptor(), node).ok_or(STATUS_INVALID_PARAMETER)?;
+        return Ok(Tables::new(node.AutomationTable, &[], &[]));
+    }
+    Ok(match subject {
+        Subject::Filter(filter) => Tables::new(filter.descriptor().AutomationTable, FILTER, &[]),
+        Subject::Pin(pin) => {
+            let at_end = pin.flags() & KSPIN_FLAG_GENERATE_EOS_EVENTS != 0;
+            let events: &[KSEVENT_SET] = if at_end { end_of_stream::EVENTS.sets() } else { &[] };
+            // SAFETY: the descriptor in force lives as long as the pin.
+            Tables::new(unsafe { (*pin.descriptor()).AutomationTable }, PIN, events)
+        }
+        Subject::Child(Child { what: What::Clock, .. }) => {
+            Tables::new(std::ptr::null(), clock_properties::SETS, clock_properties::EVENTS.sets())
+        }
+        Subject::Child(Child { what: What::Allocator(_), .. }) => {
+            let tables = Tables::new(std::ptr::null(), allocator_requests::SETS, &[]);
+            Tables { methods: allocator_requests::METHODS, ..tables }
+        }
+        Subject::Child(Child { what: What::Node(_), .. }) => Tables::new(std::ptr::null(), &[], &[]),
+    })
+}
+
+/// Sets of AVStream's own events: in the driver's form, since every `KSEVENT_ENTRY` points at its set and item.
+pub struct OwnEvents<const N: usize>(pub [KSEVENT_SET; N]);
+
+// SAFETY: constant tables with pointers to constants.
+unsafe impl<const N: usize> Sync for OwnEvents<N> {}
+
+impl<const N: usize> OwnEvents<N> {
+    fn sets(&'static self) -> &'static [KSEVENT_SET] {
+        &self.0
+    }
+}
+
+/// Items of AVStream's own events.
+pub struct OwnItems<const N: usize>(pub [KSEVENT_ITEM; N]);
+
+// SAFETY: as above.
+unsafe impl<const N: usize> Sync for OwnItems<N> {}
+
+/// The events of an object: the driver's over AVStream's own.
+pub struct Events {
+    driver: *const KSAUTOMATION_TABLE,
+    own: &'static [KSEVENT_SET],
+}
+
+impl Events {
+    /// All sets, and whether each is AVStream's own.
+    pub fn all(&self) -> impl Iterator<Item = (bool, &'static KSEVENT_SET)> {
+        // SAFETY: the driver's table lives as long as its object, and has that many sets.
+        let driver: &'static [KSEVENT_SET] = unsafe {
+            match self.driver.as_ref() {
+                Some(table) => slice(table.EventSets, table.EventSetsCount),
+                None => &[],
+            }
+        };
+        driver.iter().map(|set| (false, set)).chain(self.own.iter().map(|set| (true, set)))
+    }
+
+    /// The GUIDs of the sets, each once.
+    pub fn sets(&self) -> Vec<GUID> {
+        // SAFETY: a table's set has a GUID.
+        distinct(self.all().map(|(_, set)| unsafe { *set.Set }))
+    }
+
+    /// The items of a set; `EventItemSize` is the stride in the driver's table.
+    pub fn items(&self, own: bool, set: &KSEVENT_SET) -> impl Iterator<Item = *const KSEVENT_ITEM> + use<> {
+        // SAFETY: a set that is not AVStream's own is in the driver's table.
+        let size = if own { 0 } else { unsafe { (*self.driver).EventItemSize } };
+        strided(set.EventItem, set.EventsCount, size)
+    }
+}
+
+/// The method sets of a driver's table.
+pub fn method_sets(table: *const KSAUTOMATION_TABLE) -> &'static [KSMETHOD_SET] {
+    // SAFETY: the driver's table lives as long as its object, and has that many sets.
+    unsafe { table.as_ref().map_or(&[], |table| slice(table.MethodSets, table.MethodSetsCount)) }
+}
+
+/// The items of a method set; `MethodItemSize` is the stride.
+pub fn method_items(
+    table: *const KSAUTOMATION_TABLE,
+    set: &KSMETHOD_SET,
+) -> impl Iterator<Item = *const KSMETHOD_ITEM> + use<> {
+    // SAFETY: the set is in that table.
+    strided(set.MethodItem, set.MethodsCount, unsafe { (*table).MethodItemSize })
+}
+
+/// Each GUID once, in the order of the first.
+pub fn distinct(guids: impl Iterator<Item = GUID>) -> Vec<GUID> {
+    let mut all: Vec<GUID> = Vec::new();
+    for guid in guids {
+        if !all.iter().any(|other| is_equal_guid(other, &guid)) {
+            all.push(guid);
+        }
+    }
+    all
+}
+
+unsafe fn slice<T>(first: *const T, count: u32) -> &'static [T] {
+    if first.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller's table has that many entries.
+    unsafe { std::slice::from_raw_parts(first, count as usize) }
+}
+
+/// The items of a table, whose size may be larger than the structure; 0 stands for that.
+fn strided<T>(first: *const T, count: u32, size: u32) -> impl Iterator<Item = *const T> {
+    let stride = if size == 0 { size_of::<T>() } else { size as usize };
+    // SAFETY: the set has that many items of that size.
+    (0..count as usize).map(move |index| unsafe { first.byte_add(index * stride) })
 }
 
 /// The property sets of a driver's table.
 pub fn sets(table: *const KSAUTOMATION_TABLE) -> &'static [KSPROPERTY_SET] {
-    // SAFETY: the driver's table lives as long as its object.
-    match unsafe { table.as_ref() } {
-        // SAFETY: as above.
-        Some(table) if table.PropertySetsCount > 0 && !table.PropertySets.is_null() => unsafe {
-            std::slice::from_raw_parts(table.PropertySets, table.PropertySetsCount as usize)
-        },
-        _ => &[],
-    }
+    // SAFETY: the driver's table lives as long as its object, and has that many sets.
+    unsafe { table.as_ref().map_or(&[], |table| slice(table.PropertySets, table.PropertySetsCount)) }
 }
 
-/// The items of a set; `PropertyItemSize` is the stride, 0 that of KSPROPERTY_ITEM.
-fn items(
+/// The items of a property set; `PropertyItemSize` is the stride.
+pub fn items(
     table: *const KSAUTOMATION_TABLE,
     set: &KSPROPERTY_SET,
-) -> impl Iterator<Item = *const KSPROPERTY_ITEM> {
-    // SAFETY: as in `sets`.
-    let stride = match unsafe { (*table).PropertyItemSize } as usize {
-        0 => size_of::<KSPROPERTY_ITEM>(),
-        size => size,
-    };
-    let first = set.PropertyItem;
-    // SAFETY: the set has that many items of that size.
-    (0..set.PropertiesCount as usize).map(move |index| unsafe { first.byte_add(index * stride) })
+) -> impl Iterator<Item = *const KSPROPERTY_ITEM> + use<> {
+    // SAFETY: the set is in that table.
+    strided(set.PropertyItem, set.PropertiesCount, unsafe { (*table).PropertyItemSize })
 }
 
 /// A property that was found.

@@ -42,6 +42,21 @@ kinds! {
     PROPERTY_GET = new "PropertyGet" Filter;
     PROPERTY_SET = new "PropertySet" Filter;
     PROPERTY_SUPPORT = new "PropertySupport" Filter;
+    EVENT_ADD = new "EventAdd" Filter;
+    EVENT_REMOVE = new "EventRemove" Filter;
+    EVENT_SUPPORT = new "EventSupport" Filter;
+    EVENT_GENERATE = new "EventGenerate" Filter;
+    METHOD = new "Method" Filter;
+    METHOD_SUPPORT = new "MethodSupport" Filter;
+    WORK_ITEM = new "WorkItem" Driver;
+    CLOCK_SET_TIMER = new "ClockSetTimer" Pin;
+    CLOCK_CANCEL_TIMER = new "ClockCancelTimer" Pin;
+    CLOCK_CORRELATED_TIME = new "ClockCorrelatedTime" Pin;
+    CLOCK_RESOLUTION = new "ClockResolution" Pin;
+    ALLOCATOR_INITIALIZE = no_pending "AllocatorInitialize" Pin;
+    ALLOCATOR_DELETE = new "AllocatorDelete" Pin;
+    ALLOCATOR_ALLOCATE = new "AllocatorAllocate" Pin;
+    ALLOCATOR_FREE = new "AllocatorFree" Pin;
     BAG_FREE = new "BagItemFree" Driver;
     QUERY_INTERFACE = new "QueryInterface" Driver;
     ADD_REF = new "AddRef" Driver;
@@ -62,7 +77,12 @@ pub fn driver_status(kind: CallbackKind, object: &str, body: impl FnOnce() -> NT
 
 /// A method of an interface that AVStream gives to the driver. Passive level.
 pub const fn method(name: &'static str) -> Export {
-    Export { name, thunk: std::ptr::null(), irql: 0..=0, rule: ("KsIrqlDDIs", 0x81009) }
+    method_at(name, 0)
+}
+
+/// The same for a method that may be called up to this IRQL.
+pub const fn method_at(name: &'static str, irql: u8) -> Export {
+    Export { name, thunk: std::ptr::null(), irql: 0..=irql, rule: ("KsIrqlDDIs", 0x81009) }
 }
 
 /// The driver calls a method of an interface: as the thunk of an export.

@@ -40,9 +40,15 @@ impl Circuit {
         let (Some(from), Some(to)) = (producer.transport().queue(), consumer.transport().queue()) else {
             return Err(STATUS_UNSUCCESSFUL);
         };
-        let framing = Framing::of([producer, consumer]);
+        let mut framing = Framing::of([producer, consumer]);
+        // R4.31: the allocator that the source was given.
+        let source = if ends[0].is_source() { ends[0] } else { ends[1] };
+        let allocator = source.allocator.lock().expect("never poisoned").clone();
+        if let Some(allocator) = &allocator {
+            framing = framing.within(allocator)?;
+        }
         let mut circuit = Arc::<Self>::new_uninit();
-        let requester = Requester::new(framing, Arc::as_ptr(&circuit).cast())?;
+        let requester = Requester::new(framing, allocator, Arc::as_ptr(&circuit).cast())?;
         let value = Self { producer: from, consumer: to, requester, trips: AtomicU64::new(0) };
         Arc::get_mut(&mut circuit).expect("nobody else has it").write(value);
         // SAFETY: just written.

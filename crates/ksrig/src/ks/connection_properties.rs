@@ -1,19 +1,27 @@
 //! KSPROPSETID_Connection, KSPROPSETID_Stream and KSPROPSETID_StreamInterface on a pin (R7.20).
 
+use std::sync::atomic::Ordering;
+
 use ks_sys::{
-    HANDLE, KSALLOCATOR_FRAMING, KSPIN_FLAG_FIXED_FORMAT, KSPRIORITY, KSPROPERTY_CONNECTION::*,
-    KSPROPERTY_STREAM::KSPROPERTY_STREAM_MASTERCLOCK,
-    KSPROPERTY_STREAMINTERFACE::KSPROPERTY_STREAMINTERFACE_HEADERSIZE, KSPROPSETID_Connection,
-    KSPROPSETID_Stream, KSPROPSETID_StreamInterface, KSSTATE, NTSTATUS, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
+    HANDLE, KSALLOCATOR_FRAMING, KSPIN_FLAG_FIXED_FORMAT, KSPRIORITY,
+    KSPROPERTY_CONNECTION::*,
+    KSPROPERTY_STREAM::{
+        KSPROPERTY_STREAM_ALLOCATOR, KSPROPERTY_STREAM_MASTERCLOCK, KSPROPERTY_STREAM_PIPE_ID,
+    },
+    KSPROPERTY_STREAMINTERFACE::KSPROPERTY_STREAMINTERFACE_HEADERSIZE,
+    KSPROPSETID_Connection, KSPROPSETID_Stream, KSPROPSETID_StreamInterface, KSSTATE, NTSTATUS,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS,
 };
 
 use super::{
+    allocator, allocator_requests,
     automation::{Handler, Item, Set},
     format::{self, Format},
-    object::{Object, Pin},
+    master_clock,
+    object::Pin,
     property_request::Request,
     state,
+    subject::Subject,
     validate::check_format,
 };
 use crate::nt::trace;
@@ -44,10 +52,14 @@ pub const CONNECTION: Set = Set {
     ],
 };
 
-/// KSPROPSETID_Stream: of its properties the clock's, as far as there are clocks.
+/// KSPROPSETID_Stream (R7.20).
 pub const STREAM: Set = Set {
     guid: KSPROPSETID_Stream,
-    items: &[item(KSPROPERTY_STREAM_MASTERCLOCK, 8, Some(get_master_clock), Some(set_master_clock), true)],
+    items: &[
+        item(KSPROPERTY_STREAM_ALLOCATOR, 8, Some(get_null), Some(set_allocator), true),
+        item(KSPROPERTY_STREAM_MASTERCLOCK, 8, Some(get_null), Some(set_master_clock), true),
+        item(KSPROPERTY_STREAM_PIPE_ID, 8, Some(get_pipe_id), Some(set_pipe_id), true),
+    ],
 };
 
 /// KSPROPSETID_StreamInterface.
@@ -57,8 +69,8 @@ pub const INTERFACE: Set = Set {
 };
 
 fn with(request: &mut Request, body: impl FnOnce(&mut Request, &'static Pin) -> NTSTATUS) -> NTSTATUS {
-    match request.object {
-        Object::Pin(pin) => body(request, pin),
+    match request.subject {
+        Subject::Pin(pin) => body(request, pin),
         _ => STATUS_INVALID_PARAMETER,
     }
 }
@@ -124,15 +136,7 @@ fn get_framing(request: &mut Request) -> NTSTATUS {
     with(request, |request, pin| {
         // SAFETY: the descriptor's framing, or null.
         let Some(framing) = (unsafe { pin.framing().as_ref() }) else { return STATUS_NOT_FOUND };
-        let item = &framing.FramingItem[0];
-        // SAFETY: all zero is a valid framing.
-        let mut short = unsafe { std::mem::zeroed::<KSALLOCATOR_FRAMING>() };
-        short.__bindgen_anon_1.RequirementsFlags = item.Flags;
-        short.PoolType = ks_sys::_POOL_TYPE::NonPagedPool;
-        short.Frames = item.Frames;
-        // ASSUMED: the largest frame of the range.
-        short.FrameSize = item.FramingRange.Range.MaxFrameSize;
-        short.FileAlignment = item.FileAlignment;
+        let short = allocator::short(framing);
         request.answer(&short)
     })
 }
@@ -156,18 +160,37 @@ fn get_acquire_ordering(request: &mut Request) -> NTSTATUS {
     request.answer(&0u32)
 }
 
-/// R7.3: always NULL; success means that a clock could be set.
-fn get_master_clock(request: &mut Request) -> NTSTATUS {
+/// R7.3, R4.31: always NULL; success means that a clock or an allocator can be set.
+fn get_null(request: &mut Request) -> NTSTATUS {
     request.answer(&0u64)
 }
 
-/// No clock can be set yet; NULL, which releases one, always succeeds.
+fn requestor_mode(request: &Request) -> i8 {
+    // SAFETY: the request is ours.
+    unsafe { (*request.irp).RequestorMode }
+}
+
 fn set_master_clock(request: &mut Request) -> NTSTATUS {
-    if request.value_as::<HANDLE>().is_null() {
-        return STATUS_SUCCESS;
-    }
-    trace::event("not_emulated", request.object.name(), "KSPROPERTY_STREAM_MASTERCLOCK with a clock");
-    STATUS_NOT_IMPLEMENTED
+    let handle = request.value_as::<HANDLE>();
+    with(request, |request, pin| master_clock::set(pin, handle, requestor_mode(request)))
+}
+
+fn set_allocator(request: &mut Request) -> NTSTATUS {
+    let handle = request.value_as::<HANDLE>();
+    with(request, |request, pin| allocator_requests::assign(pin, handle, requestor_mode(request)))
+}
+
+/// R4.32: what ksproxy stores here comes back unchanged; nobody else looks at it.
+fn get_pipe_id(request: &mut Request) -> NTSTATUS {
+    with(request, |request, pin| request.answer(&pin.pipe_id.load(Ordering::Relaxed)))
+}
+
+fn set_pipe_id(request: &mut Request) -> NTSTATUS {
+    let id = request.value_as::<usize>();
+    with(request, |_, pin| {
+        pin.pipe_id.store(id, Ordering::Relaxed);
+        STATUS_SUCCESS
+    })
 }
 
 fn get_header_size(request: &mut Request) -> NTSTATUS {

@@ -6,7 +6,14 @@ use ks_sys::{
 };
 
 use super::{
-    create_item, device::Device, factory::guid_text, filter, irp, object::Object, pin_open, unplayed,
+    child::{Child, What},
+    create_child::{self, KSNAME_ALLOCATOR_EX},
+    create_item,
+    device::Device,
+    factory::guid_text,
+    filter, irp,
+    object::Object,
+    pin_open,
 };
 use crate::nt::{complete, string, trace};
 
@@ -17,6 +24,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
     match target(device, irp) {
         Ok(Target::Filter(factory)) => filter::open(factory, irp),
         Ok(Target::Pin(filter, bytes)) => pin_open::open(filter, bytes, irp),
+        Ok(Target::Child(parent, what)) => Child::open(irp, parent, what),
         Err(status) => {
             trace::event("create_refused", device.name(), format_args!("{status:#010x}"));
             // SAFETY: the request is ours.
@@ -28,6 +36,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
 enum Target {
     Filter(&'static super::Factory),
     Pin(&'static super::Filter, &'static [u8]),
+    Child(Object, What),
 }
 
 fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
@@ -64,10 +73,17 @@ fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
                 unsafe { std::slice::from_raw_parts(parameters.as_ptr().cast(), parameters.len() * 2) };
             Ok(Target::Pin(filter, bytes))
         }
-        Some(Object::Pin(pin)) if is(&KSNAME_Clock) => Err(unplayed::clock(pin)),
-        Some(Object::Pin(pin)) if is(&KSNAME_Allocator) => Err(unplayed::allocator(pin)),
+        Some(Object::Pin(pin)) if is(&KSNAME_Clock) => {
+            Ok(Target::Child(Object::Pin(pin), create_child::clock(pin, irp)?))
+        }
+        Some(Object::Pin(pin)) if is(&KSNAME_Allocator) => {
+            Ok(Target::Child(Object::Pin(pin), create_child::allocator(pin, irp)?))
+        }
+        Some(Object::Pin(pin)) if is(&KSNAME_ALLOCATOR_EX) => {
+            Ok(Target::Child(Object::Pin(pin), create_child::allocator_ex(pin, irp)?))
+        }
         Some(object @ (Object::Filter(_) | Object::Pin(_))) if is(&KSNAME_TopologyNode) => {
-            Err(unplayed::node(object))
+            Ok(Target::Child(object, create_child::node(object, irp)?))
         }
         Some(_) => Err(STATUS_NOT_FOUND),
         None => Err(STATUS_INVALID_PARAMETER),

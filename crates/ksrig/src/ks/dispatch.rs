@@ -9,8 +9,8 @@ use ks_sys::{
 };
 
 use super::{
-    create, device::Device, filter, handshake, irp, object::Object, pin_close, pnp, power, property, reset,
-    stream_irp, transport, unplayed,
+    allocator_requests, create, device::Device, event, filter, handshake, irp, master_clock, method,
+    object::Object, pin_close, pnp, power, property, reset, stream_irp, subject::Subject, transport,
 };
 use crate::nt::{IoCallDriver, IoSkipCurrentIrpStackLocation, complete};
 
@@ -51,35 +51,42 @@ pub(super) unsafe extern "win64" fn create_irp(fdo: PDEVICE_OBJECT, irp: PIRP) -
 }
 
 unsafe extern "win64" fn close_irp(_fdo: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
-    match irp::object_of(irp::file_object(irp)) {
-        Some(Object::Filter(filter)) => filter::close(filter, irp),
-        Some(Object::Pin(pin)) => pin_close::close(pin, irp),
-        _ => fail(irp, STATUS_SUCCESS),
+    match Subject::of(irp::file_object(irp)) {
+        Some(Subject::Filter(filter)) => filter::close(filter, irp),
+        Some(Subject::Pin(pin)) => pin_close::close(pin, irp),
+        Some(Subject::Child(child)) => child.close(irp),
+        None => fail(irp, STATUS_SUCCESS),
     }
 }
 
 unsafe extern "win64" fn cleanup_irp(_fdo: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
     let file = irp::file_object(irp);
-    if let Some(Object::Pin(pin)) = irp::object_of(file) {
-        transport::cleanup(pin, file);
+    match Subject::of(file) {
+        Some(Subject::Pin(pin)) => {
+            transport::cleanup(pin, file);
+            master_clock::cleanup(pin);
+        }
+        Some(Subject::Child(child)) => allocator_requests::cleanup(child),
+        Some(Subject::Filter(_)) | None => {}
     }
     fail(irp, STATUS_SUCCESS)
 }
 
 unsafe extern "win64" fn device_control_irp(_fdo: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
-    let Some(object) = irp::object_of(irp::file_object(irp)) else {
+    let Some(subject) = Subject::of(irp::file_object(irp)) else {
         return fail(irp, STATUS_INVALID_DEVICE_REQUEST);
     };
-    let (status, information) = match (irp::control(irp).IoControlCode, object) {
-        (IOCTL_KS_PROPERTY, object) => property::ioctl(object, irp),
-        (IOCTL_KS_HANDSHAKE, object) => handshake::ioctl(object, irp),
-        (IOCTL_KS_ENABLE_EVENT | IOCTL_KS_DISABLE_EVENT, object) => (unplayed::event(object), 0),
-        (IOCTL_KS_METHOD, object) => (unplayed::method(object), 0),
-        (IOCTL_KS_READ_STREAM | IOCTL_KS_WRITE_STREAM, Object::Pin(pin)) => {
+    let (status, information) = match (irp::control(irp).IoControlCode, subject) {
+        (IOCTL_KS_PROPERTY, subject) => property::ioctl(subject, irp),
+        (IOCTL_KS_METHOD, subject) => method::ioctl(subject, irp),
+        (IOCTL_KS_ENABLE_EVENT, subject) => event::enable(subject, irp),
+        (IOCTL_KS_DISABLE_EVENT, subject) => (event::disable(subject, irp), 0),
+        (IOCTL_KS_HANDSHAKE, Subject::Pin(pin)) => handshake::ioctl(Object::Pin(pin), irp),
+        (IOCTL_KS_READ_STREAM | IOCTL_KS_WRITE_STREAM, Subject::Pin(pin)) => {
             // SAFETY: a stream request on that pin.
             kept(unsafe { stream_irp::dispatch(pin, irp) }, irp)
         }
-        (IOCTL_KS_RESET_STATE, Object::Pin(pin)) => {
+        (IOCTL_KS_RESET_STATE, Subject::Pin(pin)) => {
             // SAFETY: a reset request on that pin.
             kept(unsafe { reset::dispatch(pin, irp) }, irp)
         }

@@ -11,11 +11,12 @@ use super::{
         KsAddItemToObjectBag, KsAllocateObjectBag, KsCopyObjectBagItems, KsFreeObjectBag,
         KsRemoveItemFromObjectBag,
     },
-    clock::KsPinGetReferenceClockInterface,
+    clock::KsPinSetPinClockTime,
     clone::{
         KsPinGetFirstCloneStreamPointer, KsStreamPointerClone, KsStreamPointerDelete,
         KsStreamPointerGetNextClone,
     },
+    create_child::{KsCreateAllocator, KsCreateClock, KsCreateTopologyNode},
     create_item::{KsFilterFactoryAddCreateItem, KsFreeObjectCreateItemsByContext},
     device::{
         KsAcquireDevice, KsCreateDevice, KsGetDeviceForDeviceObject, KsInitializeDevice, KsReleaseDevice,
@@ -23,6 +24,10 @@ use super::{
     },
     driver::{KsAddDevice, KsInitializeDriver, KsNullDriverUnload},
     edit::_KsEdit,
+    event::{
+        KsAddEvent, KsDefaultAddEventHandler, KsDisableEvent, KsDiscardEvent, KsFreeEventList,
+        KsGenerateDataEvent, KsGenerateEvent, KsGenerateEventList, KsGenerateEvents,
+    },
     factory::{KsCreateFilterFactory, KsFilterFactoryGetSymbolicLink, KsFilterFactorySetDeviceClassesState},
     filter_edit::{KsFilterAddTopologyConnections, KsFilterCreateNode, KsFilterCreatePinFactory},
     gate::{KsFilterGetAndGate, KsPinGetAndGate},
@@ -34,6 +39,8 @@ use super::{
         KsPinGetNextSiblingPin, KsPinGetParentFilter, KsReleaseControl,
     },
     inputs::{KsPinAttachAndGate, KsPinAttachOrGate},
+    master_clock::KsPinGetReferenceClockInterface,
+    method::KsDispatchSpecificMethod,
     peer::{
         KsPinGetConnectedFilterInterface, KsPinGetConnectedPinDeviceObject, KsPinGetConnectedPinFileObject,
         KsPinGetConnectedPinInterface,
@@ -44,7 +51,7 @@ use super::{
         KsFilterAcquireProcessingMutex, KsFilterAttemptProcessing, KsFilterReleaseProcessingMutex,
         KsPinAcquireProcessingMutex, KsPinAttemptProcessing, KsPinReleaseProcessingMutex,
     },
-    property::KsHandleSizedListQuery,
+    property::{KsDispatchSpecificProperty, KsHandleSizedListQuery},
     splitter::KsPinGetCopyRelationships,
     stream_pointer::{
         KsPinGetAvailableByteCount, KsPinGetLeadingEdgeStreamPointer, KsPinGetTrailingEdgeStreamPointer,
@@ -54,6 +61,10 @@ use super::{
     },
     synchronous::KsSynchronousIoControlDevice,
     unknown::{KsGetOuterUnknown, KsRegisterAggregatedClientUnknown},
+    worker::{
+        KsDecrementCountedWorker, KsIncrementCountedWorker, KsQueueWorkItem, KsRegisterCountedWorker,
+        KsRegisterWorker, KsUnregisterWorker,
+    },
 };
 use crate::{
     nt::exports::{self, exports},
@@ -117,6 +128,26 @@ exports! {
     _KsEdit(ObjectBag: PVOID, Item: *mut PVOID, NewSize: u32, OldSize: u32, Tag: u32) -> NTSTATUS, 0..=0;
     // property.rs
     KsHandleSizedListQuery(Irp: PIRP, DataItemsCount: u32, DataItemSize: u32, DataItems: *const c_void) -> NTSTATUS, 0..=0;
+    KsDispatchSpecificProperty(Irp: PIRP, Handler: PFNKSHANDLER) -> NTSTATUS, 0..=0;
+    // method.rs
+    KsDispatchSpecificMethod(Irp: PIRP, Handler: PFNKSHANDLER) -> NTSTATUS, 0..=0;
+    // event.rs
+    KsAddEvent(Object: PVOID, EventEntry: PKSEVENT_ENTRY) -> (), 0..=0;
+    KsDefaultAddEventHandler(Irp: PIRP, EventData: PKSEVENTDATA, EventEntry: PKSEVENT_ENTRY) -> NTSTATUS, 0..=0;
+    KsGenerateEvents(Object: PVOID, EventSet: *const GUID, EventId: u32, DataSize: u32, Data: PVOID, CallBack: PFNKSGENERATEEVENTCALLBACK, CallBackContext: PVOID) -> (), 0..=2;
+    KsGenerateEvent(EventEntry: PKSEVENT_ENTRY) -> NTSTATUS, 0..=2;
+    KsGenerateDataEvent(EventEntry: PKSEVENT_ENTRY, DataSize: u32, Data: PVOID) -> NTSTATUS, 0..=2;
+    KsGenerateEventList(Set: *mut GUID, EventId: u32, EventsList: PLIST_ENTRY, EventsFlags: KSEVENTS_LOCKTYPE::Type, EventsLock: PVOID) -> (), 0..=2;
+    KsFreeEventList(FileObject: PFILE_OBJECT, EventsList: PLIST_ENTRY, EventsFlags: KSEVENTS_LOCKTYPE::Type, EventsLock: PVOID) -> (), 0..=0;
+    KsDisableEvent(Irp: PIRP, EventsList: PLIST_ENTRY, EventsFlags: KSEVENTS_LOCKTYPE::Type, EventsLock: PVOID) -> NTSTATUS, 0..=0;
+    KsDiscardEvent(EventEntry: PKSEVENT_ENTRY) -> (), 0..=0;
+    // worker.rs
+    KsRegisterWorker(WorkQueueType: WORK_QUEUE_TYPE, Worker: *mut PKSWORKER) -> NTSTATUS, 0..=0;
+    KsRegisterCountedWorker(WorkQueueType: WORK_QUEUE_TYPE, CountedWorkItem: PWORK_QUEUE_ITEM, Worker: *mut PKSWORKER) -> NTSTATUS, 0..=0;
+    KsIncrementCountedWorker(Worker: PKSWORKER) -> u32, 0..=2;
+    KsDecrementCountedWorker(Worker: PKSWORKER) -> u32, 0..=2;
+    KsQueueWorkItem(Worker: PKSWORKER, WorkItem: PWORK_QUEUE_ITEM) -> NTSTATUS, 0..=2;
+    KsUnregisterWorker(Worker: PKSWORKER) -> (), 0..=0;
     // handshake.rs
     KsPinRegisterHandshakeCallback(Pin: PKSPIN, Callback: PFNKSPINHANDSHAKE) -> (), 0..=0;
     // peer.rs
@@ -126,7 +157,13 @@ exports! {
     KsPinGetConnectedPinDeviceObject(Pin: PKSPIN) -> PDEVICE_OBJECT, 0..=0;
     // synchronous.rs
     KsSynchronousIoControlDevice(FileObject: PFILE_OBJECT, RequestorMode: KPROCESSOR_MODE, IoControl: u32, InBuffer: PVOID, InSize: u32, OutBuffer: PVOID, OutSize: u32, BytesReturned: *mut u32) -> NTSTATUS, 0..=0;
+    // create_child.rs
+    KsCreateClock(ConnectionHandle: HANDLE, ClockCreate: PKSCLOCK_CREATE, ClockHandle: PHANDLE) -> NTSTATUS, 0..=0;
+    KsCreateAllocator(ConnectionHandle: HANDLE, AllocatorFraming: PKSALLOCATOR_FRAMING, AllocatorHandle: PHANDLE) -> NTSTATUS, 0..=0;
+    KsCreateTopologyNode(ParentHandle: HANDLE, NodeCreate: PKSNODE_CREATE, DesiredAccess: ACCESS_MASK, NodeHandle: PHANDLE) -> NTSTATUS, 0..=0;
     // clock.rs
+    KsPinSetPinClockTime(Pin: PKSPIN, Time: i64) -> (), 0..=2;
+    // master_clock.rs
     KsPinGetReferenceClockInterface(Pin: PKSPIN, Interface: *mut PIKSREFERENCECLOCK) -> NTSTATUS, 0..=0;
     // gate.rs
     KsPinGetAndGate(Pin: *mut KSPIN) -> PKSGATE, 0..=15;

@@ -1,6 +1,10 @@
 //! Filters: the private structure around `KSFILTER`, opening and closing.
 
-use std::{cell::UnsafeCell, collections::BTreeMap, sync::Mutex};
+use std::{
+    cell::UnsafeCell,
+    collections::BTreeMap,
+    sync::{Mutex, atomic::AtomicU32},
+};
 
 use ks_sys::{
     KSFILTER, KSFILTER_DESCRIPTOR, KSFILTER_DISPATCH, KSPIN_DESCRIPTOR_EX, NTSTATUS, PFILE_OBJECT, PIRP,
@@ -12,6 +16,8 @@ use super::{
     call::{FILTER_CLOSE, FILTER_CREATE, driver_call},
     descriptor,
     device::Device,
+    event_entry,
+    event_list::List,
     factory::Factory,
     filter_edit::Edits,
     inputs::{self, Inputs},
@@ -46,6 +52,9 @@ pub struct Filter {
     pub(super) edits: Mutex<Edits>,
     bag: Box<Bag>,
     unknown: &'static Unknown,
+    events: List,
+    /// The value of KSPROPSETID_Frame's HOLDING.
+    pub(super) holding: AtomicU32,
 }
 
 // SAFETY: `KSFILTER` is shared with the driver under the control mutex, as on Windows; all else is locked.
@@ -152,6 +161,11 @@ impl Filter {
         inputs::refresh(self);
     }
 
+    /// The events that clients have enabled.
+    pub fn events(&self) -> &List {
+        &self.events
+    }
+
     /// The outer unknown.
     pub fn unknown(&self) -> &'static Unknown {
         self.unknown
@@ -183,6 +197,8 @@ impl Filter {
             edits: Mutex::default(),
             bag,
             unknown: Unknown::new(),
+            events: List::default(),
+            holding: AtomicU32::new(0),
         }));
         Objects::born(filter.ks().cast(), Kind::Filter);
         filter.bag.belongs_to(filter.ks().cast());
@@ -258,6 +274,8 @@ pub fn close(filter: &'static Filter, irp: PIRP) -> NTSTATUS {
         violation::report("KsFilterClose", 0, filter.name(), format!("{left} pin(s) left"));
     }
     filter.processor.drain();
+    // R2.3, R7.25: events go before Close.
+    filter.events.free(filter.file_object);
     let status = {
         let _device = filter.device().acquire();
         let _control = filter.control.acquire();
@@ -278,6 +296,7 @@ pub fn close(filter: &'static Filter, irp: PIRP) -> NTSTATUS {
 pub(super) fn closed(filter: &'static Filter, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
     drop(filter.control.acquire());
     trace::event("filter_close", filter.name(), format_args!("{status:#010x}"));
+    event_entry::report_left(filter.file_object, filter.name());
     filter.end();
     // SAFETY: the request is ours. A close cannot fail: the file object goes anyway.
     unsafe { complete(irp, STATUS_SUCCESS, 0) }

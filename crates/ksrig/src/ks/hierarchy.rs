@@ -8,6 +8,7 @@ use super::{
     filter, irp,
     object::{self, Object},
     property,
+    subject::Subject,
 };
 use crate::nt::{callback, violation};
 
@@ -114,27 +115,24 @@ pub unsafe fn KsPinGetParentFilter(Pin: PKSPIN) -> PKSFILTER {
     object::Pin::of(Pin).filter().ks()
 }
 
-/// `KsGetFilterFromIrp`: the filter that a request is for, also by way of a pin; null if there is none.
+/// `KsGetFilterFromIrp`: the filter that a request is for, also by way of a pin or a node; null if there is none.
 ///
 /// # Safety
 /// The driver owns the IRP.
 pub unsafe fn KsGetFilterFromIrp(Irp: PIRP) -> PKSFILTER {
-    let object = irp::object_of(irp::file_object(Irp));
-    object.and_then(filter::of_object).map_or(std::ptr::null_mut(), |filter| filter.ks())
+    Subject::of(irp::file_object(Irp)).map_or(std::ptr::null_mut(), |subject| subject.filter().ks())
 }
 
-/// `KsGetPinFromIrp`: the pin that a request is for, or null.
+/// `KsGetPinFromIrp`: the pin that a request is for, also by way of what was opened on it, or null.
 ///
 /// # Safety
 /// The driver owns the IRP.
 pub unsafe fn KsGetPinFromIrp(Irp: PIRP) -> PKSPIN {
-    match irp::object_of(irp::file_object(Irp)) {
-        Some(Object::Pin(pin)) => pin.ks(),
-        _ => std::ptr::null_mut(),
-    }
+    let pin = Subject::of(irp::file_object(Irp)).and_then(|subject| subject.pin());
+    pin.map_or(std::ptr::null_mut(), |pin| pin.ks())
 }
 
-/// `KsGetNodeIdFromIrp`: the node that a property request is for, or `KSFILTER_NODE` (R7.16).
+/// `KsGetNodeIdFromIrp`: the node that a property, method or event request is for, or `KSFILTER_NODE` (R7.16).
 ///
 /// # Safety
 /// The driver owns the IRP.

@@ -14,30 +14,42 @@
 
 pub mod object;
 
+pub mod allocator;
+pub mod allocator_requests;
 pub mod automation;
 pub mod bag;
+mod buffers;
 mod call;
+pub mod child;
 pub mod clock;
+mod clock_properties;
 pub mod connect;
 mod connection_properties;
 mod create;
+pub mod create_child;
 pub mod create_item;
 pub mod descriptor;
 pub mod device;
 mod dispatch;
 pub mod driver;
 pub mod edit;
+mod end_of_stream;
+pub mod event;
+pub mod event_entry;
+pub mod event_list;
 pub mod exports;
 pub mod factory;
 pub mod filter;
 pub mod filter_edit;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod format;
 pub mod handshake;
 pub mod hierarchy;
 mod intersect;
 mod irp;
+pub mod master_clock;
+pub mod method;
 pub mod mutex;
 pub mod options;
 pub mod peer;
@@ -52,13 +64,15 @@ mod power;
 pub mod property;
 mod property_request;
 mod property_support;
+mod serialize;
+pub mod subject;
 pub mod synchronous;
 #[cfg(test)]
 mod tests;
 mod topology_properties;
 pub mod unknown;
-mod unplayed;
 mod validate;
+pub mod worker;
 
 pub mod transport;
 
@@ -66,6 +80,7 @@ mod cancel;
 pub mod circuit;
 pub mod clone;
 pub mod frame;
+mod frame_properties;
 pub mod gate;
 pub mod inputs;
 pub mod pipe;

@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use ks_sys::{IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, NTSTATUS, PASSIVE_LEVEL, PIRP};
+use ks_sys::{IRP_MJ_CLOSE, IRP_MJ_CREATE, NTSTATUS, PASSIVE_LEVEL, PIRP};
 
 use super::{call::driver_error, filter, irp, object::Object, pin_close, pin_open};
-use crate::nt::{KeGetCurrentIrql, Machine, bugcheck, complete, work};
+use crate::nt::{KeGetCurrentIrql, Machine, complete, work};
 
 /// Requests that the driver ended before its callback had returned, by address.
 #[derive(Default)]
@@ -57,10 +57,7 @@ fn finish(irp: PIRP) {
             "KsMarkPendingIrp",
             "KsCompletePendingRequest: the request is for no AVStream object",
         ),
-        // Stream requests are ended by the queue, so this is a property.
-        (IRP_MJ_DEVICE_CONTROL, Some(_)) => {
-            bugcheck::not_emulated("a property handler that returns STATUS_PENDING")
-        }
+        // A property, a method or an event, for stream requests are ended by the queue (R7.16).
         // SAFETY: the driver kept the request and gives it back. The length is what the driver had set.
         _ => unsafe { complete(irp, status, (*irp).IoStatus.Information as usize) },
     };

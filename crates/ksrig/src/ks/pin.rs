@@ -3,7 +3,7 @@
 use std::{
     cell::UnsafeCell,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -14,10 +14,14 @@ use ks_sys::{
 };
 
 use super::{
+    allocator_requests::Assigned,
     bag::Bag,
+    clock::Clock,
+    event_list::List,
     filter::Filter,
     format::Format,
     inputs,
+    master_clock::{self, MasterClock},
     object::{Basic, Kind, Objects, container},
     options::Options,
     transport::Transport,
@@ -51,6 +55,13 @@ pub struct Pin {
     bag: Box<Bag>,
     unknown: &'static Unknown,
     transport: Transport,
+    events: List,
+    clock: Clock,
+    master: MasterClock,
+    /// The allocator that it was given (R4.31).
+    pub(super) allocator: Mutex<Option<Arc<Assigned>>>,
+    /// KSPROPERTY_STREAM_PIPE_ID (R4.32).
+    pub(super) pipe_id: AtomicUsize,
 }
 
 // SAFETY: `KSPIN` is shared with the driver under the filter control mutex, as on Windows; all else is locked.
@@ -129,6 +140,21 @@ impl Pin {
         &self.transport
     }
 
+    /// The events that clients have enabled.
+    pub fn events(&self) -> &List {
+        &self.events
+    }
+
+    /// The clock, which the pin may offer or not.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The clock that it was given.
+    pub fn master(&self) -> &MasterClock {
+        &self.master
+    }
+
     /// The outer unknown.
     pub fn unknown(&self) -> &'static Unknown {
         self.unknown
@@ -187,10 +213,16 @@ impl Pin {
             bag,
             unknown: Unknown::new(),
             transport: Transport::new(),
+            events: List::default(),
+            clock: Clock::default(),
+            master: MasterClock::default(),
+            allocator: Mutex::default(),
+            pipe_id: AtomicUsize::new(0),
         }));
         Objects::born(pin.ks().cast(), Kind::Pin);
         pin.bag.belongs_to(pin.ks().cast());
         pin.unknown.belongs_to(pin.ks().cast());
+        pin.clock.belongs_to(pin.ks());
         // SAFETY: both file objects live; R2.3: a filter closes after its pins.
         unsafe {
             (*file).FsContext = pin.ks().cast();
@@ -211,6 +243,9 @@ impl Pin {
     /// Frees the pin. No mutex is held: giving up the references may close the sink and the filter.
     pub(super) fn end(&'static self) {
         let (filter, sink) = (self.filter, self.connected_file());
+        master_clock::cleanup(self);
+        master_clock::end(self);
+        self.clock.end();
         // SAFETY: the file object lives as long as the request on it.
         unsafe { (*self.file_object).FsContext = std::ptr::null_mut() };
         self.unknown.end(self.name());

@@ -4,7 +4,7 @@ use ks_sys::{NTSTATUS, PIRP, STATUS_PENDING, STATUS_SUCCESS};
 
 use super::{
     call::{PIN_CLOSE, driver_call},
-    connect, irp,
+    connect, event_entry, irp,
     object::Pin,
     options::Options,
     state,
@@ -15,6 +15,8 @@ use crate::nt::{Machine, complete, trace};
 pub fn close(pin: &'static Pin, irp: PIRP) -> NTSTATUS {
     // R3.13: down to STOP first.
     state::walk_down(pin);
+    // R3.12, R7.25: events go before Close.
+    pin.events().free(pin.file_object());
     if options().disconnect_before_close {
         connect::dissolve(pin);
     }
@@ -45,6 +47,7 @@ pub(super) fn closed(pin: &'static Pin, irp: PIRP, status: NTSTATUS) -> NTSTATUS
     pin.empty();
     drop(control);
     trace::event("pin_close", pin.name(), format_args!("{status:#010x}"));
+    event_entry::report_left(pin.file_object(), pin.name());
     // Gives up the references to the sink and the filter, which may close now (R4.4, T4.6).
     pin.end();
     // SAFETY: the request is ours. A close cannot fail: the file object goes anyway.

@@ -7,7 +7,7 @@ use ks_sys::{
 
 use super::{
     automation::{Item, Set},
-    filter::{self, Filter},
+    filter::Filter,
     format::{self, Range},
     intersect,
     property_request::Request,
@@ -40,7 +40,7 @@ pub const SET: Set = Set {
 
 /// The filter and the descriptor that a request is about. R7.22: a pin type that is not there.
 pub fn subject(request: &Request) -> Result<(&'static Filter, &'static KSPIN_DESCRIPTOR_EX), NTSTATUS> {
-    let filter = filter::of_object(request.object).ok_or(STATUS_INVALID_PARAMETER)?;
+    let filter = request.subject.filter();
     let descriptor =
         filter.pin_descriptor(request.input::<KSP_PIN>().PinId).ok_or(STATUS_INVALID_PARAMETER)?;
     // SAFETY: the descriptor lives as long as the filter.
@@ -72,10 +72,8 @@ fn instances(request: &mut Request) -> NTSTATUS {
 }
 
 fn types(request: &mut Request) -> NTSTATUS {
-    match filter::of_object(request.object) {
-        Some(filter) => request.answer(&filter.descriptor().PinDescriptorsCount),
-        None => STATUS_INVALID_PARAMETER,
-    }
+    let count = request.subject.filter().descriptor().PinDescriptorsCount;
+    request.answer(&count)
 }
 
 fn data_flow(request: &mut Request) -> NTSTATUS {

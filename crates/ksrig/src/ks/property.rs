@@ -3,123 +3,85 @@
 use std::ffi::c_void;
 
 use ks_sys::{
-    _MODE::KernelMode, _POOL_TYPE::NonPagedPool, IOCTL_KS_PROPERTY, KSIDENTIFIER, KSMULTIPLE_ITEM, KSP_NODE,
-    KSPROPERTY, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_DEFAULTVALUES, KSPROPERTY_TYPE_GET,
-    KSPROPERTY_TYPE_RELATIONS, KSPROPERTY_TYPE_SET, KSPROPERTY_TYPE_SETSUPPORT, KSPROPERTY_TYPE_TOPOLOGY,
-    NTSTATUS, PIRP, PKSPROPERTY, PVOID, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+    IOCTL_KS_ENABLE_EVENT, IOCTL_KS_METHOD, IOCTL_KS_PROPERTY, IRP_MJ_DEVICE_CONTROL, KSIDENTIFIER,
+    KSMULTIPLE_ITEM, KSP_NODE, KSPROPERTY, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_DEFAULTVALUES,
+    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_RELATIONS, KSPROPERTY_TYPE_SERIALIZERAW,
+    KSPROPERTY_TYPE_SERIALIZESET, KSPROPERTY_TYPE_SERIALIZESIZE, KSPROPERTY_TYPE_SET,
+    KSPROPERTY_TYPE_SETSUPPORT, KSPROPERTY_TYPE_TOPOLOGY, KSPROPERTY_TYPE_UNSERIALIZERAW,
+    KSPROPERTY_TYPE_UNSERIALIZESET, NTSTATUS, PFNKSHANDLER, PIRP, PVOID, STATUS_BUFFER_OVERFLOW,
+    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
     STATUS_PENDING, STATUS_PROPSET_NOT_FOUND, STATUS_SUCCESS,
 };
 
 use super::{
-    automation::{self, Defaults, Found, Verb},
+    automation::{self, Found, Verb},
+    buffers::{Buffers, Copies, captured_input},
     call::{PROPERTY_GET, PROPERTY_SET, driver_call, driver_error},
-    descriptor, filter, irp,
+    irp,
     object::Object,
     options::Options,
     property_request::{Request, parts},
-    property_support,
+    property_support, serialize,
+    subject::Subject,
     synchronous::KsSynchronousIoControlDevice,
 };
-use crate::nt::{ExAllocatePoolWithTag, ExFreePool, Machine, bugcheck, trace, user, violation};
+use crate::nt::{KERNEL_MODE, Machine, callback::CallbackKind, trace, violation};
 
-/// Answers an I/O control; the caller completes it. The second value is the length of the answer.
-pub fn ioctl(object: Object, irp: PIRP) -> (NTSTATUS, usize) {
-    let control = irp::control(irp);
-    let (input_length, output_length) =
-        (control.InputBufferLength as usize, control.OutputBufferLength as usize);
+/// Answers an I/O control; the caller completes it, unless it is pending: then the handler ends it (R7.16). The
+/// second value is the length of the answer. Passive level.
+pub fn ioctl(subject: Subject, irp: PIRP) -> (NTSTATUS, usize) {
     // R7.12
-    if input_length < size_of::<KSPROPERTY>() {
+    if (irp::control(irp).InputBufferLength as usize) < size_of::<KSPROPERTY>() {
         return (STATUS_INVALID_BUFFER_SIZE, 0);
     }
-    // SAFETY: the request is ours.
-    let (mode, output) = unsafe { ((*irp).RequestorMode, (*irp).UserBuffer) };
-    let probed = user::probe(mode, control.Type3InputBuffer, input_length, 1)
-        .and_then(|()| user::probe(mode, output, output_length, 1));
-    if let Err(status) = probed {
-        return (status, 0);
-    }
-    // R7.11: handlers see system copies, the output's first.
-    let data_space = output_length.next_multiple_of(8);
-    // SAFETY: any size.
-    let buffer = unsafe {
-        ExAllocatePoolWithTag(NonPagedPool, (data_space + input_length) as u64, u32::from_le_bytes(*b"KSpp"))
+    let copies = |input: &[u8]| {
+        let flags = u32::from_le_bytes(input[20..24].try_into().expect("four bytes"));
+        let into = flags & TAKES != 0;
+        Copies { into, out: !into }
     };
-    if buffer.is_null() {
-        return (STATUS_INSUFFICIENT_RESOURCES, 0);
-    }
-    let data = buffer.cast::<u8>();
-    // SAFETY: the buffer has room for both; the client's ranges were probed.
-    let property = unsafe {
-        std::ptr::write_bytes(data, 0, data_space);
-        let property = data.add(data_space);
-        std::ptr::copy_nonoverlapping(control.Type3InputBuffer.cast::<u8>(), property, input_length);
-        property.cast::<KSPROPERTY>()
+    let buffers = match Buffers::capture(irp, copies) {
+        Ok(buffers) => buffers,
+        Err(status) => return (status, 0),
     };
-    // SAFETY: copied above.
-    let (_, _, flags) = parts(unsafe { &*property });
-    if flags & KSPROPERTY_TYPE_SET != 0 && output_length > 0 {
-        // SAFETY: as above.
-        unsafe { std::ptr::copy_nonoverlapping(output.cast::<u8>(), data, output_length) };
-    }
-    // SAFETY: the request is ours.
-    let former = unsafe { std::mem::replace(&mut (*irp).AssociatedIrp.SystemBuffer, buffer) };
-    let mut request = Request {
-        object,
-        irp,
-        property,
-        property_length: input_length,
-        data,
-        data_length: output_length,
-        information: 0,
-    };
+    let mut request = Request::new(subject, irp, &buffers);
     let status = dispatch(&mut request);
-    // SAFETY: the request is ours.
-    unsafe { (*irp).AssociatedIrp.SystemBuffer = former };
-    if status == STATUS_PENDING {
-        bugcheck::not_emulated("a property handler that returns STATUS_PENDING");
+    if status != STATUS_PENDING {
+        buffers.finish(status, request.information);
     }
-    if status >= 0 && flags & KSPROPERTY_TYPE_SET == 0 {
-        let length = request.information.min(output_length);
-        // SAFETY: probed above.
-        unsafe { std::ptr::copy_nonoverlapping(data, output.cast::<u8>(), length) };
-    }
-    // SAFETY: allocated above.
-    unsafe { ExFreePool(buffer) };
     (status, request.information)
 }
 
-/// A property request of a kernel caller through `IKsControl`: the same result as the I/O control.
+/// The verbs that take a value.
+const TAKES: u32 = KSPROPERTY_TYPE_SET | KSPROPERTY_TYPE_UNSERIALIZESET | KSPROPERTY_TYPE_UNSERIALIZERAW;
+
+/// A request of a kernel caller through `IKsControl`: the same result as the I/O control.
 ///
 /// # Safety
 /// The buffers have their lengths.
 pub unsafe fn from_kernel(
     object: Object,
-    property: PKSPROPERTY,
-    property_length: u32,
+    code: u32,
+    input: PVOID,
+    input_length: u32,
     data: PVOID,
     data_length: u32,
     returned: &mut u32,
 ) -> NTSTATUS {
-    // Devices and factories have no file object and no properties.
-    let file = match object {
-        Object::Filter(filter) => filter.file_object(),
-        Object::Pin(pin) => pin.file_object(),
-        Object::Device(_) | Object::Factory(_) => return STATUS_PROPSET_NOT_FOUND,
-    };
+    // Devices and factories have no file object, and answer nothing.
+    let Some(subject) = Subject::of_object(object) else { return STATUS_PROPSET_NOT_FOUND };
     // R4.22: the handlers may take the control mutex of that filter.
-    if filter::of_object(object).is_some_and(|filter| filter.control().held_by_current_thread()) {
-        let message = "IKsControl::KsProperty while the control mutex of that filter is held";
+    if subject.filter().control().held_by_current_thread() {
+        let message = "a request through IKsControl while the control mutex of that filter is held";
         violation::report("KsFilterMutex", 0x8100A, object.name(), message);
     }
     // SAFETY: the file object lives as long as its AVStream object; the caller's buffers.
     unsafe {
         KsSynchronousIoControlDevice(
-            file,
-            KernelMode as i8,
-            IOCTL_KS_PROPERTY,
-            property.cast(),
-            property_length,
+            subject.file_object(),
+            KERNEL_MODE,
+            code,
+            input,
+            input_length,
             data,
             data_length,
             returned,
@@ -127,20 +89,22 @@ pub unsafe fn from_kernel(
     }
 }
 
-/// The node that the property request in an IRP is for; its copies are in the system buffer while a handler runs.
+/// The node that the request in an IRP is for: that of its handle, or that of a property, method or event request
+/// whose handler runs (R7.14).
 pub fn node_of_irp(irp: PIRP) -> Option<u32> {
-    let control = irp::control(irp);
-    // SAFETY: the request is the driver's for the time of the handler.
-    let buffer = unsafe { (*irp).AssociatedIrp.SystemBuffer }.cast::<u8>();
-    if buffer.is_null()
-        || control.IoControlCode != IOCTL_KS_PROPERTY
-        || (control.InputBufferLength as usize) < size_of::<KSP_NODE>()
+    if let Some(node) = Subject::of(irp::file_object(irp)).and_then(|subject| subject.node()) {
+        return Some(node);
+    }
+    // SAFETY: the driver owns the IRP.
+    if u32::from(unsafe { (*irp::stack(irp)).MajorFunction }) != IRP_MJ_DEVICE_CONTROL
+        || ![IOCTL_KS_PROPERTY, IOCTL_KS_METHOD, IOCTL_KS_ENABLE_EVENT]
+            .contains(&irp::control(irp).IoControlCode)
     {
         return None;
     }
-    // SAFETY: `ioctl` put the input's copy behind the output's.
-    let node =
-        unsafe { *buffer.add((control.OutputBufferLength as usize).next_multiple_of(8)).cast::<KSP_NODE>() };
+    // The three structures with a node, and their flags, are the same.
+    // SAFETY: a KS request while a handler runs.
+    let node = unsafe { captured_input::<KSP_NODE>(irp) }?;
     (parts(&node.Property).2 & KSPROPERTY_TYPE_TOPOLOGY != 0).then_some(node.NodeId)
 }
 
@@ -149,7 +113,7 @@ pub fn node_of(request: &Request) -> Result<Option<u32>, NTSTATUS> {
     // SAFETY: at least a KSPROPERTY.
     let (_, _, flags) = parts(unsafe { &*request.property });
     if flags & KSPROPERTY_TYPE_TOPOLOGY == 0 {
-        return Ok(None);
+        return Ok(request.subject.node());
     }
     if request.property_length < size_of::<KSP_NODE>() {
         return Err(STATUS_INVALID_BUFFER_SIZE);
@@ -160,24 +124,18 @@ pub fn node_of(request: &Request) -> Result<Option<u32>, NTSTATUS> {
 fn dispatch(request: &mut Request) -> NTSTATUS {
     // SAFETY: at least a KSPROPERTY.
     let (set, id, flags) = parts(unsafe { &*request.property });
-    let node = match node_of(request) {
-        Ok(node) => node,
+    // R7.10: the driver's table over AVStream's own; nodes have their own tables.
+    let tables = match node_of(request).and_then(|node| automation::of(request.subject, node)) {
+        Ok(tables) => tables,
         Err(status) => return status,
     };
-    // R7.10: the driver's table over AVStream's own; nodes have their own tables.
-    let (table, defaults): (_, Defaults) = match node {
-        None => automation::of(request.object),
-        Some(id) => {
-            let filter = filter::of_object(request.object);
-            match filter.and_then(|filter| descriptor::node(filter.descriptor(), id)) {
-                Some(node) => (node.AutomationTable, &[]),
-                None => return STATUS_INVALID_PARAMETER,
-            }
-        }
-    };
+    let (table, defaults) = (tables.driver, tables.properties);
     let verb = flags & !KSPROPERTY_TYPE_TOPOLOGY;
-    if verb == KSPROPERTY_TYPE_SETSUPPORT {
-        return property_support::sets(request, &set, table, defaults);
+    match verb {
+        KSPROPERTY_TYPE_SETSUPPORT => return property_support::sets(request, &set, table, defaults),
+        KSPROPERTY_TYPE_SERIALIZESET => return serialize::serialize(request, table, &set),
+        KSPROPERTY_TYPE_UNSERIALIZESET => return serialize::unserialize(request, table, &set),
+        _ => {}
     }
     let found = match automation::find(table, defaults, &set, id) {
         Ok(found) => found,
@@ -188,13 +146,15 @@ fn dispatch(request: &mut Request) -> NTSTATUS {
         KSPROPERTY_TYPE_SET => run(request, &found, Verb::Set),
         KSPROPERTY_TYPE_BASICSUPPORT => property_support::basic(request, &found),
         KSPROPERTY_TYPE_RELATIONS => property_support::relations(request, &found),
+        KSPROPERTY_TYPE_SERIALIZESIZE => serialize::size(request, &found),
+        KSPROPERTY_TYPE_SERIALIZERAW | KSPROPERTY_TYPE_UNSERIALIZERAW => serialize::raw(request, &found),
         KSPROPERTY_TYPE_DEFAULTVALUES => property_support::default_values(request, &found),
         // R7.12: an unsupported verb.
         _ => STATUS_NOT_FOUND,
     };
     if trace::enabled() {
         let detail = format!("{} {id} verb {verb:#x} {status:#010x}", super::factory::guid_text(&set));
-        trace::event("property", request.object.name(), detail);
+        trace::event("property", request.subject.name(), detail);
     }
     status
 }
@@ -223,8 +183,7 @@ fn run(request: &mut Request, found: &Found, verb: Verb) -> NTSTATUS {
                 Verb::Set => item.set,
             };
             // 10.21: the control mutex is held for AVStream's own handlers, where they need the hierarchy stable.
-            let filter = if item.control { filter::of_object(request.object) } else { None };
-            let _control = filter.map(|filter| filter.control().acquire());
+            let _control = item.control.then(|| request.subject.filter().control().acquire());
             handler.map_or(STATUS_NOT_FOUND, |handler| handler(request))
         }
         Found::Driver(set, item) => {
@@ -237,8 +196,7 @@ fn run(request: &mut Request, found: &Found, verb: Verb) -> NTSTATUS {
             };
             let kind = if verb == Verb::Get { PROPERTY_GET } else { PROPERTY_SET };
             let around = Machine::current().extension::<Options>().control_around_handlers;
-            let filter = if around { filter::of_object(request.object) } else { None };
-            let _control = filter.map(|filter| filter.control().acquire());
+            let _control = around.then(|| request.subject.filter().control().acquire());
             call_handler(request, *set, *item, handler, kind)
         }
     }
@@ -249,8 +207,8 @@ pub fn call_handler(
     request: &mut Request,
     set: *const ks_sys::KSPROPERTY_SET,
     item: *const ks_sys::KSPROPERTY_ITEM,
-    handler: ks_sys::PFNKSHANDLER,
-    kind: crate::nt::callback::CallbackKind,
+    handler: PFNKSHANDLER,
+    kind: CallbackKind,
 ) -> NTSTATUS {
     let Some(handler) = handler else { return STATUS_NOT_FOUND };
     let data: PVOID = if request.data_length == 0 { std::ptr::null_mut() } else { request.data.cast() };
@@ -261,12 +219,45 @@ pub fn call_handler(
         (*request.irp).IoStatus.Information = 0;
     }
     // SAFETY: the driver's handler with the aligned copies.
-    let status = driver_call(kind, request.object.name(), || unsafe {
+    let status = driver_call(kind, request.subject.name(), || unsafe {
         handler(request.irp, request.property.cast::<KSIDENTIFIER>(), data)
     });
-    // SAFETY: the request is still ours.
-    request.information = unsafe { (*request.irp).IoStatus.Information } as usize;
+    if status != STATUS_PENDING {
+        // SAFETY: the request is still ours.
+        request.information = unsafe { (*request.irp).IoStatus.Information } as usize;
+    }
     status
+}
+
+/// Runs another handler for a request that was dispatched before.
+///
+/// # Safety
+/// A handler was called for the IRP, which has not ended.
+pub unsafe fn dispatch_specific(irp: PIRP, handler: PFNKSHANDLER, kind: CallbackKind) -> NTSTATUS {
+    let control = irp::control(irp);
+    // SAFETY: the driver owns the IRP.
+    let buffer = unsafe { (*irp).AssociatedIrp.SystemBuffer }.cast::<u8>();
+    let (Some(handler), Some(subject), false) =
+        (handler, Subject::of(irp::file_object(irp)), buffer.is_null())
+    else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let data_length = control.OutputBufferLength as usize;
+    let data: PVOID = if data_length == 0 { std::ptr::null_mut() } else { buffer.cast() };
+    // SAFETY: `Buffers::capture` put the input's copy behind the output's.
+    driver_call(kind, subject.name(), || unsafe {
+        handler(irp, buffer.add(data_length.next_multiple_of(8)).cast::<KSIDENTIFIER>(), data)
+    })
+}
+
+/// `KsDispatchSpecificProperty`: runs another handler for a property request that was dispatched before, such as one
+/// that ends what is pending. Passive level.
+///
+/// # Safety
+/// A property handler was called for the IRP, which has not ended.
+pub unsafe fn KsDispatchSpecificProperty(Irp: PIRP, Handler: PFNKSHANDLER) -> NTSTATUS {
+    // SAFETY: the caller's promise.
+    unsafe { dispatch_specific(Irp, Handler, PROPERTY_GET) }
 }
 
 /// `KsHandleSizedListQuery`: answers a property whose value is a KSMULTIPLE_ITEM list (R7.13). Passive level, in

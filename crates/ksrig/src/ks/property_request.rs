@@ -1,16 +1,16 @@
-//! A property request as AVStream's own handlers see it, and the forms of their answers.
+//! A property or method request as AVStream's own handlers see it, and the forms of their answers.
 
 use ks_sys::{
     GUID, KSPROPERTY, NTSTATUS, PIRP, PKSPROPERTY, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
     STATUS_SUCCESS,
 };
 
-use super::object::Object;
+use super::{buffers::Buffers, subject::Subject};
 
-/// A property request with its buffers copied to the system's (R7.11).
+/// A property or method request with its buffers copied to the system's (R7.11).
 pub struct Request {
-    /// The object that it is for.
-    pub object: Object,
+    /// What it is for.
+    pub subject: Subject,
     /// The request.
     pub irp: PIRP,
     /// The aligned copy of the input.
@@ -33,6 +33,19 @@ pub fn parts(property: &KSPROPERTY) -> (GUID, u32, u32) {
 }
 
 impl Request {
+    /// The request with these copies.
+    pub fn new(subject: Subject, irp: PIRP, buffers: &Buffers) -> Self {
+        Self {
+            subject,
+            irp,
+            property: buffers.input.cast(),
+            property_length: buffers.input_length,
+            data: buffers.data,
+            data_length: buffers.data_length,
+            information: 0,
+        }
+    }
+
     /// The input as the structure that the property's page names. MinProperty was checked.
     pub fn input<T: Copy>(&self) -> T {
         assert!(self.property_length >= size_of::<T>(), "MinProperty of the item is too small");

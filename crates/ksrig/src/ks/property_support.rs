@@ -21,14 +21,9 @@ pub fn sets(
     table: *const KSAUTOMATION_TABLE,
     defaults: Defaults,
 ) -> NTSTATUS {
-    let mut all: Vec<GUID> = Vec::new();
     // SAFETY: the driver's sets.
     let own = automation::sets(table).iter().map(|set| unsafe { *set.Set });
-    for guid in own.chain(defaults.iter().map(|set| set.guid)) {
-        if !all.iter().any(|other| is_equal_guid(other, &guid)) {
-            all.push(guid);
-        }
-    }
+    let all = automation::distinct(own.chain(defaults.iter().map(|set| set.guid)));
     if is_equal_guid(set, &GUID_NULL) {
         let bytes = all.as_ptr().cast::<u8>();
         // SAFETY: the list's bytes.

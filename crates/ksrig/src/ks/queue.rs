@@ -20,7 +20,7 @@ use ks_sys::{
 };
 
 use super::{
-    cancel,
+    cancel, end_of_stream,
     frame::{Cancel, Finished, Frame, Origin, Request},
     object::Pin,
     pointer::{self, Kind, StreamPointer},
@@ -268,6 +268,8 @@ impl Drop for Guard<'_> {
             if self.held.queue.flags & KSPIN_FLAG_SPLITTER != 0 {
                 splitter::copy(self.held.queue.pin, request);
             }
+            // SAFETY: a finished request is nobody's but ours.
+            unsafe { end_of_stream::passed(self.held.queue.pin, request) };
             // SAFETY: a finished request is nobody's but ours.
             match unsafe { &(*request).origin } {
                 Origin::Client => stream_irp::complete(request),

@@ -2,14 +2,16 @@
 
 use std::{
     ptr::null_mut,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ks_sys::{
     _POOL_TYPE::NonPagedPoolNx, KSSTREAM_HEADER, NTSTATUS, PIRP, PMDL, PVOID, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_PARAMETER,
 };
 
 use super::{
+    allocator_requests::Assigned,
     circuit::Circuit,
     frame::{Origin, Request},
     object::Pin,
@@ -66,6 +68,20 @@ impl Framing {
         framing.bytes = if framing.bytes == 0 { BYTES } else { framing.bytes };
         framing
     }
+
+    /// The same with frames of an allocator: they are as large as it makes them, and no more than it has.
+    /// STATUS_INVALID_PARAMETER for frames that are too small for what flows.
+    pub fn within(mut self, allocator: &Assigned) -> Result<Self, NTSTATUS> {
+        let wanted = allocator.status.Framing;
+        if wanted.FrameSize < self.bytes {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        self.bytes = wanted.FrameSize;
+        if wanted.Frames != 0 {
+            self.count = wanted.Frames;
+        }
+        Ok(self)
+    }
 }
 
 struct Idle {
@@ -77,6 +93,8 @@ struct Idle {
 /// Frames, and the ones among them that are at home.
 pub struct Requester {
     framing: Framing,
+    /// Where the buffers come from: the allocator that the source was given (R4.31), else pool.
+    allocator: Option<Arc<Assigned>>,
     /// All of them; each lives in its box until the requester goes.
     requests: Vec<*mut Request>,
     idle: Mutex<Idle>,
@@ -89,9 +107,13 @@ unsafe impl Sync for Requester {}
 
 impl Requester {
     /// Allocates the frames. PASSIVE_LEVEL.
-    pub fn new(framing: Framing, circuit: *const Circuit) -> Result<Self, NTSTATUS> {
+    pub fn new(
+        framing: Framing,
+        allocator: Option<Arc<Assigned>>,
+        circuit: *const Circuit,
+    ) -> Result<Self, NTSTATUS> {
         let idle = Mutex::new(Idle { feeding: false, requests: Vec::new() });
-        let mut requester = Self { framing, requests: Vec::new(), idle };
+        let mut requester = Self { framing, allocator, requests: Vec::new(), idle };
         let bytes = (u64::from(framing.bytes) + u64::from(framing.header)) * u64::from(framing.count);
         if bytes > MOST_BYTES {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
@@ -104,8 +126,11 @@ impl Requester {
 
     fn allocate(&mut self, circuit: *const Circuit) -> Result<(), NTSTATUS> {
         let Framing { bytes, header, .. } = self.framing;
-        // SAFETY: IRQL is PASSIVE_LEVEL.
-        let data = unsafe { ExAllocatePoolWithTag(NonPagedPoolNx, bytes.into(), TAG) };
+        let data = match &self.allocator {
+            Some(allocator) => allocator.allocate(),
+            // SAFETY: IRQL is PASSIVE_LEVEL.
+            None => unsafe { ExAllocatePoolWithTag(NonPagedPoolNx, bytes.into(), TAG) },
+        };
         // SAFETY: as above.
         let irp = unsafe { IoAllocateIrp(1, 0) };
         let (irp, mdl) = if data.is_null() || irp.is_null() {
@@ -115,7 +140,7 @@ impl Requester {
             (irp, unsafe { IoAllocateMdl(data, bytes, 0, 0, irp) })
         };
         if mdl.is_null() {
-            discard(irp, data);
+            self.discard(irp, data);
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         // SAFETY: the buffer is nonpaged pool.
@@ -195,6 +220,26 @@ impl Requester {
         header.PresentationTime.Numerator = 1;
         header.PresentationTime.Denominator = 1;
     }
+
+    /// Frees IRP, its MDL and the buffer, as far as there are any.
+    fn discard(&self, irp: PIRP, data: PVOID) {
+        // SAFETY: all three were made by `allocate` and nobody uses them.
+        unsafe {
+            if !irp.is_null() {
+                let mdl: PMDL = std::mem::replace(&mut (*irp).MdlAddress, null_mut());
+                if !mdl.is_null() {
+                    IoFreeMdl(mdl);
+                }
+                (*irp).AssociatedIrp.SystemBuffer = null_mut();
+                IoFreeIrp(irp);
+            }
+            match &self.allocator {
+                _ if data.is_null() => {}
+                Some(allocator) => allocator.free(data),
+                None => ExFreePoolWithTag(data, TAG),
+            }
+        }
+    }
 }
 
 impl Drop for Requester {
@@ -208,25 +253,7 @@ impl Drop for Requester {
         for &request in &self.requests {
             // SAFETY: made by `allocate`, and at home.
             let request = unsafe { Box::from_raw(request) };
-            discard(request.irp, request.frames[0].data);
-        }
-    }
-}
-
-/// Frees IRP, its MDL and the buffer, as far as there are any.
-fn discard(irp: PIRP, data: PVOID) {
-    // SAFETY: all three were made by `allocate` and nobody uses them.
-    unsafe {
-        if !irp.is_null() {
-            let mdl: PMDL = std::mem::replace(&mut (*irp).MdlAddress, null_mut());
-            if !mdl.is_null() {
-                IoFreeMdl(mdl);
-            }
-            (*irp).AssociatedIrp.SystemBuffer = null_mut();
-            IoFreeIrp(irp);
-        }
-        if !data.is_null() {
-            ExFreePoolWithTag(data, TAG);
+            self.discard(request.irp, request.frames[0].data);
         }
     }
 }

@@ -216,6 +216,7 @@ fn step_down(members: &[&'static Pin], from: KSSTATE::Type, forced: bool) -> NTS
             }
             // SAFETY: the public structure lives as long as the pin.
             unsafe { (*member.ks()).ClientState = to };
+            member.clock().follow(to);
             continue;
         }
         result = if status == STATUS_SUCCESS { result } else { status };
@@ -240,6 +241,8 @@ fn tell(pin: &'static Pin, from: KSSTATE::Type, to: KSSTATE::Type) -> NTSTATUS {
     if status < 0 {
         // SAFETY: as above.
         unsafe { (*ks).ClientState = from };
+    } else {
+        pin.clock().follow(to);
     }
     if trace::enabled() {
         let (from, to) = (name(from), name(to));

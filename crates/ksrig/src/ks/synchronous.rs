@@ -3,8 +3,10 @@
 use std::ptr::null_mut;
 
 use ks_sys::{
-    _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MODE::KernelMode, IO_STATUS_BLOCK, KEVENT,
-    KPROCESSOR_MODE, NTSTATUS, PFILE_OBJECT, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
+    _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MODE::KernelMode, GUID, IO_STATUS_BLOCK,
+    IOCTL_KS_PROPERTY, KEVENT, KPROCESSOR_MODE, KSIDENTIFIER__bindgen_ty_1__bindgen_ty_1, KSPROPERTY,
+    KSPROPERTY_TYPE_GET, NTSTATUS, PFILE_OBJECT, PVOID, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_PENDING,
 };
 
 use crate::nt::{
@@ -58,5 +60,36 @@ pub unsafe fn KsSynchronousIoControlDevice(
             *BytesReturned = status_block.Information as u32;
         }
         status
+    }
+}
+
+/// The value of a property of known size: what comes back with another length is STATUS_INVALID_BUFFER_SIZE. Passive
+/// level.
+///
+/// # Safety
+/// The file object is referenced; every answer that its driver gives is a value of `T`.
+pub unsafe fn get_property<T: Copy>(file: PFILE_OBJECT, set: &GUID, id: u32) -> Result<T, NTSTATUS> {
+    // SAFETY: all zero is a valid value of both.
+    let (mut property, mut value) = unsafe { (std::mem::zeroed::<KSPROPERTY>(), std::mem::zeroed::<T>()) };
+    property.__bindgen_anon_1.__bindgen_anon_1 =
+        KSIDENTIFIER__bindgen_ty_1__bindgen_ty_1 { Set: *set, Id: id, Flags: KSPROPERTY_TYPE_GET };
+    let mut returned = 0;
+    // SAFETY: the caller's promise; the buffers have their sizes.
+    let status = unsafe {
+        KsSynchronousIoControlDevice(
+            file,
+            KernelMode as i8,
+            IOCTL_KS_PROPERTY,
+            (&raw mut property).cast(),
+            size_of::<KSPROPERTY>() as u32,
+            (&raw mut value).cast(),
+            size_of::<T>() as u32,
+            &raw mut returned,
+        )
+    };
+    match status {
+        0.. if returned as usize == size_of::<T>() => Ok(value),
+        0.. => Err(STATUS_INVALID_BUFFER_SIZE),
+        _ => Err(status),
     }
 }

@@ -3,13 +3,13 @@
 use ks_sys::{
     GUID, KSFILTER_NODE, KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN,
     KSPROPERTY_GENERAL::KSPROPERTY_GENERAL_COMPONENTID, KSPROPERTY_TOPOLOGY::*, KSPROPSETID_General,
-    KSPROPSETID_Topology, KSTOPOLOGY_CONNECTION, NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+    KSPROPSETID_Topology, KSTOPOLOGY_CONNECTION, NTSTATUS, STATUS_NOT_FOUND,
 };
 
 use super::{
     automation::{Item, Set},
     descriptor,
-    filter::{self, Filter},
+    filter::Filter,
     property_request::Request,
 };
 
@@ -35,10 +35,8 @@ pub const GENERAL: Set = Set {
 };
 
 fn with(request: &mut Request, body: impl FnOnce(&mut Request, &'static Filter) -> NTSTATUS) -> NTSTATUS {
-    match filter::of_object(request.object) {
-        Some(filter) => body(request, filter),
-        None => STATUS_INVALID_PARAMETER,
-    }
+    let filter = request.subject.filter();
+    body(request, filter)
 }
 
 fn categories(request: &mut Request) -> NTSTATUS {

@@ -6,14 +6,15 @@ use std::sync::{
 };
 
 use ks_sys::{
-    GUID, IID, IKsControl, IKsControlVtbl, IUnknown, IUnknownVtbl, NTSTATUS, PKSEVENT, PKSMETHOD,
-    PKSPROPERTY, PUNKNOWN, PVOID, STATUS_NOINTERFACE, STATUS_SUCCESS, guid, is_equal_guid,
+    GUID, IID, IKsControl, IKsControlVtbl, IOCTL_KS_DISABLE_EVENT, IOCTL_KS_ENABLE_EVENT, IOCTL_KS_METHOD,
+    IOCTL_KS_PROPERTY, IUnknown, IUnknownVtbl, NTSTATUS, PKSEVENT, PKSMETHOD, PKSPROPERTY, PUNKNOWN, PVOID,
+    STATUS_NOINTERFACE, STATUS_SUCCESS, guid, is_equal_guid,
 };
 
 use super::{
     call::{ADD_REF, QUERY_INTERFACE, RELEASE, driver_call, driver_error, from_driver, method},
     object::{Kind, Object, Objects},
-    property, unplayed,
+    property,
 };
 use crate::nt::{bugcheck, exports::Export, violation};
 
@@ -245,44 +246,67 @@ unsafe extern "win64" fn ks_property(
     DataLength: u32,
     BytesReturned: *mut u32,
 ) -> NTSTATUS {
-    from_driver(&CONTROL_KS_PROPERTY, || {
-        // SAFETY: COM's rules.
-        let object = unsafe { of_control(this) }.object();
-        let mut returned = 0;
-        // SAFETY: a kernel caller's buffers are what it says.
-        let status = unsafe {
-            property::from_kernel(object, Property, PropertyLength, PropertyData, DataLength, &mut returned)
-        };
-        if !BytesReturned.is_null() {
-            // SAFETY: the caller's place.
-            unsafe { *BytesReturned = returned };
-        }
-        status
+    let (input, output) = ((Property.cast(), PropertyLength), (PropertyData, DataLength));
+    // SAFETY: COM's rules; a kernel caller's buffers are what it says.
+    from_driver(&CONTROL_KS_PROPERTY, || unsafe {
+        control(this, IOCTL_KS_PROPERTY, input, output, BytesReturned)
     })
 }
 
+/// IKsControl::KsMethod: the same result as the I/O control.
 unsafe extern "win64" fn ks_method(
     this: *mut IKsControl,
-    _method: PKSMETHOD,
-    _method_length: u32,
-    _data: PVOID,
-    _data_length: u32,
-    _returned: *mut u32,
+    Method: PKSMETHOD,
+    MethodLength: u32,
+    MethodData: PVOID,
+    DataLength: u32,
+    BytesReturned: *mut u32,
 ) -> NTSTATUS {
-    // SAFETY: COM's rules.
-    from_driver(&CONTROL_KS_METHOD, || unplayed::method(unsafe { of_control(this) }.object()))
+    let input = (Method.cast(), MethodLength);
+    // SAFETY: COM's rules; a kernel caller's buffers are what it says.
+    from_driver(&CONTROL_KS_METHOD, || unsafe {
+        control(this, IOCTL_KS_METHOD, input, (MethodData, DataLength), BytesReturned)
+    })
 }
 
+/// IKsControl::KsEvent: the same result as the I/O controls; without a KSEVENT it disables what was enabled with that
+/// KSEVENTDATA.
 unsafe extern "win64" fn ks_event(
     this: *mut IKsControl,
-    _event: PKSEVENT,
-    _event_length: u32,
-    _data: PVOID,
-    _data_length: u32,
-    _returned: *mut u32,
+    Event: PKSEVENT,
+    EventLength: u32,
+    EventData: PVOID,
+    DataLength: u32,
+    BytesReturned: *mut u32,
 ) -> NTSTATUS {
-    // SAFETY: COM's rules.
-    from_driver(&CONTROL_KS_EVENT, || unplayed::event(unsafe { of_control(this) }.object()))
+    let (code, input, output) = if Event.is_null() && EventLength == 0 {
+        (IOCTL_KS_DISABLE_EVENT, (EventData, DataLength), (std::ptr::null_mut(), 0))
+    } else {
+        (IOCTL_KS_ENABLE_EVENT, (Event.cast(), EventLength), (EventData, DataLength))
+    };
+    // SAFETY: COM's rules; a kernel caller's buffers are what it says.
+    from_driver(&CONTROL_KS_EVENT, || unsafe { control(this, code, input, output, BytesReturned) })
+}
+
+/// A request to the object behind an `IKsControl`.
+unsafe fn control(
+    this: *mut IKsControl,
+    code: u32,
+    (input, input_length): (PVOID, u32),
+    (output, output_length): (PVOID, u32),
+    place: *mut u32,
+) -> NTSTATUS {
+    let mut returned = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let object = of_control(this).object();
+        let status =
+            property::from_kernel(object, code, input, input_length, output, output_length, &mut returned);
+        if !place.is_null() {
+            *place = returned;
+        }
+        status
+    }
 }
 
 /// `KsGetOuterUnknown`. Passive level.

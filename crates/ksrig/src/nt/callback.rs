@@ -87,7 +87,7 @@ macro_rules! no_status {
         }
     })*};
 }
-no_status!(() u8 u32 u64 usize PVOID);
+no_status!(() u8 u32 u64 i64 usize PVOID);
 
 /// Calls into the driver: logs, watches the IRQL and the returned status, measures.
 /// Never call it with a lock of the rig held.

@@ -10,18 +10,24 @@ use super::{
     unknown::IID_IKSCONTROL,
 };
 
+mod allocators;
 mod bags;
+mod clocks;
 mod connecting;
 mod creating;
 mod crossing;
 mod devices;
 mod dynamic;
+mod events;
 mod factories;
 mod flowing;
 mod interfaces;
 mod intersecting;
+mod methods;
+mod nodes;
 mod pending;
 mod properties;
+mod serializing;
 mod stopping;
 
 thread_local! {

@@ -87,7 +87,7 @@ fn lists_tell_their_size() {
 fn support_is_told() {
     let bench = Bench::new();
     let (_, length, _) = bench.get(&bytes(&property(GUID_NULL, 0, KSPROPERTY_TYPE_SETSUPPORT)), 200);
-    assert_eq!(length, 3 * 16, "Pin, Topology, General");
+    assert_eq!(length, 4 * 16, "Pin, Topology, General, Frame");
     let set = |set| bytes(&property(set, 0, KSPROPERTY_TYPE_SETSUPPORT));
     assert_eq!(bench.get(&set(KSPROPSETID_Pin), 0).0, STATUS_SUCCESS);
     assert_eq!(bench.get(&set(fixture::SUB), 0).0, STATUS_PROPSET_NOT_FOUND);
@@ -95,6 +95,18 @@ fn support_is_told() {
     assert_eq!(bench.get(&basic, 4), (STATUS_SUCCESS, 4, vec![1, 0, 0, 0]));
     assert_eq!(bench.get(&basic, 40).1, 40);
     assert_eq!(bench.get(&basic, 3).0, STATUS_BUFFER_TOO_SMALL);
+    bench.end();
+}
+
+/// Section 7.4: KSPROPSETID_Frame's HOLDING is read and written.
+#[test]
+fn holding_is_kept() {
+    let bench = Bench::new();
+    let request = |verb| bytes(&property(guid(0xA60D_8368_5324_4893_B020_C431_A50B_CBE3), 0, verb));
+    let mut value = 1u32.to_le_bytes();
+    let set = request(KSPROPERTY_TYPE_SET);
+    assert_eq!(control(bench.filter, IOCTL_KS_PROPERTY, &set, &mut value).0, STATUS_SUCCESS);
+    assert_eq!(bench.get(&request(GET), 4), (STATUS_SUCCESS, 4, vec![1, 0, 0, 0]));
     bench.end();
 }
 

@@ -51,6 +51,8 @@ pub(in crate::nt) unsafe fn set_buffers(
             METHOD_NEITHER => {
                 parameters.Type3InputBuffer = input;
                 (*irp).UserBuffer = output;
+                // For a driver that buffers the request itself, with the IRP's flags.
+                with_info(irp, |info| info.output_length = output_length);
                 return Ok(());
             }
             METHOD_BUFFERED => input_length.max(output_length),

@@ -40,6 +40,7 @@ use super::{
     },
     inputs::{KsPinAttachAndGate, KsPinAttachOrGate},
     master_clock::KsPinGetReferenceClockInterface,
+    merge::KsMergeAutomationTables,
     method::KsDispatchSpecificMethod,
     peer::{
         KsPinGetConnectedFilterInterface, KsPinGetConnectedPinDeviceObject, KsPinGetConnectedPinFileObject,
@@ -129,6 +130,8 @@ exports! {
     // property.rs
     KsHandleSizedListQuery(Irp: PIRP, DataItemsCount: u32, DataItemSize: u32, DataItems: *const c_void) -> NTSTATUS, 0..=0;
     KsDispatchSpecificProperty(Irp: PIRP, Handler: PFNKSHANDLER) -> NTSTATUS, 0..=0;
+    // merge.rs
+    KsMergeAutomationTables(AutomationTableAB: *mut *mut KSAUTOMATION_TABLE, AutomationTableA: *mut KSAUTOMATION_TABLE, AutomationTableB: *mut KSAUTOMATION_TABLE, Bag: PVOID) -> NTSTATUS, 0..=0;
     // method.rs
     KsDispatchSpecificMethod(Irp: PIRP, Handler: PFNKSHANDLER) -> NTSTATUS, 0..=0;
     // event.rs

@@ -49,6 +49,7 @@ pub mod hierarchy;
 mod intersect;
 mod irp;
 pub mod master_clock;
+pub mod merge;
 pub mod method;
 pub mod mutex;
 pub mod options;

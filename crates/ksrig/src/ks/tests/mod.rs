@@ -23,6 +23,7 @@ mod factories;
 mod flowing;
 mod interfaces;
 mod intersecting;
+mod merging;
 mod methods;
 mod nodes;
 mod pending;

@@ -85,7 +85,7 @@ impl Package {
     }
 
     /// The oldest Windows that any INF is for, but none older than the profile's: major, minor, build.
-    fn oldest_windows(&self) -> (u32, u32, u32) {
+    pub fn oldest_windows(&self) -> (u32, u32, u32) {
         self.profile("").oldest().max(self.infs.iter().map(InfFile::oldest_windows).min().unwrap_or_default())
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use der::{Decode, Encode};
+use der::{Encode, asn1::ObjectIdentifier};
 use rsa::{
     PublicKey,
     pkcs1::DecodeRsaPublicKey,
@@ -11,7 +11,7 @@ use rsa::{
     traits::PublicKeyParts,
 };
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Sha256, Sha384, Sha512};
 use x509_cert::{
     Certificate,
     ext::pkix::{ExtendedKeyUsage, KeyUsage},
@@ -30,8 +30,10 @@ pub enum CertificateFault {
     Validity(String),
     /// The key is no RSA key of 2048 bits or more.
     Key(String),
-    /// It is self-signed, but not with its own key: it was changed.
-    SelfSignature,
+    /// The certificate of its issuer is not there.
+    NoIssuer,
+    /// It is not signed with its issuer's key: it was changed.
+    Changed,
 }
 
 impl fmt::Display for CertificateFault {
@@ -41,9 +43,10 @@ impl fmt::Display for CertificateFault {
             Self::KeyUsage => f.write_str("the key usage does not say digital signature"),
             Self::Validity(when) => f.write_str(when),
             Self::Key(what) => f.write_str(what),
-            Self::SelfSignature => {
-                f.write_str("it is not signed with its own key, though issuer and subject are one")
+            Self::NoIssuer => {
+                f.write_str("it is not self-signed, and its issuer's certificate is not in the signature")
             }
+            Self::Changed => f.write_str("it is not signed with its issuer's key: it was changed"),
         }
     }
 }
@@ -84,11 +87,6 @@ pub fn check_key(certificate: &Certificate) -> Result<(), CertificateFault> {
     Err(CertificateFault::Key(fault))
 }
 
-/// Issuer and subject are the same.
-pub fn is_self_signed(certificate: &Certificate) -> bool {
-    certificate.tbs_certificate().issuer() == certificate.tbs_certificate().subject()
-}
-
 /// With which digest the certificate itself is signed, if it is RSA with one of the two.
 pub fn digest(certificate: &Certificate) -> Option<Digest> {
     match certificate.signature_algorithm().oid {
@@ -98,25 +96,30 @@ pub fn digest(certificate: &Certificate) -> Option<Digest> {
     }
 }
 
-/// A self-signed certificate is signed with its own key.
-pub fn check_self_signature(certificate: &Certificate) -> Result<(), CertificateFault> {
-    let check = || {
-        let signed = certificate.tbs_certificate().to_der().ok()?;
-        let inside = certificate.tbs_certificate().signature() == certificate.signature_algorithm();
-        let holds = inside
-            && is_signature(
-                &rsa_key(certificate)?,
-                digest(certificate)?,
-                &signed,
-                certificate.signature().as_bytes()?,
-            );
-        holds.then_some(())
-    };
-    if !is_self_signed(certificate) || check().is_some() {
-        Ok(())
-    } else {
-        Err(CertificateFault::SelfSignature)
+/// Signed by its issuer, which is itself or one of the others. Keys that are no RSA keys are taken on trust.
+///
+/// # Errors
+///
+/// The issuer is not there, or it has not signed this.
+pub fn check_issuer(certificate: &Certificate, others: &[Certificate]) -> Result<(), CertificateFault> {
+    let content = certificate.tbs_certificate();
+    let mut issuers =
+        others.iter().filter(|other| other.tbs_certificate().subject() == content.issuer()).peekable();
+    if issuers.peek().is_none() {
+        return Err(CertificateFault::NoIssuer);
     }
+    let (Ok(signed), Some(signature)) = (content.to_der(), certificate.signature().as_bytes()) else {
+        return Err(CertificateFault::Changed);
+    };
+    let algorithm = certificate.signature_algorithm();
+    let has_signed = |issuer: &Certificate| {
+        rsa_key(issuer).is_none_or(|key| {
+            let signature = Signature::try_from(signature);
+            signature.is_ok_and(|signature| verify(key, algorithm.oid, &signed, &signature))
+        })
+    };
+    let holds = content.signature() == algorithm && issuers.any(has_signed);
+    if holds { Ok(()) } else { Err(CertificateFault::Changed) }
 }
 
 /// The key, if it is RSA.
@@ -130,21 +133,21 @@ pub(super) fn rsa_key(certificate: &Certificate) -> Option<PublicKey> {
 }
 
 /// Whether an RSA signature (PKCS #1 v1.5) is that of a message.
-pub(super) fn is_signature(key: &PublicKey, digest: Digest, message: &[u8], signature: &[u8]) -> bool {
-    let Ok(signature) = Signature::try_from(signature) else { return false };
-    let key = key.clone();
-    match digest {
-        Digest::Sha1 => VerifyingKey::<Sha1>::new(key).verify(message, &signature),
-        Digest::Sha256 => VerifyingKey::<Sha256>::new(key).verify(message, &signature),
-    }
-    .is_ok()
+pub(super) fn is_signature(key: PublicKey, digest: Digest, message: &[u8], signature: &[u8]) -> bool {
+    let algorithm = match digest {
+        Digest::Sha1 => oid::SHA1_WITH_RSA,
+        Digest::Sha256 => oid::SHA256_WITH_RSA,
+    };
+    Signature::try_from(signature).is_ok_and(|signature| verify(key, algorithm, message, &signature))
 }
 
-/// Reads a certificate in DER.
-///
-/// # Errors
-///
-/// It is none.
-pub fn parse(bytes: &[u8]) -> der::Result<Certificate> {
-    Certificate::from_der(bytes)
+fn verify(key: PublicKey, algorithm: ObjectIdentifier, message: &[u8], signature: &Signature) -> bool {
+    match algorithm {
+        oid::SHA1_WITH_RSA => VerifyingKey::<Sha1>::new(key).verify(message, signature),
+        oid::SHA256_WITH_RSA => VerifyingKey::<Sha256>::new(key).verify(message, signature),
+        oid::SHA384_WITH_RSA => VerifyingKey::<Sha384>::new(key).verify(message, signature),
+        oid::SHA512_WITH_RSA => VerifyingKey::<Sha512>::new(key).verify(message, signature),
+        _ => return false,
+    }
+    .is_ok()
 }

@@ -75,6 +75,11 @@ impl<'a> Signature<'a> {
         })
     }
 
+    /// All certificates that came with the signature.
+    pub fn certificates(&self) -> &'a [Certificate] {
+        self.data.certificates()
+    }
+
     /// Whether further signatures are nested in this one.
     pub fn has_nested(&self) -> bool {
         self.signer.unauthenticated(oid::NESTED_SIGNATURE).next().is_some()
@@ -114,7 +119,7 @@ impl<'a> Signature<'a> {
         let attributes = signer.authenticated_attributes.as_ref().and_then(|set| set.to_der().ok());
         let attributes = attributes.ok_or(SignatureFault::ContentType)?;
         let key = certificate::rsa_key(certificate).ok_or(SignatureFault::Key)?;
-        if certificate::is_signature(&key, digest, &attributes, signer.encrypted_digest.as_bytes()) {
+        if certificate::is_signature(key, digest, &attributes, signer.encrypted_digest.as_bytes()) {
             Ok(())
         } else {
             Err(SignatureFault::Signature)

@@ -138,6 +138,12 @@ pub fn specimens() -> Vec<Specimen> {
         catalog("SIG34", |file| {
             replace(file, &[0x55, 0x1d, 0x0e, 4, 0x16, 4, 0x14], &[0x55, 0x1d, 0x0f, 4, 0x16, 4, 0x14])
         }),
+        // The name of the certificate's subject, of which the signature does not know.
+        catalog("SIG34-issuer", |file| {
+            let name = b"Tests of driver-package";
+            let at = file.windows(name.len()).enumerate().filter(|(_, part)| part == name).nth(1).unwrap().0;
+            file[at] = b'B';
+        }),
         Specimen::new("SIG35", |folder| Made { digest: Digest::Sha256, ..Made::legacy() }.write(folder)),
     ]
 }

@@ -4,4 +4,7 @@ mod catalog;
 #[allow(dead_code)]
 #[path = "../lint/image.rs"]
 mod image;
+mod judges;
+mod python;
 mod sign;
+mod tamper;

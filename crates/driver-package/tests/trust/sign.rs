@@ -13,8 +13,8 @@ use driver_package::{
 
 use crate::image::Image;
 
-const INF: &str = "[Version]\nCatalogFile=cam.cat\nDriverVer=11/24/2026,1.2.3.4\n[Manufacturer]\nMe=Cams,NTamd64\n\
-    [Cams.NTamd64]\nCam=I,ROOT\\CAM\n[SourceDisksNames]\n1=Disk\n[SourceDisksFiles]\ncam.sys=1\n";
+const INF: &str = "[Version]\nCatalogFile=cam.cat\nDriverVer=11/24/2026,1.2.3.4\n[Manufacturer]\nMe=Cams,NTamd64.10.0\n\
+    [Cams.NTamd64.10.0]\nCam=I,ROOT\\CAM\n[SourceDisksNames]\n1=Disk\n[SourceDisksFiles]\ncam.sys=1\n";
 
 /// A package with both files signed; the certificate is made for it.
 pub fn package(folder: &Path, digest: Digest) -> Identity {

@@ -62,16 +62,19 @@ fn files_of(package: &Package, inf: &InfFile) -> Vec<(String, Vec<u8>)> {
     names.into_iter().filter_map(|name| package.read(&name).ok().map(|bytes| (name, bytes))).collect()
 }
 
-/// The catalogs of an INF that can be read.
+/// The catalogs of an INF that can be read; all of the package, if it names none of them.
 fn catalogs_of<'a>(package: &'a Package, inf: &InfFile) -> Vec<(&'a str, &'a Catalog)> {
-    let named = |name: &str| {
+    let is_named = |name: &str| {
         inf.inf.entries("Version").any(|entry| {
             entry.key().to_ascii_lowercase().starts_with("catalogfile")
                 && entry.value(0).eq_ignore_ascii_case(name)
         })
     };
-    let files = package.catalogs.iter().filter(|file| named(&file.name));
-    files.filter_map(|file| Some((file.name.as_str(), file.catalog.as_ref().ok()?))).collect()
+    let files = package.catalogs.iter();
+    let all: Vec<_> =
+        files.filter_map(|file| Some((file.name.as_str(), file.catalog.as_ref().ok()?))).collect();
+    let named: Vec<_> = all.iter().copied().filter(|(name, _)| is_named(name)).collect();
+    if named.is_empty() { all } else { named }
 }
 
 /// A file's name without its folders.

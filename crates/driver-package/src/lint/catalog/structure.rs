@@ -11,6 +11,8 @@ use crate::{
     catalog::{Catalog, Version},
 };
 
+const WINDOWS_8: (u32, u32, u32) = (6, 2, 0);
+
 /// The rules.
 pub const RULES: &[Rule] = &[
     Rule {
@@ -62,7 +64,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         code: "CAT07",
         title: "a catalog with SHA-256 members is for Windows 8 and later",
-        levels: Levels::each([Some(Error), Some(Error), None, None]),
+        levels: Levels::ERROR,
         page: CATALOGS,
         check: Check::Catalog(version),
     },
@@ -129,7 +131,7 @@ fn date(catalog: &Catalog, findings: &mut Findings<'_>) {
 }
 
 fn version(catalog: &Catalog, findings: &mut Findings<'_>) {
-    if catalog.version == Version::V2 {
+    if catalog.version == Version::V2 && findings.package().oldest_windows() < WINDOWS_8 {
         findings.add(
             None,
             "its members are named by SHA-256, which Windows before 8 does not understand",

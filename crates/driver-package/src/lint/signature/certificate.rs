@@ -3,7 +3,7 @@
 use x509_cert::Certificate;
 
 use super::{
-    super::{Check, Findings, Levels, Rule, Severity::*, SignedFile},
+    super::{Check, Findings, Levels, Rule, SignedFile},
     AGAIN, POLICY,
 };
 use crate::{
@@ -60,17 +60,20 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: "SIG34",
-        title: "a self-signed certificate is signed with its own key",
+        title: "the certificate is signed by its issuer, who is itself or comes with it",
         levels: Levels::ERROR,
         page: TEST_CERTIFICATES,
         check: Check::Signature(|signed, findings| {
-            check(signed, findings, |certificate| certificate::check_self_signature(certificate).err());
+            let Some(signature) = signed.signature() else { return };
+            check(signed, findings, |certificate| {
+                certificate::check_issuer(certificate, signature.certificates()).err()
+            });
         }),
     },
     Rule {
         code: "SIG35",
         title: "the certificate's own digest is one that every Windows of the package knows",
-        levels: Levels::each([Some(Warning), Some(Warning), None, None]),
+        levels: Levels::WARNING,
         page: POLICY,
         check: Check::Signature(digest),
     },
@@ -93,7 +96,8 @@ fn check(
 
 fn digest(signed: &SignedFile, findings: &mut Findings<'_>) {
     let certificate = signed.signature().and_then(|signature| signature.certificate());
-    if certificate.and_then(certificate::digest) == Some(Digest::Sha256) {
+    let is_old = findings.package().oldest_windows() < (6, 2, 0);
+    if is_old && certificate.and_then(certificate::digest) == Some(Digest::Sha256) {
         findings.add(
             None,
             "the signer's certificate is itself signed with SHA-256, which Windows before 7 with KB3033929 cannot check",

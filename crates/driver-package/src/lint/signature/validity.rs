@@ -1,7 +1,7 @@
 //! Whether a signature holds.
 
 use super::{
-    super::{Check, Findings, Levels, Profile, Rule, Severity::*, SignedFile},
+    super::{Check, Findings, Levels, Rule, Severity::*, SignedFile},
     AGAIN, POLICY,
 };
 use crate::{asn1, digest::Digest};
@@ -25,7 +25,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         code: "SIG12",
         title: "the digest is one that every Windows of the package knows",
-        levels: Levels::each([Some(Warning), Some(Warning), None, None]),
+        levels: Levels::WARNING,
         page: POLICY,
         check: Check::Signature(too_new),
     },
@@ -55,15 +55,15 @@ fn holds(signed: &SignedFile, findings: &mut Findings<'_>) {
 }
 
 fn too_new(signed: &SignedFile, findings: &mut Findings<'_>) {
-    if signed.signature().and_then(|signature| signature.digest()) == Some(Digest::Sha256) {
-        let found = match findings.profile() {
-            Profile::Xp => {
-                "it is signed with SHA-256: unsigned for Windows XP and Vista, and for 7 without KB3033929"
-            }
-            _ => "it is signed with SHA-256: unsigned for Windows 7 without KB3033929",
-        };
-        findings.add(None, found, "make another set of the package for these, signed with SHA-1");
+    if signed.signature().and_then(|signature| signature.digest()) != Some(Digest::Sha256) {
+        return;
     }
+    let found = match findings.package().oldest_windows() {
+        (6, 2.., _) | (7.., ..) => return,
+        (6, 1, _) => "it is signed with SHA-256: unsigned for Windows 7 without KB3033929",
+        _ => "it is signed with SHA-256: unsigned for Windows XP and Vista, and for 7 without KB3033929",
+    };
+    findings.add(None, found, "make another set of the package for these, signed with SHA-1");
 }
 
 fn too_old(signed: &SignedFile, findings: &mut Findings<'_>) {

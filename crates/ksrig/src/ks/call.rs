@@ -38,6 +38,8 @@ kinds! {
     PIN_CONNECT = no_pending "PinConnect" Pin;
     PIN_DISCONNECT = new "PinDisconnect" Pin;
     PIN_HANDSHAKE = no_pending "PinHandshake" Pin;
+    PIN_FRAME_RETURN = new "PinFrameReturn" Pin;
+    PIN_IRP_COMPLETION = new "PinIrpCompletion" Pin;
     PIN_INTERSECT = no_pending "PinIntersect" Pin;
     PROPERTY_GET = new "PropertyGet" Filter;
     PROPERTY_SET = new "PropertySet" Filter;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use ks_sys::{
     _MODE::KernelMode, HANDLE, IOCTL_KS_HANDSHAKE, KSHANDSHAKE, KSPIN_DATAFLOW, NTSTATUS, PFILE_OBJECT,
-    PKSPIN, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
+    PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
 use super::{
@@ -126,16 +126,9 @@ fn zeroed() -> KSHANDSHAKE {
 pub fn establish(source: &'static Pin) -> NTSTATUS {
     let sink = match shake_hands(source) {
         Ok(sink) => sink,
-        Err(STATUS_INVALID_DEVICE_REQUEST) => {
-            // Kind C: the peer is not AVStream's (R4.5).
-            trace::event(
-                "not_emulated",
-                source.name(),
-                "a connection to a pin that does not speak AVStream's handshake",
-            );
-            return STATUS_NOT_IMPLEMENTED;
-        }
-        Err(status) => return status,
+        Err(status @ STATUS_INSUFFICIENT_RESOURCES) => return status,
+        // ASSUMED: whatever else the answer is, the peer does not speak the handshake (R4.5).
+        Err(status) => return external(source, status),
     };
     // Before its pipe is waited for: that of a connected sink is also its source's, maybe one of this filter.
     if sink.peer().is_some() {
@@ -159,13 +152,19 @@ pub fn establish(source: &'static Pin) -> NTSTATUS {
         unlink(source, sink);
         drop(control);
         if options().connect_error == ConnectError::FallsBack {
-            trace::event("not_emulated", source.name(), "IRP transport after a failed Connect (10.2)");
-            return STATUS_NOT_IMPLEMENTED;
+            return external(source, status);
         }
         // R4.14: exactly that status; no Disconnect for a Connect that failed.
         return status;
     }
     sink.connected.store(true, Ordering::Relaxed);
+    STATUS_SUCCESS
+}
+
+/// Kind C: frames will go by IRPs (R4.27).
+fn external(source: &Pin, status: NTSTATUS) -> NTSTATUS {
+    source.set_external();
+    trace::event("connect_external", source.name(), format_args!("the sink answered {status:#010x}"));
     STATUS_SUCCESS
 }
 

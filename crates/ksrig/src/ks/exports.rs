@@ -38,6 +38,10 @@ use super::{
         KsGetObjectTypeFromFileObject, KsGetObjectTypeFromIrp, KsGetParent, KsGetPinFromIrp,
         KsPinGetNextSiblingPin, KsPinGetParentFilter, KsReleaseControl,
     },
+    injection::{
+        KsPinRegisterFrameReturnCallback, KsPinRegisterIrpCompletionCallback, KsPinSubmitFrame,
+        KsPinSubmitFrameMdl,
+    },
     inputs::{KsPinAttachAndGate, KsPinAttachOrGate},
     master_clock::KsPinGetReferenceClockInterface,
     merge::KsMergeAutomationTables,
@@ -171,6 +175,11 @@ exports! {
     // gate.rs
     KsPinGetAndGate(Pin: *mut KSPIN) -> PKSGATE, 0..=15;
     KsFilterGetAndGate(Filter: *mut KSFILTER) -> PKSGATE, 0..=15;
+    // injection.rs
+    KsPinRegisterFrameReturnCallback(Pin: PKSPIN, FrameReturn: PFNKSPINFRAMERETURN) -> (), 0..=0;
+    KsPinRegisterIrpCompletionCallback(Pin: PKSPIN, IrpCompletion: PFNKSPINIRPCOMPLETION) -> (), 0..=0;
+    KsPinSubmitFrame(Pin: PKSPIN, Data: PVOID, Size: u32, StreamHeader: PKSSTREAM_HEADER, Context: PVOID) -> NTSTATUS, 0..=2;
+    KsPinSubmitFrameMdl(Pin: PKSPIN, Mdl: PMDL, StreamHeader: PKSSTREAM_HEADER, Context: PVOID) -> NTSTATUS, 0..=2;
     // inputs.rs
     KsPinAttachAndGate(Pin: PKSPIN, AndGate: PKSGATE) -> (), 0..=0;
     KsPinAttachOrGate(Pin: PKSPIN, OrGate: PKSGATE) -> (), 0..=0;

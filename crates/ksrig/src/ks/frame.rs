@@ -7,7 +7,7 @@ use std::{ptr::null_mut, sync::Arc};
 
 use ks_sys::{KSSTREAM_HEADER, NTSTATUS, PIRP, PMDL, PVOID, STATUS_SUCCESS};
 
-use super::{circuit::Circuit, queue::Queue};
+use super::{circuit::Circuit, injection::Injected, queue::Queue};
 
 /// One stream header and its buffer, while it is in a queue.
 pub struct Frame {
@@ -94,6 +94,10 @@ pub struct Request {
     pub length: u32,
     /// The client's headers.
     pub client_headers: PVOID,
+    /// Where an injected frame came from.
+    pub injected: Option<Injected>,
+    /// Whether the MDLs of the IRP were made here.
+    pub own_mdls: bool,
     /// The next one in a list of finished requests.
     pub next: *mut Request,
 }
@@ -117,6 +121,8 @@ impl Request {
             header_size: 0,
             length: 0,
             client_headers: null_mut(),
+            injected: None,
+            own_mdls: false,
             next: null_mut(),
         })
     }

@@ -6,7 +6,7 @@ use ks_sys::{
     GUID, NTSTATUS, PDEVICE_OBJECT, PFILE_OBJECT, PKSPIN, PVOID, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 
-use super::{object, options::Options, unknown::Unknown};
+use super::{object, options::Options, thunk, unknown::Unknown};
 use crate::nt::{IoGetRelatedDeviceObject, Machine};
 
 /// The peer of a pin, as far as the driver may see it (10.33).
@@ -17,13 +17,24 @@ fn visible_peer(pin: &object::Pin) -> Option<&'static object::Pin> {
     (visible || complete.load(Ordering::Relaxed)).then_some(peer)
 }
 
-unsafe fn query(unknown: Option<&'static Unknown>, interface: *const GUID, place: *mut PVOID) -> NTSTATUS {
-    // R4.20: neither intra-AVStream nor a source.
+/// ASSUMED: pin and filter of another driver are asked by the same file object, the pin's.
+unsafe fn query(
+    pin: &object::Pin,
+    unknown: Option<&'static Unknown>,
+    interface: *const GUID,
+    place: *mut PVOID,
+) -> NTSTATUS {
     // SAFETY: the caller's GUID.
-    let (status, found) = match unknown.map(|unknown| unknown.query(unsafe { &*interface })) {
-        Some(Ok(found)) => (STATUS_SUCCESS, found),
-        Some(Err(status)) => (status, std::ptr::null_mut()),
-        None => (STATUS_UNSUCCESSFUL, std::ptr::null_mut()),
+    let interface = unsafe { &*interface };
+    let answer = match unknown {
+        Some(unknown) => unknown.query(interface),
+        None if pin.is_external() => thunk::query(pin.connected_file(), interface),
+        // R4.20: neither intra-AVStream nor a source.
+        None => Err(STATUS_UNSUCCESSFUL),
+    };
+    let (status, found) = match answer {
+        Ok(found) => (STATUS_SUCCESS, found),
+        Err(status) => (status, std::ptr::null_mut()),
     };
     // SAFETY: the caller's place.
     unsafe { *place = found };
@@ -39,9 +50,10 @@ pub unsafe fn KsPinGetConnectedPinInterface(
     InterfaceId: *const GUID,
     Interface: *mut PVOID,
 ) -> NTSTATUS {
-    let peer = visible_peer(object::Pin::of(Pin));
+    let pin = object::Pin::of(Pin);
+    let peer = visible_peer(pin);
     // SAFETY: the caller's pointers.
-    unsafe { query(peer.map(|peer| peer.unknown()), InterfaceId, Interface) }
+    unsafe { query(pin, peer.map(|peer| peer.unknown()), InterfaceId, Interface) }
 }
 
 /// `KsPinGetConnectedFilterInterface`: an interface of the filter at the other end (R4.20). Passive level.
@@ -53,9 +65,10 @@ pub unsafe fn KsPinGetConnectedFilterInterface(
     InterfaceId: *const GUID,
     Interface: *mut PVOID,
 ) -> NTSTATUS {
-    let peer = visible_peer(object::Pin::of(Pin));
+    let pin = object::Pin::of(Pin);
+    let peer = visible_peer(pin);
     // SAFETY: the caller's pointers.
-    unsafe { query(peer.map(|peer| peer.filter().unknown()), InterfaceId, Interface) }
+    unsafe { query(pin, peer.map(|peer| peer.filter().unknown()), InterfaceId, Interface) }
 }
 
 /// `KsPinGetConnectedPinFileObject`: the sink's file object; null on a pin that is no source. No reference is

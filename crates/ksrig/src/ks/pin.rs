@@ -40,6 +40,8 @@ pub struct Pin {
     filter: &'static Filter,
     file_object: PFILE_OBJECT,
     source: bool,
+    /// A source whose sink does not speak AVStream's handshake (kind C, R4.5).
+    external: AtomicBool,
     /// The other end of an intra-AVStream connection (kind B).
     pub(super) peer: Mutex<Option<&'static Pin>>,
     /// The sink's file object, referenced while this source lives (R4.3).
@@ -109,6 +111,18 @@ impl Pin {
     /// Whether this instance is the IRP source of a connection.
     pub fn is_source(&self) -> bool {
         self.source
+    }
+
+    /// Whether this is the source of a connection to a pin that is not AVStream's (kind C).
+    pub fn is_external(&self) -> bool {
+        self.external.load(Ordering::Relaxed)
+    }
+
+    /// It is one (R4.5).
+    pub(super) fn set_external(&self) {
+        self.external.store(true, Ordering::Relaxed);
+        // SAFETY: the public structure lives as long as the pin; the control mutex is held.
+        unsafe { (*self.ks()).ConnectionIsExternal = 1 };
     }
 
     /// The descriptor in force: read through `KSPIN`, since KsEdit may have replaced it (R3.10).
@@ -204,6 +218,7 @@ impl Pin {
             filter,
             file_object: file,
             source: !sink.is_null(),
+            external: AtomicBool::new(false),
             peer: Mutex::default(),
             connected_file: AtomicUsize::new(sink as usize),
             connected: AtomicBool::new(false),

@@ -42,7 +42,7 @@ pub struct Framing {
 
 impl Framing {
     /// What both ends of a connection can live with: the most that one of them asks for (R4.26).
-    pub fn of(ends: [&Pin; 2]) -> Self {
+    pub fn of(ends: &[&'static Pin]) -> Self {
         let mut framing = Self { count: 0, bytes: 0, header: size_of::<KSSTREAM_HEADER>() as u32 };
         for pin in ends {
             // SAFETY: the public structure, its descriptor and its format live as long as the pin.
@@ -111,6 +111,7 @@ impl Requester {
         framing: Framing,
         allocator: Option<Arc<Assigned>>,
         circuit: *const Circuit,
+        stack: i8,
     ) -> Result<Self, NTSTATUS> {
         let idle = Mutex::new(Idle { feeding: false, requests: Vec::new() });
         let mut requester = Self { framing, allocator, requests: Vec::new(), idle };
@@ -119,12 +120,12 @@ impl Requester {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         for _ in 0..framing.count {
-            requester.allocate(circuit)?;
+            requester.allocate(circuit, stack)?;
         }
         Ok(requester)
     }
 
-    fn allocate(&mut self, circuit: *const Circuit) -> Result<(), NTSTATUS> {
+    fn allocate(&mut self, circuit: *const Circuit, stack: i8) -> Result<(), NTSTATUS> {
         let Framing { bytes, header, .. } = self.framing;
         let data = match &self.allocator {
             Some(allocator) => allocator.allocate(),
@@ -132,7 +133,7 @@ impl Requester {
             None => unsafe { ExAllocatePoolWithTag(NonPagedPoolNx, bytes.into(), TAG) },
         };
         // SAFETY: as above.
-        let irp = unsafe { IoAllocateIrp(1, 0) };
+        let irp = unsafe { IoAllocateIrp(stack, 0) };
         let (irp, mdl) = if data.is_null() || irp.is_null() {
             (irp, null_mut())
         } else {
@@ -198,6 +199,12 @@ impl Requester {
         idle.requests.push(request);
         drop(idle);
         self.take()
+    }
+
+    /// A frame came home and stays there, empty, until frames are sent again.
+    pub fn stay(&self, request: *mut Request) {
+        self.clear(request);
+        self.keep(request);
     }
 
     /// A frame that the queue did not take stays here.

@@ -172,9 +172,9 @@ fn step_up(members: &[&'static Pin], from: KSSTATE::Type) -> NTSTATUS {
                 return status;
             }
         }
-        KSSTATE_PAUSE => {
+        KSSTATE_PAUSE | KSSTATE_RUN => {
             if let Some(circuit) = members[0].transport().circuit() {
-                circuit.prime();
+                circuit.resume();
             }
         }
         _ => {}
@@ -210,7 +210,7 @@ fn step_down(members: &[&'static Pin], from: KSSTATE::Type, forced: bool) -> NTS
                 if to == KSSTATE_ACQUIRE
                     && let Some(circuit) = member.transport().circuit()
                 {
-                    circuit.prime();
+                    circuit.resume();
                 }
                 return status;
             }
@@ -252,13 +252,13 @@ fn tell(pin: &'static Pin, from: KSSTATE::Type, to: KSSTATE::Type) -> NTSTATUS {
     status
 }
 
-/// Joins the queues of two connected pins (R4.25).
+/// Makes the circuit of a connection (R4.25).
 fn join(members: &[&'static Pin]) -> Result<(), NTSTATUS> {
-    let &[sink, source] = members else { return Ok(()) };
-    if sink.transport().circuit().is_some() {
+    let connected = members.len() == 2 || members[0].is_external();
+    if !connected || members[0].transport().circuit().is_some() {
         return Ok(());
     }
-    let circuit = Circuit::build([sink, source])?;
+    let circuit = Circuit::build(members)?;
     for member in members {
         member.transport().set_circuit(Some(circuit.clone()));
     }
@@ -274,6 +274,9 @@ fn part(members: &[&'static Pin]) {
         queue.close();
         drop(mutex);
         reset(member);
+    }
+    if let Some(circuit) = members[0].transport().circuit() {
+        circuit.drain();
     }
     for &member in members {
         remove_queue(member);

@@ -77,8 +77,12 @@ unsafe fn accept(pin: &'static Pin, irp: PIRP) -> Result<*mut Request, NTSTATUS>
             .and_then(|()| map(&mut request, irp, mode, read))
     };
     if let Err(status) = captured {
-        // SAFETY: what was locked so far is unlocked; the IRP is ours.
-        unsafe { unmap(irp) };
+        if request.own_mdls {
+            // SAFETY: what was locked so far is unlocked; the IRP is ours.
+            unsafe { unmap(irp) };
+        }
+        // SAFETY: the copy of the headers goes with the request.
+        unsafe { (*irp).AssociatedIrp.SystemBuffer = null_mut() };
         pin.transport().requests().give_back(request);
         return Err(status);
     }
@@ -104,6 +108,9 @@ unsafe fn capture(
         std::ptr::copy_nonoverlapping(headers.cast::<u8>(), request.headers.as_mut_ptr().cast(), length)
     };
     request.irp = irp;
+    // A driver that builds requests may have locked its buffers itself (kind D).
+    // SAFETY: the IRP is ours.
+    request.own_mdls = unsafe { (*irp).MdlAddress.is_null() };
     request.length = length as u32;
     request.client_headers = headers;
     // R6.2: where a minidriver that looks at the IRP finds the headers.
@@ -158,6 +165,10 @@ fn check(request: &mut Request, wanted: u32, read: bool) -> Result<(), NTSTATUS>
 /// Locks the buffers and makes their system addresses (R6.2, R6.5).
 unsafe fn map(request: &mut Request, irp: PIRP, mode: i8, read: bool) -> Result<(), NTSTATUS> {
     let operation = if read { IoWriteAccess } else { IoReadAccess };
+    if !request.own_mdls {
+        // SAFETY: the IRP is ours, and its chain was made by whoever sent it.
+        return unsafe { adopt(request, (*irp).MdlAddress) };
+    }
     for frame in &mut request.frames {
         // SAFETY: the header is part of the request.
         let header = unsafe { &mut *frame.header };
@@ -191,6 +202,30 @@ unsafe fn map(request: &mut Request, irp: PIRP, mode: i8, read: bool) -> Result<
     Ok(())
 }
 
+/// Uses the MDLs that the request came with, one for each header with a buffer, in the order of the headers (R6.2).
+unsafe fn adopt(request: &mut Request, mut mdl: PMDL) -> Result<(), NTSTATUS> {
+    for frame in &mut request.frames {
+        // SAFETY: the header is part of the request; the sender's MDLs live as long as its IRP.
+        unsafe {
+            let header = &mut *frame.header;
+            if header.FrameExtent == 0 {
+                header.Data = null_mut();
+                continue;
+            }
+            if mdl.is_null() || (*mdl).ByteCount < header.FrameExtent {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            frame.data = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority as u32);
+            if frame.data.is_null() {
+                return Err(STATUS_INSUFFICIENT_RESOURCES);
+            }
+            (frame.mdl, header.Data) = (mdl, frame.data);
+            mdl = (*mdl).Next;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the last MDL, which is not locked, off the chain and frees it.
 unsafe fn unchain(irp: PIRP, mdl: PMDL) {
     // SAFETY: the IRP is ours, and so is its chain.
@@ -215,7 +250,6 @@ unsafe fn unmap(irp: PIRP) {
             IoFreeMdl(mdl);
             mdl = next;
         }
-        (*irp).AssociatedIrp.SystemBuffer = null_mut();
     }
 }
 
@@ -291,10 +325,15 @@ unsafe fn finish(pin: &'static Pin, request: *mut Request, status: NTSTATUS) {
             information = request.bytes_used();
         }
     }
-    // SAFETY: the copy of the headers goes with the request.
-    unsafe { (*irp).AssociatedIrp.SystemBuffer = null_mut() };
+    // SAFETY: the copy of the headers goes with the request, and so do the MDLs that were made for it.
+    unsafe {
+        (*irp).AssociatedIrp.SystemBuffer = null_mut();
+        if request.own_mdls {
+            unmap(irp);
+        }
+    }
     request.reset();
     pin.transport().requests().give_back(request);
-    // SAFETY: the IRP is pending, nothing of ours refers to it, and the MDLs are the I/O manager's to unlock.
+    // SAFETY: the IRP is pending, and nothing of ours refers to it.
     unsafe { nt::complete(irp, status, information) };
 }

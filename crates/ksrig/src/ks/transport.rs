@@ -14,6 +14,7 @@ use ks_sys::{
 use super::{
     circuit::Circuit,
     frame::{Origin, Request},
+    injection::Callbacks,
     inputs::FrameInput,
     mutex,
     object::Pin,
@@ -43,6 +44,8 @@ pub struct Transport {
     circuit: Mutex<Option<Arc<Circuit>>>,
     pub(super) pipe: mutex::Mutex,
     requests: Requests,
+    /// Who is told of frames that went round.
+    pub(super) callbacks: Callbacks,
 }
 
 impl Default for Transport {
@@ -65,6 +68,7 @@ impl Transport {
             circuit: Mutex::new(None),
             pipe: mutex::Mutex::new(PIPE),
             requests: Requests::default(),
+            callbacks: Callbacks::default(),
         }
     }
 

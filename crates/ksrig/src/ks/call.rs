@@ -30,6 +30,12 @@ kinds! {
     DEVICE_QUERY_POWER = no_pending "DeviceQueryPower" Device;
     DEVICE_SET_POWER = new "DeviceSetPower" Device;
     DEVICE_QUERY_INTERFACE = new "DeviceQueryInterface" Device;
+    FACTORY_SLEEP = new "FactorySleep" Device;
+    FACTORY_WAKE = new "FactoryWake" Device;
+    FILTER_SLEEP = new "FilterSleep" Filter;
+    FILTER_WAKE = new "FilterWake" Filter;
+    PIN_SLEEP = new "PinSleep" Pin;
+    PIN_WAKE = new "PinWake" Pin;
     FILTER_CREATE = new "FilterCreate" Filter;
     FILTER_CLOSE = new "FilterClose" Filter;
     PIN_CREATE = new "PinCreate" Pin;

@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering;
 
 use ks_sys::{
     _MODE::KernelMode, HANDLE, IOCTL_KS_HANDSHAKE, KSHANDSHAKE, KSPIN_DATAFLOW, NTSTATUS, PFILE_OBJECT,
-    PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_PENDING, STATUS_SUCCESS,
+    STATUS_UNSUCCESSFUL,
 };
 
 use super::{
-    call::{PIN_CONNECT, PIN_DISCONNECT, driver_call, driver_status},
+    call::{PIN_CONNECT, PIN_DISCONNECT, driver_call},
     filter::Filter,
     handshake, irp, mutex,
     object::{Object, Pin},
@@ -140,18 +141,23 @@ pub fn establish(source: &'static Pin) -> NTSTATUS {
     // R4.11: the control mutex of the sink's filter as well.
     let control = sink.filter().control().acquire();
     link(source, sink);
-    let status = match sink.dispatch().and_then(|dispatch| dispatch.Connect) {
+    let mut status = match sink.dispatch().and_then(|dispatch| dispatch.Connect) {
         // SAFETY: the driver's callback with its own pin.
-        Some(connect) => driver_status(PIN_CONNECT, sink.name(), || unsafe { connect(sink.ks()) }),
+        Some(connect) => driver_call(PIN_CONNECT, sink.name(), || unsafe { connect(sink.ks()) }),
         None => STATUS_SUCCESS,
     };
+    // R4.12: what is invalid fails the connection, whatever an error does.
+    let invalid = status == STATUS_PENDING;
+    if invalid {
+        status = STATUS_UNSUCCESSFUL;
+    }
     let values: [(&'static str, &dyn std::fmt::Display); 2] =
         [("source", &source.name()), ("status", &format_args!("{status:#010x}"))];
     trace::event_with("connect", sink.name(), "", &values);
     if status < 0 {
         unlink(source, sink);
         drop(control);
-        if options().connect_error == ConnectError::FallsBack {
+        if options().connect_error == ConnectError::FallsBack && !invalid {
             return external(source, status);
         }
         // R4.14: exactly that status; no Disconnect for a Connect that failed.

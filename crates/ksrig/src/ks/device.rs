@@ -20,7 +20,7 @@ use super::{
     call::{DEVICE_ADD, DEVICE_START, driver_error, driver_status},
     factory::Factory,
     mutex::{self, Guard},
-    object::{Basic, Kind, Objects, container},
+    object::{Basic, Kind, Objects, Pin, container},
     post_start::PostStart,
     unknown::Unknown,
 };
@@ -42,6 +42,8 @@ pub struct Device {
     pub(super) in_pnp: AtomicBool,
     added: AtomicBool,
     removed: AtomicBool,
+    /// In a state below D0: no pin runs (R1.16).
+    asleep: AtomicBool,
     factories: Mutex<Vec<&'static Factory>>,
     /// What became of PostStart (R1.10).
     pub(super) post_start: PostStart,
@@ -105,6 +107,25 @@ impl Device {
     /// Whether it was surprise removed or is being removed (R1.15).
     pub fn removed(&self) -> bool {
         self.removed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is in a state below D0: no pin runs then (R1.16).
+    pub fn asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
+    /// It goes to sleep or wakes up; gives what was before.
+    pub(super) fn set_asleep(&self, asleep: bool) -> bool {
+        self.asleep.swap(asleep, Ordering::Relaxed)
+    }
+
+    /// The open pins.
+    pub(super) fn pins(&self) -> Vec<&'static Pin> {
+        self.factories()
+            .iter()
+            .flat_map(|factory| factory.filters())
+            .flat_map(|filter| filter.pins())
+            .collect()
     }
 
     /// From now on nothing can be opened (R1.15).
@@ -181,6 +202,7 @@ impl Device {
             in_pnp: AtomicBool::new(false),
             added: AtomicBool::new(false),
             removed: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
             factories: Mutex::default(),
             post_start: PostStart::new(),
             bag,

@@ -57,6 +57,7 @@ use super::{
         KsPinAcquireProcessingMutex, KsPinAttemptProcessing, KsPinReleaseProcessingMutex,
     },
     property::{KsDispatchSpecificProperty, KsHandleSizedListQuery},
+    sleep::{KsFilterRegisterPowerCallbacks, KsPinRegisterPowerCallbacks},
     splitter::KsPinGetCopyRelationships,
     stream_pointer::{
         KsPinGetAvailableByteCount, KsPinGetLeadingEdgeStreamPointer, KsPinGetTrailingEdgeStreamPointer,
@@ -192,6 +193,9 @@ exports! {
     KsPinAttemptProcessing(Pin: *mut KSPIN, Asynchronous: BOOLEAN) -> (), 0..=2;
     KsPinAcquireProcessingMutex(Pin: *mut KSPIN) -> (), 0..=0;
     KsPinReleaseProcessingMutex(Pin: *mut KSPIN) -> (), 0..=0;
+    // sleep.rs
+    KsFilterRegisterPowerCallbacks(Filter: PKSFILTER, Sleep: PFNKSFILTERPOWER, Wake: PFNKSFILTERPOWER) -> (), 0..=0;
+    KsPinRegisterPowerCallbacks(Pin: PKSPIN, Sleep: PFNKSPINPOWER, Wake: PFNKSPINPOWER) -> (), 0..=0;
     // splitter.rs
     KsPinGetCopyRelationships(Pin: PKSPIN, CopySource: *mut PKSPIN, DelegateBranch: *mut PKSPIN) -> (), 0..=2;
     // stream_pointer.rs

@@ -26,6 +26,7 @@ use super::{
     pin::Pin,
     process_pin::Table,
     processing::Processor,
+    sleep::FilterPower,
     unknown::Unknown,
 };
 use crate::nt::{complete, pool, trace, violation};
@@ -48,6 +49,8 @@ pub struct Filter {
     pub(super) inputs: Inputs,
     /// The table of process pins.
     pub(super) table: Mutex<Table>,
+    /// Told of sleep and wake.
+    pub(super) power: FilterPower,
     /// The tables of a descriptor that was added to.
     pub(super) edits: Mutex<Edits>,
     bag: Box<Bag>,
@@ -194,6 +197,7 @@ impl Filter {
             processor: Processor::new(),
             inputs: Inputs::default(),
             table: Mutex::default(),
+            power: FilterPower::default(),
             edits: Mutex::default(),
             bag,
             unknown: Unknown::new(),

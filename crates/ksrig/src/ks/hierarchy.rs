@@ -191,6 +191,10 @@ pub unsafe fn KsAcquireControl(Object: PVOID) {
             let message = "the filter control mutex is acquired in Process, under the processing mutex";
             violation::report("KsProcessingMutex", 0x8100B, filter.name(), message);
         }
+        if ["PinSleep", "PinWake", "FilterSleep", "FilterWake"].into_iter().any(callback::inside) {
+            let message = "the filter control mutex is acquired in a sleep or wake callback";
+            violation::report("KsPowerCallbacks", 0, filter.name(), message);
+        }
         filter.control().acquire_for_driver(filter.name());
     }
 }

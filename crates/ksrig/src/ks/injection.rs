@@ -145,7 +145,7 @@ unsafe fn submit(injected: Injected, header: PKSSTREAM_HEADER) -> NTSTATUS {
     match circuit.inject(pin, request) {
         Ok(()) => STATUS_SUCCESS,
         Err(request) => {
-            drop(free(request));
+            free(request);
             STATUS_DEVICE_NOT_READY
         }
     }

@@ -94,6 +94,7 @@ pub mod processing;
 pub mod queue;
 pub mod requester;
 pub mod reset;
+pub mod sleep;
 pub mod splitter;
 pub mod state;
 pub mod stream_irp;

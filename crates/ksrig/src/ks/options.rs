@@ -45,6 +45,8 @@ pub struct Options {
     pub control_around_handlers: bool,
     /// 10.33: the connected-pin functions answer inside Connect.
     pub peer_visible_in_connect: bool,
+    /// R1.16: when the device wakes up, pins go back to RUN before SetPower and not after it.
+    pub run_before_power: bool,
     /// Names for the filters in logs and reports, by the factory's reference string (without it: its number).
     pub names: BTreeMap<String, String>,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             stream_header_size: 0,
             control_around_handlers: false,
             peer_visible_in_connect: true,
+            run_before_power: false,
             names: BTreeMap::new(),
         }
     }

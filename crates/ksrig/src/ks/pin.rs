@@ -24,6 +24,7 @@ use super::{
     master_clock::{self, MasterClock},
     object::{Basic, Kind, Objects, container},
     options::Options,
+    sleep::PinPower,
     transport::Transport,
     unknown::Unknown,
 };
@@ -54,6 +55,8 @@ pub struct Pin {
     pub(super) handshake: Mutex<PFNKSPINHANDSHAKE>,
     /// `ConnectionFormat` and `AttributeList`: the pin's own copies.
     pub(super) format: Mutex<Format>,
+    /// Told of sleep and wake.
+    pub(super) power: PinPower,
     bag: Box<Bag>,
     unknown: &'static Unknown,
     transport: Transport,
@@ -225,6 +228,7 @@ impl Pin {
             link_complete: AtomicBool::new(false),
             handshake: Mutex::new(None),
             format: Mutex::default(),
+            power: PinPower::default(),
             bag,
             unknown: Unknown::new(),
             transport: Transport::new(),

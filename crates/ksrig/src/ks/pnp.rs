@@ -138,13 +138,7 @@ fn disable(device: &Device) {
 fn stop(device: &'static Device) {
     device.post_start.wait();
     set_started(device, false);
-    let pins: Vec<_> = device
-        .factories()
-        .iter()
-        .flat_map(|factory| factory.filters())
-        .flat_map(|filter| filter.pins())
-        .collect();
-    for pin in pins {
+    for pin in device.pins() {
         state::walk_down(pin);
     }
 }

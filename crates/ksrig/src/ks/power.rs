@@ -1,21 +1,52 @@
-//! Power requests (section 1.3 of the contract), as far as loading and removing a device needs them.
+//! Power requests (section 1.3 of the contract).
 
 use ks_sys::{
-    _POWER_STATE_TYPE::DevicePowerState, _SYSTEM_POWER_STATE::PowerSystemUnspecified, IRP_MN_QUERY_POWER,
-    IRP_MN_SET_POWER, NTSTATUS, PIRP, STATUS_SUCCESS,
+    _DEVICE_POWER_STATE::PowerDeviceD0, _POWER_STATE_TYPE::DevicePowerState,
+    _SYSTEM_POWER_STATE::PowerSystemUnspecified, DEVICE_POWER_STATE, IRP_MN_QUERY_POWER, IRP_MN_SET_POWER,
+    NTSTATUS, PIRP, STATUS_SUCCESS,
 };
 
 use super::{
     call::{DEVICE_QUERY_POWER, DEVICE_SET_POWER, driver_call, driver_status},
     device::Device,
     irp,
+    options::Options,
     pnp::under_mutex,
+    sleep, state,
 };
-use crate::nt::{IoSkipCurrentIrpStackLocation, PoCallDriver, PoStartNextPowerIrp, complete, trace};
+use crate::nt::{IoSkipCurrentIrpStackLocation, Machine, PoCallDriver, PoStartNextPowerIrp, complete, trace};
 
-/// Tells the driver of a device power state and passes the request down.
-///
-/// System states are only noted (R1.18); streams are not paused by it yet (R1.16).
+/// Down: running pins to PAUSE, then the sleep callbacks, then SetPower. Up: SetPower, the wake callbacks, the pins back
+/// to RUN; or the pins first (R1.16).
+fn change(device: &'static Device, irp: PIRP, to: DEVICE_POWER_STATE, from: DEVICE_POWER_STATE) {
+    let asleep = to != PowerDeviceD0;
+    let was_asleep = device.set_asleep(asleep);
+    let first = Machine::current().extension::<Options>().run_before_power;
+    if asleep && !was_asleep {
+        device.pins().into_iter().for_each(state::power_changed);
+        sleep::tell(device, to);
+    } else if was_asleep && !asleep && first {
+        device.pins().into_iter().for_each(state::power_changed);
+    }
+    if let Some(set) = device.dispatch().and_then(|table| table.SetPower) {
+        under_mutex(device, || {
+            // SAFETY: the driver's callback with its own device.
+            driver_call(DEVICE_SET_POWER, device.name(), || unsafe { set(device.ks(), irp, to, from) });
+        });
+    }
+    trace::event("device_power", device.name(), to);
+    // R1.18
+    // SAFETY: the public structure lives as long as the device.
+    unsafe { (*device.ks()).DevicePowerState = to };
+    if was_asleep && !asleep {
+        sleep::tell(device, to);
+        if !first {
+            device.pins().into_iter().for_each(state::power_changed);
+        }
+    }
+}
+
+/// Tells the driver of a device power state and passes the request down. System states are only noted (R1.18).
 pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
     // SAFETY: the request is ours.
     let (minor, power) =
@@ -47,18 +78,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
         }
         IRP_MN_SET_POWER if power.Type == DevicePowerState => {
             // SAFETY: the type says which member it is.
-            let to = unsafe { power.State.DeviceState };
-            if let Some(set) = table.and_then(|table| table.SetPower) {
-                under_mutex(device, || {
-                    // SAFETY: the driver's callback with its own device.
-                    driver_call(DEVICE_SET_POWER, device.name(), || unsafe {
-                        set(device.ks(), irp, to, from)
-                    });
-                });
-            }
-            trace::event("device_power", device.name(), to);
-            // SAFETY: the public structure lives as long as the device.
-            unsafe { (*device.ks()).DevicePowerState = to };
+            change(device, irp, unsafe { power.State.DeviceState }, from);
         }
         IRP_MN_SET_POWER => {
             // SAFETY: the other type; the public structure lives as long as the device.

@@ -6,12 +6,14 @@
 use ks_sys::{
     KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING,
     KSSTATE::{self, KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP},
-    NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    KSSTREAM_HEADER_OPTIONSF_FLUSHONPAUSE as FLUSH_ON_PAUSE, NTSTATUS, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
 };
 
 use super::{
     call::{driver_call, driver_status},
     circuit::Circuit,
+    frame::Frame,
     inputs,
     object::Pin,
     pipe,
@@ -31,6 +33,28 @@ const RESET: CallbackKind = CallbackKind::new("PinReset", Group::Pin);
 pub fn get(pin: &Pin) -> KSSTATE::Type {
     // SAFETY: the public structure lives as long as the pin.
     unsafe { (*pin.ks()).DeviceState }
+}
+
+/// The state the pin may be in: what it was told, but no pin runs while its device sleeps (R1.16).
+fn allowed(pin: &Pin) -> KSSTATE::Type {
+    let most = if pin.filter().device().asleep() { KSSTATE_PAUSE } else { KSSTATE_RUN };
+    get(pin).min(most)
+}
+
+/// The device of a pin went to sleep, or woke up: it goes down to PAUSE, or where it was told to be. PASSIVE_LEVEL, no
+/// filter control mutex held.
+pub(super) fn power_changed(pin: &'static Pin) {
+    let _pipe = pipe::lock(pin);
+    if pin.transport().is_standard(pin) {
+        settle(pin, true);
+    } else if client_state(pin) > allowed(pin) || pin.transport().suspended() {
+        let (from, to) = (client_state(pin), allowed(pin));
+        // The command stays what it was.
+        if from != to && tell(pin, from, to) >= 0 {
+            reach(pin, to);
+        }
+        pin.transport().set_suspended(pin.filter().device().asleep());
+    }
 }
 
 /// The state the minidriver is in.
@@ -113,7 +137,7 @@ fn settle(pin: &'static Pin, forced: bool) -> NTSTATUS {
     let members = pipe::members(pin);
     let mut result = STATUS_SUCCESS;
     loop {
-        let target = members.iter().map(|member| get(member)).min().unwrap_or(KSSTATE_STOP);
+        let target = members.iter().map(|member| allowed(member)).min().unwrap_or(KSSTATE_STOP);
         let highest = members.iter().map(|member| client_state(member)).max().unwrap_or(KSSTATE_STOP);
         let lowest = members.iter().map(|member| client_state(member)).min().unwrap_or(KSSTATE_STOP);
         let status = if highest > target {
@@ -221,10 +245,24 @@ fn step_down(members: &[&'static Pin], from: KSSTATE::Type, forced: bool) -> NTS
         }
         result = if status == STATUS_SUCCESS { result } else { status };
     }
+    if to == KSSTATE_PAUSE {
+        members.iter().for_each(|member| flush_on_pause(member));
+    }
     if to == KSSTATE_STOP {
         part(members);
     }
     result
+}
+
+/// R5.18: frames with FLUSHONPAUSE are dropped.
+///
+/// ASSUMED: their requests come back cancelled, those with other frames as well stay.
+fn flush_on_pause(pin: &Pin) {
+    if let Some(queue) = pin.transport().queue() {
+        // SAFETY: the headers live as long as their request.
+        let flag = |frame: &Frame| unsafe { (*frame.header).OptionsFlags } & FLUSH_ON_PAUSE != 0;
+        queue.cancel(|request| request.frames.iter().all(flag));
+    }
 }
 
 /// Calls `SetDeviceState` (R5.4, R5.5).

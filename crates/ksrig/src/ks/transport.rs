@@ -44,6 +44,7 @@ pub struct Transport {
     circuit: Mutex<Option<Arc<Circuit>>>,
     pub(super) pipe: mutex::Mutex,
     requests: Requests,
+    suspended: AtomicBool,
     /// Who is told of frames that went round.
     pub(super) callbacks: Callbacks,
 }
@@ -68,8 +69,19 @@ impl Transport {
             circuit: Mutex::new(None),
             pipe: mutex::Mutex::new(PIPE),
             requests: Requests::default(),
+            suspended: AtomicBool::new(false),
             callbacks: Callbacks::default(),
         }
+    }
+
+    /// Whether a pin without standard transport was taken down because its device sleeps.
+    pub(super) fn suspended(&self) -> bool {
+        self.suspended.load(Ordering::Relaxed)
+    }
+
+    /// Says whether it was.
+    pub(super) fn set_suspended(&self, suspended: bool) {
+        self.suspended.store(suspended, Ordering::Relaxed);
     }
 
     /// The queue, which exists from ACQUIRE to STOP.

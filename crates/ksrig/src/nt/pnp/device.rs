@@ -162,6 +162,26 @@ impl Device {
         (status, information)
     }
 
+    /// Sends IRP_MN_SET_POWER for a device power state and waits.
+    pub fn set_power(&self, to: DEVICE_POWER_STATE) -> NTSTATUS {
+        let set = |location: &mut IO_STACK_LOCATION| {
+            location.Parameters.Power.Type = _POWER_STATE_TYPE::DevicePowerState;
+            location.Parameters.Power.State.DeviceState = to;
+        };
+        self.send_with(IRP_MJ_POWER as u8, IRP_MN_SET_POWER as u8, set).0
+    }
+
+    /// QUERY_STOP_DEVICE, then STOP_DEVICE, as for a rebalance of resources. A veto comes back (after
+    /// CANCEL_STOP_DEVICE).
+    pub fn stop(&self) -> NTSTATUS {
+        let status = self.send(IRP_MN_QUERY_STOP_DEVICE as u8);
+        if status < 0 {
+            self.send(IRP_MN_CANCEL_STOP_DEVICE as u8);
+            return status;
+        }
+        self.send(IRP_MN_STOP_DEVICE as u8)
+    }
+
     /// QUERY_REMOVE_DEVICE, then REMOVE_DEVICE. A veto comes back (after CANCEL_REMOVE_DEVICE); while files
     /// are open the removal is refused with STATUS_DEVICE_BUSY.
     pub fn remove(&self) -> NTSTATUS {

@@ -1,11 +1,11 @@
 //! Arguments that several commands share.
 
-use std::path::PathBuf;
+use std::{ops::Deref, path::PathBuf};
 
 use anyhow::Context as _;
 
 use crate::client::{Builder, Driver, Rig, inf::Inf};
-use crate::ks;
+use crate::{ks, nt::violation::Violation};
 
 /// The driver and how its machine behaves.
 #[derive(Debug, clap::Args)]
@@ -13,6 +13,9 @@ pub struct Machine {
     /// The driver's image
     #[arg(value_name = "DRIVER.sys")]
     pub driver: PathBuf,
+    /// Another driver that is loaded as well: its filters come after the first one's; may be given several times
+    #[arg(long, value_name = "DRIVER.sys")]
+    pub also: Vec<PathBuf>,
     /// The driver's INF or INX file: gives the filters the names that users see
     #[arg(long, value_name = "FILE")]
     pub inf: Option<PathBuf>,
@@ -46,14 +49,40 @@ impl Machine {
         Ok(rig)
     }
 
-    /// The driver, loaded and started.
-    pub fn load(&self, rig: &Rig) -> anyhow::Result<Driver> {
-        Ok(rig.load(&self.driver)?)
+    /// The drivers, loaded and started.
+    pub fn load(&self, rig: &Rig) -> anyhow::Result<Loaded> {
+        let driver = rig.load(&self.driver)?;
+        let also = self.also.iter().map(|path| rig.load_also(path)).collect::<Result<_, _>>()?;
+        Ok(Loaded { also, driver })
     }
 
     /// The driver's file name.
     pub fn driver_name(&self) -> String {
         self.driver.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// The drivers of a run; the first one is unloaded last.
+pub struct Loaded {
+    also: Vec<Driver>,
+    driver: Driver,
+}
+
+impl Loaded {
+    /// Removes the devices and unloads the drivers; what broke a rule on the way comes back.
+    pub fn unload(self) -> Vec<Violation> {
+        let mut violations: Vec<_> = self.also.into_iter().flat_map(Driver::unload).collect();
+        violations.extend(self.driver.unload());
+        violations
+    }
+}
+
+impl Deref for Loaded {
+    type Target = Driver;
+
+    /// The first.
+    fn deref(&self) -> &Driver {
+        &self.driver
     }
 }
 

@@ -91,6 +91,11 @@ impl Rig {
         Driver::load(path.as_ref(), self.hardware_id.as_deref())
     }
 
+    /// Loads another driver; its hardware id is made of its file name.
+    pub fn load_also(&self, path: impl AsRef<Path>) -> Result<Driver, Error> {
+        Driver::load(path.as_ref(), None)
+    }
+
     /// The filters that can be opened, in the order of their registration; one with several interfaces is
     /// listed once.
     pub fn filters(&self) -> Vec<Interface> {

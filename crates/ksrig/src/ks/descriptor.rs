@@ -134,8 +134,10 @@ pub(super) fn check_pin(pin: &KSPIN_DESCRIPTOR_EX, centric: bool) -> Result<(), 
     if pin.Flags & SPLITTER != 0 && (inner.DataFlow != KSPIN_DATAFLOW_OUT || pin.InstancesPossible < 2) {
         return Err("SPLITTER is for output pins with more than one possible instance".to_owned());
     }
-    if pin.Flags & MAPPINGS != 0 {
-        return Err("GENERATE_MAPPINGS is not emulated".to_owned());
+    if pin.Flags & MAPPINGS != 0 && (centric || pin.Flags & SPLITTER != 0) {
+        return Err(
+            "GENERATE_MAPPINGS of a filter-centric filter, or of a splitter, is not emulated".to_owned()
+        );
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use super::{
     bag::{self, Bag},
     call::{DEVICE_ADD, DEVICE_START, driver_error, driver_status},
     factory::Factory,
+    mapping::Dma,
     mutex::{self, Guard},
     object::{Basic, Kind, Objects, Pin, container},
     post_start::PostStart,
@@ -44,6 +45,8 @@ pub struct Device {
     removed: AtomicBool,
     /// In a state below D0: no pin runs (R1.16).
     asleep: AtomicBool,
+    /// The DMA adapter, once it is registered.
+    pub(super) dma: Mutex<Option<Dma>>,
     factories: Mutex<Vec<&'static Factory>>,
     /// What became of PostStart (R1.10).
     pub(super) post_start: PostStart,
@@ -203,6 +206,7 @@ impl Device {
             added: AtomicBool::new(false),
             removed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
+            dma: Mutex::default(),
             factories: Mutex::default(),
             post_start: PostStart::new(),
             bag,

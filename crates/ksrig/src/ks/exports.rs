@@ -43,6 +43,7 @@ use super::{
         KsPinSubmitFrameMdl,
     },
     inputs::{KsPinAttachAndGate, KsPinAttachOrGate},
+    mapping::KsDeviceRegisterAdapterObject,
     master_clock::KsPinGetReferenceClockInterface,
     merge::KsMergeAutomationTables,
     method::KsDispatchSpecificMethod,
@@ -158,6 +159,8 @@ exports! {
     KsUnregisterWorker(Worker: PKSWORKER) -> (), 0..=0;
     // handshake.rs
     KsPinRegisterHandshakeCallback(Pin: PKSPIN, Callback: PFNKSPINHANDSHAKE) -> (), 0..=0;
+    // mapping.rs
+    KsDeviceRegisterAdapterObject(Device: PKSDEVICE, AdapterObject: PADAPTER_OBJECT, MaxMappingByteCount: u32, MappingTableStride: u32) -> (), 0..=0;
     // peer.rs
     KsPinGetConnectedPinInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS, 0..=0;
     KsPinGetConnectedFilterInterface(Pin: PKSPIN, InterfaceId: *const GUID, Interface: *mut PVOID) -> NTSTATUS, 0..=0;

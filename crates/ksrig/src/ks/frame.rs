@@ -33,6 +33,8 @@ pub struct Frame {
     pub in_window: bool,
     /// Whether it can be found in the queue: not after a cancellation.
     pub queued: bool,
+    /// The table of mappings, once it was locked on a pin that generates them.
+    pub mappings: Vec<u64>,
 }
 
 impl Frame {
@@ -137,6 +139,7 @@ impl Request {
         self.routine_ran = false;
         self.finished = false;
         self.ready = false;
+        self.frames.iter_mut().for_each(|frame| frame.mappings.clear());
         self.next = null_mut();
     }
 
@@ -157,6 +160,7 @@ impl Request {
             locks: 0,
             in_window: false,
             queued: false,
+            mappings: Vec::new(),
         });
     }
 

@@ -87,6 +87,7 @@ mod frame_properties;
 pub mod gate;
 pub mod injection;
 pub mod inputs;
+pub mod mapping;
 pub mod pipe;
 pub mod pointer;
 pub mod process_pin;

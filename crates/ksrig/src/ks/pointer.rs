@@ -17,6 +17,7 @@ use ks_sys::{KSSTREAM_POINTER, PFNKSSTREAMPOINTER, PKSSTREAM_POINTER};
 use super::{
     cancel,
     frame::{Cancel, Frame, Request},
+    mapping,
     queue::{Held, Queue},
 };
 use crate::nt::violation;
@@ -64,14 +65,16 @@ const _: () =
 
 impl StreamPointer {
     /// Fills the public part for a frame (R6.15, R6.16), or empties it.
-    pub fn place(&mut self, frame: *mut Frame, input: bool) {
+    pub fn place(&mut self, frame: *mut Frame, input: bool, mapped: bool) {
         self.frame = frame;
         let (header, data, count) = if frame.is_null() {
             (null_mut(), null_mut(), 0)
         } else {
             // SAFETY: a frame in a queue is alive and so is its header.
             let frame = unsafe { &*frame };
-            (frame.header, frame.data, if input { frame.used() } else { frame.extent })
+            let bytes = if input { frame.used() } else { frame.extent };
+            // Mappings are made when the pointer is locked.
+            if mapped { (frame.header, null_mut(), 0) } else { (frame.header, frame.data, bytes) }
         };
         self.public.StreamHeader = header;
         let offset = if input { &mut self.public.OffsetIn } else { &mut self.public.OffsetOut };
@@ -208,13 +211,14 @@ impl Held<'_> {
         let pointer = unsafe { &mut *pointer };
         // SAFETY: the frame a pointer is on is alive; so is its request.
         let Some(frame) = (unsafe { pointer.frame.as_mut() }) else { return false };
-        if !frame.queued {
+        if !frame.queued || !mapping::can_lock(self.queue) {
             return false;
         }
         pointer.locked = true;
         frame.locks += 1;
         // SAFETY: as above.
         unsafe { (*frame.request).locks += 1 };
+        mapping::fill(self.queue, pointer, frame);
         true
     }
 
@@ -250,6 +254,13 @@ impl Held<'_> {
         self.progress();
         match kind {
             Kind::Leading => {
+                if self.queue.mapped && !self.queue.input {
+                    // R6.21 (d)
+                    // SAFETY: pointers of the queue are alive; so is the header.
+                    unsafe {
+                        (*frame.header).DataUsed = mapping::passed(self.queue, &*pointer, frame);
+                    }
+                }
                 self.place(pointer, next);
                 if self.inner().trailing.is_null() {
                     self.leave_window(frame);

@@ -15,8 +15,8 @@ use std::{
 
 use ks_sys::{
     KIRQL, KSPIN_DATAFLOW, KSPIN_FLAG_DISTINCT_TRAILING_EDGE, KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING,
-    KSPIN_FLAG_ENFORCE_FIFO, KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL, KSPIN_FLAG_SPLITTER,
-    KSPIN_LOCK, KSRESET,
+    KSPIN_FLAG_ENFORCE_FIFO, KSPIN_FLAG_GENERATE_MAPPINGS, KSPIN_FLAG_INITIATE_PROCESSING_ON_EVERY_ARRIVAL,
+    KSPIN_FLAG_SPLITTER, KSPIN_LOCK, KSRESET,
 };
 
 use super::{
@@ -51,6 +51,8 @@ pub struct Queue {
     pub pin: &'static Pin,
     /// Whether data flows into the filter here.
     pub input: bool,
+    /// Whether offsets count mappings and not bytes.
+    pub(super) mapped: bool,
     flags: u32,
     lock: Box<UnsafeCell<KSPIN_LOCK>>,
     /// The thread that runs a cancel callback with the lock held, or 0.
@@ -91,6 +93,7 @@ impl Queue {
         let queue = Arc::new(Self {
             pin,
             input,
+            mapped: flags & KSPIN_FLAG_GENERATE_MAPPINGS != 0,
             flags,
             lock: Box::new(UnsafeCell::new(0)),
             calling_back: AtomicUsize::new(0),
@@ -323,7 +326,7 @@ impl<'a> Held<'a> {
     /// Puts a pointer on a frame, or on none, and fills its public part (R6.15, R6.16).
     pub fn place(self, pointer: *mut StreamPointer, frame: *mut Frame) {
         // SAFETY: pointers of the queue are alive, and their fields are under its lock.
-        unsafe { (*pointer).place(frame, self.queue.input) };
+        unsafe { (*pointer).place(frame, self.queue.input, self.queue.mapped) };
         if pointer == self.inner().leading {
             self.queue.pin.transport().note_frames(!frame.is_null());
         }

@@ -13,6 +13,7 @@ use ks_sys::{
 
 use super::{
     frame::Frame,
+    mapping,
     object::Pin as PinObject,
     pointer::{self, StreamPointer},
     queue::{Held, Queue},
@@ -255,6 +256,11 @@ pub unsafe fn KsPinGetAvailableByteCount(
     // SAFETY: the edge lives as long as the queue.
     let edge = unsafe { &*guard.held.inner().leading };
     let (mut input, mut output) = (edge.public.OffsetIn.Remaining, edge.public.OffsetOut.Remaining);
+    // SAFETY: the frame that an edge is on is alive.
+    if let Some(frame) = unsafe { edge.frame.as_mut() }.filter(|_| queue.mapped) {
+        let passed = if frame.mappings.is_empty() { 0 } else { mapping::passed(&queue, edge, frame) };
+        (input, output) = if queue.input { (frame.used() - passed, 0) } else { (0, frame.extent - passed) };
+    }
     for frame in guard.held.ahead().skip(1) {
         // SAFETY: frames in the queue are alive, and so are their headers.
         let frame = unsafe { &*frame };
@@ -368,10 +374,15 @@ fn advance_offsets(held: Held<'_>, state: &mut StreamPointer, in_used: u32, out_
             violation::report("KsStreamPointerAdvanceOffsets", 0, held.queue.pin.name(), message);
         }
         if step > 0 {
-            // SAFETY: without mappings the address is the member in use, and it stays inside the frame.
+            let place = &mut offset.__bindgen_anon_1;
+            // SAFETY: with mappings the table is the member in use, without them the address; both stay inside.
             unsafe {
-                offset.__bindgen_anon_1.Data = offset.__bindgen_anon_1.Data.wrapping_add(step as usize)
-            };
+                if held.queue.mapped {
+                    place.Mappings = mapping::forward(held.queue, place.Mappings, step);
+                } else {
+                    place.Data = place.Data.wrapping_add(step as usize);
+                }
+            }
             offset.Remaining -= step;
             held.progress();
         }
@@ -381,7 +392,7 @@ fn advance_offsets(held: Held<'_>, state: &mut StreamPointer, in_used: u32, out_
     }
     // R6.21 (a), (b): the bytes passed are data, and what the minidriver wrote is never lowered.
     let passed = state.public.OffsetOut.Count - state.public.OffsetOut.Remaining;
-    if out_used > 0 {
+    if out_used > 0 && !held.queue.mapped {
         // SAFETY: a locked pointer is on a frame, and the header lives as long.
         let header = unsafe { &mut *(*state.frame).header };
         header.DataUsed = header.DataUsed.max(passed);

@@ -9,27 +9,30 @@ use ks_sys::{
     GUID, IID, IKsControl, IKsControlVtbl, IOCTL_KS_DISABLE_EVENT, IOCTL_KS_ENABLE_EVENT, IOCTL_KS_METHOD,
     IOCTL_KS_PROPERTY, IUnknown, IUnknownVtbl, NTSTATUS, PKSEVENT, PKSMETHOD, PKSPROPERTY, PUNKNOWN, PVOID,
     STATUS_NOINTERFACE, STATUS_SUCCESS, guid, is_equal_guid,
+    IKsDeviceFunctions, IKsDeviceFunctionsVtbl, PADAPTER_OBJECT, PDEVICE_DESCRIPTION,
 };
 
 use super::{
     call::{ADD_REF, QUERY_INTERFACE, RELEASE, driver_call, driver_error, from_driver, method},
+    mapping,
     object::{Kind, Object, Objects},
     property,
 };
-use crate::nt::{bugcheck, exports::Export, violation};
+use crate::nt::{exports::Export, violation};
 
 /// `IUnknown`.
 pub const IID_IUNKNOWN: GUID = guid(0x00000000_0000_0000_C000_000000000046);
 /// `IKsControl`.
 pub const IID_IKSCONTROL: GUID = guid(0x28F54685_06FD_11D2_B27A_00A0C9223196);
-/// `IKsDeviceFunctions`, which this rig does not have.
-const IID_IKSDEVICEFUNCTIONS: GUID = guid(0xE234F2E2_BD69_4F8C_B3F2_7CD79ED466BD);
+/// `IKsDeviceFunctions`, which devices have.
+pub const IID_IKSDEVICEFUNCTIONS: GUID = guid(0xE234F2E2_BD69_4F8C_B3F2_7CD79ED466BD);
 
 /// The two interfaces of one object and the client's unknown behind them.
 #[repr(C)]
 pub struct Unknown {
     outer: *const IUnknownVtbl,
     control: *const IKsControlVtbl,
+    functions: *const IKsDeviceFunctionsVtbl,
     /// The public structure of the object.
     object: AtomicUsize,
     references: AtomicI32,
@@ -56,6 +59,15 @@ static CONTROL: IKsControlVtbl = IKsControlVtbl {
     KsEvent: Some(ks_event),
 };
 
+static FUNCTIONS: IKsDeviceFunctionsVtbl = IKsDeviceFunctionsVtbl {
+    QueryInterface: Some(functions_query_interface),
+    AddRef: Some(functions_add_ref),
+    Release: Some(functions_release),
+    RegisterAdapterObjectEx: Some(register_adapter_object_ex),
+};
+
+static FUNCTIONS_QUERY_INTERFACE: Export = method("IKsDeviceFunctions::QueryInterface");
+static FUNCTIONS_REGISTER: Export = method("IKsDeviceFunctions::RegisterAdapterObjectEx");
 static OUTER_QUERY_INTERFACE: Export = method("IUnknown::QueryInterface");
 static CONTROL_QUERY_INTERFACE: Export = method("IKsControl::QueryInterface");
 static CONTROL_KS_PROPERTY: Export = method("IKsControl::KsProperty");
@@ -68,6 +80,7 @@ impl Unknown {
         Box::leak(Box::new(Self {
             outer: &raw const OUTER,
             control: &raw const CONTROL,
+            functions: &raw const FUNCTIONS,
             object: AtomicUsize::new(0),
             references: AtomicI32::new(0),
             client: Mutex::new(0),
@@ -99,7 +112,8 @@ impl Unknown {
             return Ok(self.control().cast());
         }
         if is_equal_guid(interface, &IID_IKSDEVICEFUNCTIONS) && self.object().kind() == Kind::Device {
-            bugcheck::not_emulated("IKsDeviceFunctions");
+            self.references.fetch_add(1, Ordering::Relaxed);
+            return Ok((&raw const self.functions).cast_mut().cast());
         }
         let client = *self.client.lock().expect("never poisoned") as PUNKNOWN;
         if client.is_null() {
@@ -235,6 +249,47 @@ unsafe extern "win64" fn control_add_ref(this: *mut IKsControl) -> u32 {
 unsafe extern "win64" fn control_release(this: *mut IKsControl) -> u32 {
     // SAFETY: COM's rules.
     unsafe { of_control(this) }.release_one()
+}
+
+unsafe fn of_functions(this: *mut IKsDeviceFunctions) -> &'static Unknown {
+    // SAFETY: IKsDeviceFunctions is the third member, two pointers behind the first.
+    unsafe { &*this.cast::<u8>().sub(2 * size_of::<PVOID>()).cast::<Unknown>() }
+}
+
+unsafe extern "win64" fn functions_query_interface(
+    this: *mut IKsDeviceFunctions,
+    iid: *const IID,
+    place: *mut PVOID,
+) -> NTSTATUS {
+    // SAFETY: COM's rules.
+    from_driver(&FUNCTIONS_QUERY_INTERFACE, || unsafe { query_into(of_functions(this), iid, place) })
+}
+
+unsafe extern "win64" fn functions_add_ref(this: *mut IKsDeviceFunctions) -> u32 {
+    // SAFETY: COM's rules.
+    unsafe { of_functions(this) }.references.fetch_add(1, Ordering::Relaxed) as u32 + 1
+}
+
+unsafe extern "win64" fn functions_release(this: *mut IKsDeviceFunctions) -> u32 {
+    // SAFETY: COM's rules.
+    unsafe { of_functions(this) }.release_one()
+}
+
+/// IKsDeviceFunctions::RegisterAdapterObjectEx (R6.27). The device description and the map registers are the bus's:
+/// the rig has none.
+unsafe extern "win64" fn register_adapter_object_ex(
+    this: *mut IKsDeviceFunctions,
+    AdapterObject: PADAPTER_OBJECT,
+    _description: PDEVICE_DESCRIPTION,
+    _map_registers: u32,
+    MaxMappingsByteCount: u32,
+    MappingTableStride: u32,
+) -> NTSTATUS {
+    from_driver(&FUNCTIONS_REGISTER, || {
+        // SAFETY: COM's rules.
+        let object = unsafe { of_functions(this) }.object();
+        mapping::register(object.device(), AdapterObject, MaxMappingsByteCount, MappingTableStride)
+    })
 }
 
 /// IKsControl::KsProperty: the same result as the I/O control (contract section 9).

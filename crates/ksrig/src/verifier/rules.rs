@@ -74,6 +74,7 @@ pub const RULES: &[Rule] = &[
     rule("KsPinAttachGate", 0, "a gate is attached to a pin in STOP, and not to one with SOME_FRAMES_REQUIRED_FOR_PROCESSING", ddi!("ks/nf-ks-kspinattachorgate")),
     rule("KsPinRegisterCallback", 0, "frame return and IRP completion callbacks are registered in STOP", ddi!("ks/nf-ks-kspinregisterframereturncallback")),
     rule("KsPowerCallbacks", 0, "sleep and wake callbacks are given, one at least, and take no filter control mutex", ddi!("ks/nf-ks-kspinregisterpowercallbacks")),
+    rule("KsMappings", 0, "a device registers its DMA adapter before a pin that generates mappings locks a frame", ddi!("ks/nf-ks-ksdeviceregisteradapterobject")),
     rule("KsDataUsed", 0, "DataUsed of a frame is at most its FrameExtent, and FrameExtent stays what it was", ddi!("ks/ns-ks-ksstream_header")),
     rule("KsStreamPointerAdvanceOffsets", 0, "offsets advance no further than what remains", ddi!("ks/nf-ks-ksstreampointeradvanceoffsets")),
 

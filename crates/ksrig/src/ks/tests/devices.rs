@@ -175,5 +175,6 @@ fn contradictions_in_descriptors() {
     check(&|_, pin| (splitter(pin), pin.InstancesPossible = 1).0).unwrap_err();
     check(&|_, pin| (splitter(pin), pin.PinDescriptor.DataFlow = KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN).0)
         .unwrap_err();
-    check(&|_, pin| pin.Flags = KSPIN_FLAG_GENERATE_MAPPINGS).unwrap_err();
+    assert_eq!(check(&|_, pin| pin.Flags = KSPIN_FLAG_GENERATE_MAPPINGS), Ok(()));
+    check(&|_, pin| pin.Flags = KSPIN_FLAG_GENERATE_MAPPINGS | KSPIN_FLAG_SPLITTER).unwrap_err();
 }

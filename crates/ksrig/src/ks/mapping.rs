@@ -9,7 +9,7 @@ use ks_sys::{
     KSMAPPING, NTSTATUS, PADAPTER_OBJECT, PKSDEVICE, PKSMAPPING, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
-use super::{device::Device, frame::Frame, pointer::StreamPointer, queue::Queue};
+use super::{device::Device as DeviceObject, frame::Frame, pointer::StreamPointer, queue::Queue};
 use crate::nt::{trace, violation};
 
 /// What the device's DMA adapter was registered with.
@@ -20,7 +20,7 @@ pub struct Dma {
 }
 
 /// Registers the adapter of a device.
-pub(super) fn register(device: &Device, adapter: PADAPTER_OBJECT, most: u32, stride: u32) -> NTSTATUS {
+pub(super) fn register(device: &DeviceObject, adapter: PADAPTER_OBJECT, most: u32, stride: u32) -> NTSTATUS {
     let wrong = adapter.is_null() || most == 0;
     if wrong || (stride as usize) < size_of::<KSMAPPING>() || !stride.is_multiple_of(8) {
         return STATUS_INVALID_PARAMETER;
@@ -41,7 +41,7 @@ pub unsafe fn KsDeviceRegisterAdapterObject(
     MaxMappingByteCount: u32,
     MappingTableStride: u32,
 ) {
-    let device = super::device::Device::of(Device);
+    let device = DeviceObject::of(Device);
     if register(device, AdapterObject, MaxMappingByteCount, MappingTableStride) < 0 {
         let message = "KsDeviceRegisterAdapterObject without an adapter, or with sizes that cannot be";
         violation::report("KsMappings", 0, device.name(), message);
@@ -64,7 +64,10 @@ pub(super) fn can_lock(queue: &Queue) -> bool {
 
 /// A stream pointer was locked: it gets the mappings of its frame, if it has none yet.
 pub(super) fn fill(queue: &Queue, pointer: &mut StreamPointer, frame: &mut Frame) {
-    let Some(Dma { most, stride }) = dma(queue).filter(|_| queue.mapped) else { return };
+    if !queue.mapped {
+        return;
+    }
+    let Some(Dma { most, stride }) = dma(queue) else { return };
     let bytes = if queue.input { frame.used() } else { frame.extent };
     let count = bytes.div_ceil(most);
     if frame.mappings.is_empty() {

@@ -8,7 +8,7 @@ use ksrig::{
 };
 use loopcam_tests::{
     events::{callbacks, calls_of, count, position, value},
-    images, raw,
+    images, movie, raw,
     stand::{CAMERA, INPUT, Link, Stand, TEST_SOURCE, format},
     switches,
 };
@@ -223,4 +223,20 @@ fn one_source_at_a_time() {
         let connected = stand.filter(TEST_SOURCE).connect(0, &format(FORMAT), &other_sink);
         assert!(connected.is_ok(), "{connected:?}");
     });
+}
+
+/// Two drivers in one kernel: another driver's source is connected to the camera's Input, and neither leaves anything
+/// behind.
+#[test]
+fn the_source_of_another_driver() {
+    for image in images::loopcam() {
+        let other = images::raw("sound");
+        let [image, other] = [&image, &other].map(|path| path.to_str().expect("a path in UTF-8"));
+        let arguments =
+            ["connect", image, "--also", other, "--from", "3/0", "--to", "0/1", "--format", raw::FORMAT];
+        let output = movie::ksrig(env!("CARGO_BIN_EXE_ksrig-under-test"), &arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("returned STATUS_SUCCESS"), "{text}");
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use ks_sys::{
     KSALLOCATOR_FRAMING_EX, KSPIN, KSPIN_COMMUNICATION, KSPIN_CONNECT, KSPIN_DESCRIPTOR_EX, KSPIN_DISPATCH,
-    KSRESET, KSSTATE, PFILE_OBJECT, PFNKSPINHANDSHAKE,
+    KSRESET, KSSTATE, NTSTATUS, PFILE_OBJECT, PFNKSPINHANDSHAKE,
 };
 
 use super::{
@@ -51,6 +51,8 @@ pub struct Pin {
     pub(super) connected: AtomicBool,
     /// The source's create request is over (10.33).
     pub(super) link_complete: AtomicBool,
+    /// The status of a create request that fails when its Close, which is pending, has ended.
+    pub(super) abandoned: Mutex<Option<NTSTATUS>>,
     /// Private protocols: the callback of `KsPinRegisterHandshakeCallback`.
     pub(super) handshake: Mutex<PFNKSPINHANDSHAKE>,
     /// `ConnectionFormat` and `AttributeList`: the pin's own copies.
@@ -226,6 +228,7 @@ impl Pin {
             connected_file: AtomicUsize::new(sink as usize),
             connected: AtomicBool::new(false),
             link_complete: AtomicBool::new(false),
+            abandoned: Mutex::new(None),
             handshake: Mutex::new(None),
             format: Mutex::default(),
             power: PinPower::default(),

@@ -16,7 +16,7 @@ use super::{
     options::Options,
     validate::Request,
 };
-use crate::nt::{Machine, ObfDereferenceObject, bugcheck, complete, pool, trace};
+use crate::nt::{Machine, ObfDereferenceObject, complete, pool, trace};
 
 /// What is held while a pin is made; given back in this order.
 struct Locks {
@@ -118,6 +118,12 @@ fn create(pin: &'static Pin, locks: Locks, irp: PIRP) -> NTSTATUS {
 
 /// Create is over through KsCompletePendingRequest. Passive level, no mutex held.
 pub(super) fn opened(pin: &'static Pin, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+    let abandoned = pin.abandoned.lock().expect("never poisoned").take();
+    if let Some(status) = abandoned {
+        // It was the Close that was kept. The thread that called it may still be looking at the request.
+        drop(pin.filter().control().acquire());
+        return gone(pin, irp, status);
+    }
     let connects = pin.is_source() && options().connect_after_create;
     finish(pin, Locks::take(pin.filter(), connects), irp, status)
 }
@@ -140,11 +146,16 @@ fn finish(pin: &'static Pin, locks: Locks, irp: PIRP, status: NTSTATUS) -> NTSTA
         // SAFETY: the request is ours.
         return unsafe { complete(irp, status, 0) };
     }
-    if close_due {
-        // R4.14: Create had succeeded.
-        abandon(pin, irp);
+    // R4.14: Create had succeeded.
+    if close_due && abandon(pin, irp, status) == STATUS_PENDING {
+        return STATUS_PENDING;
     }
     drop(locks);
+    gone(pin, irp, status)
+}
+
+/// The pin of a create request that fails is taken apart. Passive level, no mutex held.
+fn gone(pin: &'static Pin, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
     // T4.11: the sink that was connected before learns that the source is gone.
     connect::dissolve(pin);
     let control = pin.filter().control().acquire();
@@ -155,13 +166,16 @@ fn finish(pin: &'static Pin, locks: Locks, irp: PIRP, status: NTSTATUS) -> NTSTA
     unsafe { complete(irp, status, 0) }
 }
 
-/// Close for a pin whose connection failed after its Create.
-fn abandon(pin: &'static Pin, irp: PIRP) {
-    if let Some(close) = pin.dispatch().and_then(|dispatch| dispatch.Close) {
-        // SAFETY: the driver's callback with its own pin.
-        let status = driver_call(PIN_CLOSE, pin.name(), || unsafe { close(pin.ks(), irp) });
-        if irp::is_pending(irp, status, pin.name(), "Close") {
-            bugcheck::not_emulated("a pending Close in a create request that failed");
-        }
+/// Close for a pin whose connection failed after its Create. STATUS_PENDING: the create request fails with that status
+/// when the driver ends it. The control mutex is held.
+fn abandon(pin: &'static Pin, irp: PIRP, status: NTSTATUS) -> NTSTATUS {
+    let Some(close) = pin.dispatch().and_then(|dispatch| dispatch.Close) else { return STATUS_SUCCESS };
+    *pin.abandoned.lock().expect("never poisoned") = Some(status);
+    // SAFETY: the driver's callback with its own pin.
+    let closed = driver_call(PIN_CLOSE, pin.name(), || unsafe { close(pin.ks(), irp) });
+    if irp::is_pending(irp, closed, pin.name(), "Close") {
+        return STATUS_PENDING;
     }
+    *pin.abandoned.lock().expect("never poisoned") = None;
+    STATUS_SUCCESS
 }

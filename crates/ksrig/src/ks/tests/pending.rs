@@ -6,6 +6,7 @@ use ks_sys::*;
 
 use crate::{
     ks::{
+        Options,
         fixture::{self, Fixture, callbacks, close, open_pin},
         object::{Kind, Objects},
         pending::KsCompletePendingRequest,
@@ -91,6 +92,43 @@ fn requests_may_end_later() {
         crate::nt::sched::settle();
         assert_eq!((Objects::count(Kind::Pin), Objects::count(Kind::Filter)), (0, 0));
         assert_eq!(callbacks().iter().filter(|callback| callback.contains("Close")).count(), 2);
+        assert_eq!(violation::list(), []);
+        fixture.end();
+    }
+}
+
+unsafe extern "win64" fn connect_fails(_pin: PKSPIN) -> NTSTATUS {
+    STATUS_DEVICE_BUSY
+}
+
+unsafe extern "win64" fn succeed(_pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+/// R4.14, R3.12: the connection fails after Create, and the Close that is due ends later: so does the create request,
+/// with the status of the connection.
+#[test]
+fn a_failed_create_may_end_later() {
+    for (raised, now) in [(false, false), (true, false), (false, true)] {
+        RAISED.set(raised);
+        NOW.set(now);
+        let (inward, outward) = (KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW::KSPIN_DATAFLOW_OUT);
+        let sink = KSPIN_DISPATCH { Connect: Some(connect_fails), ..KSPIN_DISPATCH::default() };
+        let sink = fixture::pin_type(sink, inward, KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SINK, 0);
+        let source =
+            KSPIN_DISPATCH { Create: Some(succeed), Close: Some(pin_later), ..KSPIN_DISPATCH::default() };
+        let source = fixture::pin_type(source, outward, KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SOURCE, 0);
+        let options = Options { connect_after_create: true, ..Options::default() };
+        let filters = vec![fixture::filter(1, vec![sink]), fixture::filter(2, vec![source])];
+        let fixture = Fixture::with(options, KSDEVICE_DISPATCH::default(), filters);
+        let filters = [fixture.open_filter(1).unwrap(), fixture.open_filter(2).unwrap()];
+        let sink = open_pin(filters[0], 0, null_mut()).unwrap();
+        assert_eq!(open_pin(filters[1], 0, sink).unwrap_err(), STATUS_DEVICE_BUSY);
+        crate::nt::sched::settle();
+        assert_eq!(Objects::count(Kind::Pin), 1);
+        assert_eq!(callbacks().iter().filter(|callback| callback.contains("Close")).count(), 1);
+        close(sink);
+        filters.into_iter().for_each(close);
         assert_eq!(violation::list(), []);
         fixture.end();
     }

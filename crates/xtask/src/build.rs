@@ -12,7 +12,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    house, process, rustc_wrapper,
+    c_driver, house, process, rustc_wrapper,
     setup::{self, Purpose},
     toolchain::{self, Route},
     wdk_tree::{self, WdkTree},
@@ -207,6 +207,7 @@ impl Workshop {
                 images.push(image);
             }
         }
+        images.extend(c_driver::build(&folder, &self.tree.libraries())?);
         Ok(images)
     }
 

@@ -4,6 +4,7 @@
 //! what stands in for a WDK, [`rustc_wrapper`] lets the WDK crates compile on Linux; the rest are the commands.
 
 mod build;
+mod c_driver;
 mod house;
 mod image;
 mod import_library;

@@ -125,6 +125,12 @@ fn needs() -> Vec<Need> {
             "clang's own headers",
             clang_headers.exists(),
         ),
+        Need::new(
+            Build,
+            format!("clang-{LLVM}"),
+            "the compiler of the test drivers in C",
+            toolchain::llvm("clang").exists(),
+        ),
         Need::new(Build, format!("lld-{LLVM}"), "the linker", toolchain::llvm("lld-link").exists()),
         Need::new(
             Build,

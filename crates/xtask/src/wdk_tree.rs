@@ -35,6 +35,13 @@ pub struct WdkTree {
     pub fingerprint: u64,
 }
 
+impl WdkTree {
+    /// The folder of the import libraries for x64.
+    pub fn libraries(&self) -> PathBuf {
+        self.root.join("Lib").join(VERSION).join("km/x64")
+    }
+}
+
 /// Makes the tree if it is not there or not up to date.
 pub fn make() -> Result<WdkTree> {
     let root = house::root().join("target/wdk");

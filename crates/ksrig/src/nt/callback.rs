@@ -105,6 +105,7 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     let apcs = thread.apc_disable();
     let noted = PerThread::noted();
     let depth = thread.exports.replace(0);
+    let handlers = (thread.seh.replace(std::ptr::null()), thread.exceptions.replace(0));
     thread.callbacks.borrow_mut().push(Active { name: kind.name, object });
 
     let meter = thread.meter.enter(thread, kind.name);
@@ -113,6 +114,8 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
 
     let object = thread.callbacks.borrow_mut().pop().map_or_else(String::new, |active| active.object);
     thread.exports.set(depth);
+    thread.seh.set(handlers.0);
+    thread.exceptions.set(handlers.1);
     PerThread::restore(&noted);
     let status = result.status();
     if traced {

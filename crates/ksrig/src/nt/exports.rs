@@ -114,6 +114,22 @@ pub(super) fn quiet<R>(body: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Whether a driver has called the export that is running.
+pub(super) fn called_by_driver() -> bool {
+    Thread::try_current().is_some_and(|thread| {
+        thread.exports.get() <= 1 && thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty())
+    })
+}
+
+/// The tag of functions that are as the driver's own code: they hold nothing, and a fault in them is one of their
+/// caller's.
+pub(super) const OPEN: u32 = u32::MAX;
+
+/// The import of such a function.
+pub(super) fn open(function: *const ()) -> Import {
+    Import::Function { thunk: function as usize, tag: OPEN }
+}
+
 /// Names that are exported and not emulated, numbered by the imports that were asked for.
 static MISSING: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

@@ -92,6 +92,13 @@ impl Meter {
         running
     }
 
+    /// Into driver code by an exception that is handled there.
+    pub fn restart(&self, thread: &Thread) {
+        if thread.machine().options().measure && !self.running.get() {
+            self.resume(true);
+        }
+    }
+
     /// Back into driver code, if the thread was in it.
     pub fn resume(&self, running: bool) {
         if running {

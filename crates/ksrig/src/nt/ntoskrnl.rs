@@ -8,7 +8,7 @@ use super::{
     bugcheck::{self, KeBugCheckEx},
     dpc::*,
     event::*,
-    exports::{Import, exports, find, missing},
+    exports::{Import, exports, find, missing, open},
     fast_mutex::*,
     handle::*,
     io::*,
@@ -17,14 +17,13 @@ use super::{
     mutex::*,
     object::*,
     pool::{self, ExFreePool, ExFreePoolWithTag},
-    print,
+    print, seh,
     semaphore::*,
     spinlock::*,
     string::*,
     thread::*,
     time::*,
     timer::*,
-    user,
     wait::*,
     work::*,
 };
@@ -36,7 +35,6 @@ const ANY: u8 = HIGH_LEVEL as u8;
 
 exports! {
     static PASSIVE = RULE;
-    ExRaiseStatus(Status: NTSTATUS) -> (), 0..=1, raise_status;
     IoAllocateDriverObjectExtension(DriverObject: PDRIVER_OBJECT, ClientIdentificationAddress: PVOID, DriverObjectExtensionSize: ULONG, DriverObjectExtension: *mut PVOID) -> NTSTATUS, 0..=2;
     IoAttachDeviceToDeviceStack(SourceDevice: PDEVICE_OBJECT, TargetDevice: PDEVICE_OBJECT) -> PDEVICE_OBJECT, 0..=2;
     IoCreateDevice(DriverObject: PDRIVER_OBJECT, DeviceExtensionSize: ULONG, DeviceName: PUNICODE_STRING, DeviceType: ULONG, DeviceCharacteristics: ULONG, Exclusive: BOOLEAN, DeviceObject: *mut PDEVICE_OBJECT) -> NTSTATUS, 0..=1;
@@ -53,8 +51,6 @@ exports! {
     KeFlushQueuedDpcs() -> (), 0..=0;
     ObOpenObjectByPointer(Object: PVOID, HandleAttributes: ULONG, PassedAccessState: PACCESS_STATE, DesiredAccess: ACCESS_MASK, ObjectType: POBJECT_TYPE, AccessMode: KPROCESSOR_MODE, Handle: PHANDLE) -> NTSTATUS, 0..=1;
     ObReferenceObjectByHandle(Handle: HANDLE, DesiredAccess: ACCESS_MASK, ObjectType: POBJECT_TYPE, AccessMode: KPROCESSOR_MODE, Object: *mut PVOID, HandleInformation: POBJECT_HANDLE_INFORMATION) -> NTSTATUS, 0..=0;
-    ProbeForRead(Address: PVOID, Length: SIZE_T, Alignment: ULONG) -> (), 0..=1, probe;
-    ProbeForWrite(Address: PVOID, Length: SIZE_T, Alignment: ULONG) -> (), 0..=1, probe;
     RtlAppendUnicodeStringToString(Destination: PUNICODE_STRING, Source: PCUNICODE_STRING) -> NTSTATUS, 0..=2;
     RtlAppendUnicodeToString(Destination: PUNICODE_STRING, Source: PCWSTR) -> NTSTATUS, 0..=2;
     RtlCompareUnicodeString(String1: PCUNICODE_STRING, String2: PCUNICODE_STRING, CaseInSensitive: BOOLEAN) -> LONG, 0..=0;
@@ -162,23 +158,10 @@ exports! {
     KfRaiseIrql(NewIrql: KIRQL) -> KIRQL, 0..=ANY;
 }
 
-/// The driver asks for an exception: `__except` is not emulated, so nobody handles it.
-unsafe fn raise_status(status: NTSTATUS) {
-    bugcheck::stop("unhandled exception", format_args!("the driver raised {:#010x}", status as u32))
-}
-
-unsafe fn probe(address: PVOID, length: SIZE_T, alignment: ULONG) {
-    if let Err(status) = user::probe(USER_MODE, address, length as usize, alignment) {
-        // SAFETY: ends the machine.
-        unsafe { raise_status(status) }
-    }
-}
-
 unsafe fn probe_and_lock(mdl: PMDL, mode: KPROCESSOR_MODE, operation: LOCK_OPERATION) {
     // SAFETY: the driver's promise.
     if let Err(status) = unsafe { MmProbeAndLockPages(mdl, mode, operation) } {
-        // SAFETY: ends the machine.
-        unsafe { raise_status(status) }
+        seh::raise(status)
     }
 }
 
@@ -292,7 +275,8 @@ pub(super) fn lookup(dll: &str, name: &str) -> Option<Import> {
     }
     find(PASSIVE, name)
         .or_else(|| find(DISPATCH, name))
-        .or_else(|| memory_function(name).map(|function| Import::function(function as usize)))
+        .or_else(|| find(seh::EXPORTS, name))
+        .or_else(|| memory_function(name).or_else(|| seh::function(name)).map(open))
         .or_else(|| variable(name).map(|address| Import::Data(address as usize)))
         .or_else(|| NTOSKRNL_NAMES.lines().any(|known| known == name).then(|| missing(name)))
 }

@@ -10,7 +10,7 @@ use std::{
 
 use ks_sys::*;
 
-use super::{bugcheck, callback, machine::Machine, measure::Meter, object};
+use super::{bugcheck, callback, machine::Machine, measure::Meter, object, seh::Boundary};
 use crate::pe::stub;
 
 /// The process a thread runs in.
@@ -46,6 +46,12 @@ pub struct Thread {
     pub(super) callbacks: RefCell<Vec<callback::Active>>,
     /// How deep in exports the thread is: 0 = in driver code or outside of any call.
     pub(super) exports: Cell<u32>,
+    /// The innermost call of an exception handler of the driver.
+    pub(super) seh: Cell<*const Boundary>,
+    /// How many exceptions are being handled, one inside the other.
+    pub(super) exceptions: Cell<u32>,
+    /// Where its stack begins and ends.
+    stack: Cell<(usize, usize)>,
 }
 
 // SAFETY: the cells are touched by the thread itself, which runs only with the baton.
@@ -71,6 +77,9 @@ impl Thread {
             meter: Meter::default(),
             callbacks: RefCell::default(),
             exports: Cell::new(0),
+            seh: Cell::new(std::ptr::null()),
+            exceptions: Cell::new(0),
+            stack: Cell::default(),
         }))
     }
 
@@ -78,6 +87,7 @@ impl Thread {
     pub(super) fn attach(&'static self) {
         let _ = self.os.set(std::thread::current());
         CURRENT.set(Some(self));
+        self.stack.set(os_stack());
         stub::install_for_thread();
         stub::PerThread::set_current_thread(self.object as u64);
         super::fault::install_for_thread();
@@ -155,6 +165,11 @@ impl Thread {
         self.apc_disable.fetch_add(change, Ordering::Relaxed);
     }
 
+    /// The lowest address of its stack and the first one above it.
+    pub(super) fn stack(&self) -> (usize, usize) {
+        self.stack.get()
+    }
+
     /// What `KeGetCurrentThread` gives.
     pub fn kthread(&self) -> PKTHREAD {
         self.object as PKTHREAD
@@ -166,6 +181,21 @@ impl Thread {
         self.process.set(old.0);
         self.mode.set(old.1);
         result
+    }
+}
+
+/// The stack of the calling OS thread.
+fn os_stack() -> (usize, usize) {
+    // SAFETY: the attributes are initialised by the call and given back once; the variables are local.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        let (mut base, mut size) = (std::ptr::null_mut(), 0);
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
+            return (0, usize::MAX);
+        }
+        libc::pthread_attr_getstack(&raw const attributes, &raw mut base, &raw mut size);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        (base as usize, base as usize + size)
     }
 }
 

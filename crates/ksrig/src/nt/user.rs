@@ -127,6 +127,29 @@ pub fn probe(
     if contains(address, length) { Ok(()) } else { Err(STATUS_ACCESS_VIOLATION) }
 }
 
+/// Whether an address belongs to the user process's part of the address space: its memory, and everything below
+/// 4 GiB, where this process has nothing.
+pub(super) fn is_user_address(address: usize) -> bool {
+    let Some(machine) = Machine::try_current() else { return false };
+    // A fault may come while the memory is being changed.
+    let base = machine.user.try_lock().map_or(0, |arena| arena.base);
+    address < 4 << 30 || base != 0 && (base..base + SPACE).contains(&address)
+}
+
+/// What ProbeForRead checks: alignment, and that the range lies in the user part of the address space.
+pub(super) fn probe_for_read(address: *const c_void, length: usize, alignment: u32) -> Result<(), NTSTATUS> {
+    let start = address as usize;
+    if length == 0 {
+        return Ok(());
+    }
+    if !start.is_multiple_of(alignment.max(1) as usize) {
+        return Err(STATUS_DATATYPE_MISALIGNMENT);
+    }
+    let end = start.checked_add(length - 1);
+    let inside = is_user_address(start) && end.is_some_and(is_user_address);
+    if inside { Ok(()) } else { Err(STATUS_ACCESS_VIOLATION) }
+}
+
 /// Memory of the user process that is freed when dropped.
 #[derive(Debug)]
 pub struct Buffer {

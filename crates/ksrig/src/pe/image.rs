@@ -174,6 +174,12 @@ impl Image {
         self.symbols.get_or_init(|| Symbols::open(self.pdb.as_deref())).at(offset)
     }
 
+    /// The address of the function table's entry for an address; none for a leaf function.
+    pub fn function_entry(&self, address: usize) -> Option<usize> {
+        let rva = super::unwind::entry(self, self.offset(address)?)?;
+        Some(self.base() + rva as usize)
+    }
+
     /// Takes away what the kernel frees after DriverEntry: the discardable sections. A later touch faults.
     pub fn discard(&self) {
         for section in self.headers.sections.iter().filter(|section| section.discardable()) {

@@ -13,6 +13,8 @@ use super::memory::Mapping;
 
 /// The non-volatile registers of the x64 calling convention in their numbering: rbx, rbp, rsi, rdi, r12 to r15.
 const NON_VOLATILE: [u8; 8] = [3, 5, 6, 7, 12, 13, 14, 15];
+/// The first of the non-volatile vector registers, xmm6 to xmm15.
+pub const NON_VOLATILE_XMM: usize = 6;
 
 /// The block at GS: as much of a KPCR as inlined code looks at, then what the stubs note.
 ///
@@ -25,6 +27,8 @@ pub struct PerThread {
     pub driver_rsp: u64,
     /// The general registers at that moment, by number; volatile ones are stale.
     pub registers: [u64; 16],
+    /// xmm6 to xmm15 at that moment.
+    pub vectors: [u128; 10],
     /// The `tag` of the import that was called last.
     pub tag: u32,
 }
@@ -36,6 +40,8 @@ pub struct Noted {
     pub driver_rsp: u64,
     /// See [`PerThread::registers`].
     pub registers: [u64; 16],
+    /// See [`PerThread::vectors`].
+    pub vectors: [u128; 10],
     /// See [`PerThread::tag`].
     pub tag: u32,
 }
@@ -66,7 +72,10 @@ impl PerThread {
             return Noted::default();
         }
         // SAFETY: the block belongs to this thread; only this thread's stubs write to it.
-        unsafe { Noted { driver_rsp: (*block).driver_rsp, registers: (*block).registers, tag: (*block).tag } }
+        unsafe {
+            let PerThread { driver_rsp, registers, vectors, tag, .. } = *block;
+            Noted { driver_rsp, registers, vectors, tag }
+        }
     }
 
     /// Puts back what [`PerThread::noted`] gave, when a callback has returned.
@@ -77,6 +86,7 @@ impl PerThread {
             unsafe {
                 (*block).driver_rsp = noted.driver_rsp;
                 (*block).registers = noted.registers;
+                (*block).vectors = noted.vectors;
                 (*block).tag = noted.tag;
             }
         }
@@ -107,7 +117,8 @@ pub fn install_for_thread() {
     if !PerThread::current().is_null() {
         return;
     }
-    let mut block = Box::new(PerThread { kpcr: [0; 512], driver_rsp: 0, registers: [0; 16], tag: 0 });
+    let mut block =
+        Box::new(PerThread { kpcr: [0; 512], driver_rsp: 0, registers: [0; 16], vectors: [0; 10], tag: 0 });
     let address = &raw mut *block;
     block.kpcr[0x18 / 8] = address as u64;
     block.kpcr[0x20 / 8] = address as u64 + 0x180;
@@ -135,6 +146,14 @@ impl Stubs {
             let at = offset_of!(PerThread, registers) as u32 + 8 * u32::from(register);
             let rex = 0x48 | (register >> 3) << 2;
             code.extend([0x65, rex, 0x89, 0x04 | (register & 7) << 3, 0x25]); // mov gs:[at], register
+            code.extend(at.to_le_bytes());
+        }
+        for register in NON_VOLATILE_XMM as u8..16 {
+            let at =
+                offset_of!(PerThread, vectors) as u32 + 16 * u32::from(register - NON_VOLATILE_XMM as u8);
+            code.push(0x65); // movaps gs:[at], register
+            code.extend((register >= 8).then_some(0x44));
+            code.extend([0x0f, 0x29, 0x04 | (register & 7) << 3, 0x25]);
             code.extend(at.to_le_bytes());
         }
         code.extend([0x41, 0xff, 0xe3]); // jmp r11

@@ -141,7 +141,7 @@ fn damage_never_panics() {
         if let Ok(image) = load(&bytes) {
             for offset in (0x1000..0x3000).step_by(13) {
                 let rip = (image.base() + offset) as u64;
-                backtrace(&[&image], Context { rip, registers: [0; 16] });
+                backtrace(&[&image], Context { rip, registers: [0; 16], vectors: [0; 16] });
             }
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::image::Image;
 use super::memory::try_read;
-use super::stub::Noted;
+use super::stub::{NON_VOLATILE_XMM, Noted};
 
 /// One frame of a driver's call stack.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -33,6 +33,30 @@ pub struct Context {
     pub rip: u64,
     /// The registers in the order of their encoding: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15.
     pub registers: [u64; 16],
+    /// xmm0 to xmm15.
+    pub vectors: [u128; 16],
+}
+
+/// A frame that [`Context::unwind`] has undone.
+#[derive(Clone, Copy, Debug)]
+pub struct Undone {
+    /// The frame's name among the frames of its thread: what handlers of the frame get.
+    pub establisher: u64,
+    /// The function's handler for exceptions or for unwinding, if it has one and its prologue has run.
+    pub handler: Option<Handler>,
+}
+
+/// A language-specific handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Where its code begins in the image.
+    pub rva: u32,
+    /// Where its data begins in the image.
+    pub data: u32,
+    /// It is asked when an exception looks for somebody who handles it.
+    pub exception: bool,
+    /// It is called when its frame is unwound.
+    pub termination: bool,
 }
 
 const RSP: usize = 4;
@@ -45,7 +69,36 @@ impl Context {
         let rip = u64::from_le_bytes(try_read(noted.driver_rsp as usize)?);
         let mut registers = noted.registers;
         registers[RSP] = noted.driver_rsp + 8;
-        Some(Self { rip, registers })
+        let mut vectors = [0; 16];
+        vectors[NON_VOLATILE_XMM..].copy_from_slice(&noted.vectors);
+        Some(Self { rip, registers, vectors })
+    }
+
+    /// Undoes the frame the context is in: the context is its caller's then. `None` when the tables or the stack
+    /// cannot be read; the context is of no use then.
+    pub fn unwind(&mut self, image: &Image) -> Option<Undone> {
+        let rva = image.offset(self.rip as usize)?;
+        let mut undone = Undone { establisher: self.registers[RSP], handler: None };
+        if let Some((begin, mut info)) = function(image, rva) {
+            let first = info;
+            undone.establisher = establisher(image, info, rva - begin, self)?;
+            // Codes of the function itself count only as far as its prologue has run; those of its parent
+            // (chained information) all do.
+            let mut done = rva - begin;
+            for _ in 0..DEPTH {
+                let Some(parent) = undo(image, info, done, self)? else { break };
+                (info, done) = (parent, u32::MAX);
+            }
+            let prologue = u32::from(image.layout.get(first.checked_add(1)?, 1)?[0]);
+            undone.handler = handler(image, info)?.filter(|_| rva - begin >= prologue);
+        }
+        self.rip = self.pop()?;
+        Some(undone)
+    }
+
+    /// What lies on top of the stack.
+    pub fn return_address(&self) -> Option<usize> {
+        self.load(0).map(|address| address as usize)
     }
 
     fn pop(&mut self) -> Option<u64> {
@@ -72,31 +125,54 @@ pub fn backtrace(images: &[&Image], mut context: Context) -> Vec<Frame> {
             .map(|(name, distance)| format!("{name}+{:#x}", distance + back as u32));
         let offset = image.offset(context.rip as usize).unwrap_or_default();
         frames.push(Frame { image: image.name().to_owned(), offset, symbol });
-        if step(image, &mut context).is_none() {
+        if context.unwind(image).is_none() {
             break;
         }
     }
     frames
 }
 
-/// Undoes the frame `context` is in.
-fn step(image: &Image, context: &mut Context) -> Option<()> {
-    let rva = image.offset(context.rip as usize)?;
-    if let Some((begin, mut info)) = function(image, rva) {
-        // Codes of the function itself count only as far as its prologue has run; those of its parent
-        // (chained information) all do.
-        let mut done = rva - begin;
-        for _ in 0..DEPTH {
-            let Some(parent) = undo(image, info, done, context)? else { break };
-            (info, done) = (parent, u32::MAX);
-        }
+/// The frame pointer of the function, as it has been set up when `done` bytes of it have run.
+fn establisher(image: &Image, info: u32, done: u32, context: &Context) -> Option<u64> {
+    let head = image.layout.get(info, 4)?;
+    let (count, frame) = (u32::from(head[2]), head[3]);
+    let register = usize::from(frame & 0xf);
+    // The code that sets the frame register says from where on it counts.
+    let set = |index: u32| image.layout.u16(info.checked_add(4 + 2 * index)?);
+    let mut codes = (0..count).filter_map(set);
+    let is_set = codes.any(|code| code >> 8 & 0xf == UWOP_SET_FPREG && u32::from(code & 0xff) <= done);
+    let chained = head[0] >> 3 & UNW_FLAG_CHAININFO != 0;
+    if register == 0 || !is_set && !chained {
+        return Some(context.registers[RSP]);
     }
-    context.rip = context.pop()?;
-    Some(())
+    Some(context.registers[register].wrapping_sub(u64::from(frame >> 4) * 16))
 }
+
+/// The handler behind the codes of one `UNWIND_INFO`.
+fn handler(image: &Image, info: u32) -> Option<Option<Handler>> {
+    let head = image.layout.get(info, 4)?;
+    let (flags, count) = (head[0] >> 3, u32::from(head[2]));
+    let (exception, termination) = (flags & UNW_FLAG_EHANDLER != 0, flags & UNW_FLAG_UHANDLER != 0);
+    if !exception && !termination {
+        return Some(None);
+    }
+    let at = info.checked_add(4 + 2 * count.next_multiple_of(2))?;
+    Some(Some(Handler { rva: image.layout.u32(at)?, data: at + 4, exception, termination }))
+}
+
+const UNW_FLAG_EHANDLER: u8 = 1;
+const UNW_FLAG_UHANDLER: u8 = 2;
+const UNW_FLAG_CHAININFO: u8 = 4;
+const UWOP_SET_FPREG: u16 = 3;
 
 /// The start and the unwind information of the function at `rva`; a leaf function has none.
 fn function(image: &Image, rva: u32) -> Option<(u32, u32)> {
+    let at = entry(image, rva)?;
+    Some((image.layout.u32(at)?, image.layout.u32(at + 8)?))
+}
+
+/// The place of the function table's entry for `rva`.
+pub(super) fn entry(image: &Image, rva: u32) -> Option<u32> {
     let (table, size) = image.headers().directory(object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION)?;
     let entry = |index: u32, field: u32| image.layout.u32(table.checked_add(12 * index + 4 * field)?);
     let (mut low, mut high) = (0, size / 12);
@@ -105,7 +181,7 @@ fn function(image: &Image, rva: u32) -> Option<(u32, u32)> {
         if entry(middle, 1)? <= rva { low = middle + 1 } else { high = middle }
     }
     let begin = entry(low, 0)?;
-    (low < size / 12 && begin <= rva).then_some((begin, entry(low, 2)?))
+    (low < size / 12 && begin <= rva).then_some(table + 12 * low)
 }
 
 /// Undoes the codes of one `UNWIND_INFO`. The inner option is the chained information, if there is any;
@@ -153,8 +229,17 @@ fn undo(image: &Image, info: u32, done: u32, context: &mut Context) -> Option<Op
                 }
                 slots
             }
-            6 | 8 => 2, // UWOP_EPILOG, UWOP_SAVE_XMM128
-            7 | 9 => 3, // UWOP_SAVE_XMM128_FAR
+            6 => 2, // UWOP_EPILOG
+            7 => 3, // no code has this number
+            8 | 9 => {
+                let (slots, at) =
+                    if operation == 8 { (2, slot(index + 1)? * 16) } else { (3, wide(index + 1)?) };
+                if run {
+                    let address = context.registers[RSP].wrapping_add(at) as usize;
+                    context.vectors[register] = u128::from_le_bytes(try_read(address)?); // UWOP_SAVE_XMM128(_FAR)
+                }
+                slots
+            }
             10 => {
                 let at = if argument == 0 { 0 } else { 8 };
                 context.rip = context.load(at)?; // UWOP_PUSH_MACHFRAME: no driver function has one
@@ -163,7 +248,6 @@ fn undo(image: &Image, info: u32, done: u32, context: &mut Context) -> Option<Op
             _ => return None,
         };
     }
-    const UNW_FLAG_CHAININFO: u8 = 4;
     if flags & UNW_FLAG_CHAININFO == 0 {
         return Some(None);
     }

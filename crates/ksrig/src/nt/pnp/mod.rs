@@ -50,10 +50,16 @@ pub(super) fn is_driver_address(address: usize) -> bool {
     images().iter().any(|image| image.contains(address))
 }
 
-/// The bytes of code at an address in a driver's image.
-pub(super) fn code_at(address: usize) -> [u8; 4] {
-    // SAFETY: code of an image is readable, and the image goes on behind its last instruction.
-    unsafe { (address as *const [u8; 4]).read_unaligned() }
+/// The image that an address lies in.
+pub(super) fn image_at(address: usize) -> Option<&'static pe::Image> {
+    images().into_iter().find(|image| image.contains(address))
+}
+
+/// The bytes of code at an address in a driver's image: as many as the longest instruction has.
+pub(super) fn code_at(address: usize) -> [u8; 15] {
+    // The image may end before as many bytes.
+    let byte = |index: usize| pe::try_read::<1>(address + index).map_or(0xCC, |[byte]| byte);
+    pe::try_read(address).unwrap_or_else(|| std::array::from_fn(byte))
 }
 
 /// The calls of the driver that led here, innermost first.

@@ -4,11 +4,16 @@ use std::{cell::Cell, ptr::null_mut, sync::Once};
 
 use core::ffi::c_void;
 
-use super::{bugcheck, pnp, thread::Thread};
-use crate::pe::unwind::Context;
+use self::exception::{Fault, Outcome};
+use super::{bugcheck, exports, pnp, seh, shared_data, thread::Thread};
+use crate::pe::{stub::PerThread, unwind::Context};
+
+pub(super) mod exception;
 
 const SIGNALS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 const STACK: usize = 256 << 10;
+/// What an exception's handlers need of the driver's stack.
+const ROOM: usize = 128 << 10;
 
 /// Installs the handler for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGTRAP in this process, once.
 pub(super) fn install() {
@@ -62,7 +67,7 @@ pub(super) fn install_for_thread() {
 }
 
 /// The general registers in the order of their encoding, by their index in the saved context.
-const ORDER: [i32; 16] = {
+pub(super) const ORDER: [i32; 16] = {
     use libc::*;
     [
         REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10,
@@ -70,39 +75,25 @@ const ORDER: [i32; 16] = {
     ]
 };
 
-fn context(registers: &[i64]) -> Context {
+/// The state at the fault.
+fn context(ucontext: &libc::ucontext_t) -> Context {
+    let registers = &ucontext.uc_mcontext.gregs;
+    // SAFETY: the kernel gives the handler the state of the vector unit.
+    let vectors = unsafe { (*ucontext.uc_mcontext.fpregs)._xmm };
     Context {
         rip: registers[libc::REG_RIP as usize] as u64,
         registers: ORDER.map(|index| registers[index as usize] as u64),
-    }
-}
-
-/// What happened, in words.
-fn what(signal: i32, code: i32, address: usize, bytes: [u8; 2], rcx: u64) -> (&'static str, String) {
-    match (signal, bytes) {
-        (libc::SIGSEGV, [0xCD, 0x29]) => {
-            ("bug check 0x139", format!("__fastfail({rcx:#x}) (KERNEL_SECURITY_CHECK_FAILURE)"))
-        }
-        (libc::SIGSEGV, [0xCD, 0x2C]) => ("assertion", "an NT_ASSERT of the driver failed".to_owned()),
-        (libc::SIGSEGV, _) if code == libc::SI_KERNEL => {
-            ("general protection", "a privileged instruction, or an address that is not canonical".to_owned())
-        }
-        (libc::SIGSEGV | libc::SIGBUS, _) => ("access violation", format!("address {address:#x}")),
-        (libc::SIGILL, _) => {
-            ("illegal instruction", "ud2, the compiler's dead end, or an unknown one".to_owned())
-        }
-        (libc::SIGFPE, _) => {
-            ("divide error", "an integer division by zero, or its result does not fit".to_owned())
-        }
-        _ => ("breakpoint", "int 3".to_owned()),
+        vectors: vectors.map(|vector| {
+            vector.element.iter().rev().fold(0, |value, element| value << 32 | u128::from(*element))
+        }),
     }
 }
 
 /// `mov r, cr8` and `mov cr8, r`: the IRQL, as the C headers inline KeGetCurrentIrql, KeRaiseIrql and
 /// KeLowerIrql on x64. True when it was one, and is done.
-fn emulate_cr8(bytes: [u8; 4], registers: &mut [i64]) -> bool {
+fn emulate_cr8(bytes: [u8; 15], registers: &mut [i64]) -> bool {
     // REX.R makes CR8 of the register field; the operand is always a general register.
-    let [rex @ 0x44..=0x4F, 0x0F, operation @ (0x20 | 0x22), modrm @ 0xC0..=0xC7] = bytes else {
+    let [rex @ 0x44..=0x4F, 0x0F, operation @ (0x20 | 0x22), modrm @ 0xC0..=0xC7, ..] = bytes else {
         return false;
     };
     if rex & 4 == 0 {
@@ -122,28 +113,35 @@ fn emulate_cr8(bytes: [u8; 4], registers: &mut [i64]) -> bool {
 
 extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_void) {
     // SAFETY: the kernel gives the handler a siginfo_t and a ucontext_t.
-    let (code, address, registers) = unsafe {
-        (
-            (*info).si_code,
-            (*info).si_addr() as usize,
-            &mut (*ucontext.cast::<libc::ucontext_t>()).uc_mcontext.gregs,
-        )
-    };
-    let rip = registers[libc::REG_RIP as usize] as usize;
+    let (code, address, ucontext) =
+        unsafe { ((*info).si_code, (*info).si_addr() as usize, &mut *ucontext.cast::<libc::ucontext_t>()) };
+    let rip = ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
     let in_driver = pnp::is_driver_address(rip);
-    let bytes = if in_driver { pnp::code_at(rip) } else { [0; 4] };
-    if signal == libc::SIGSEGV && in_driver && emulate_cr8(bytes, registers) {
+    if signal == libc::SIGSEGV && in_driver && emulate_cr8(pnp::code_at(rip), &mut ucontext.uc_mcontext.gregs)
+    {
         return;
     }
     let called = |thread: &Thread| thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty());
     let called = Thread::try_current().is_some_and(called);
     // A fault while a fault is reported is the rig's own.
     if (in_driver || called) && !REPORTING.replace(true) {
-        let context = context(registers);
-        let (rule, message) = what(signal, code, address, [bytes[0], bytes[1]], context.registers[1]);
-        let stack = if in_driver { pnp::stack_from(context) } else { pnp::driver_stack() };
-        let place = if in_driver { "in driver code" } else { "in the rig, on behalf of the driver" };
-        bugcheck::stop_with(rule, format_args!("{message}, {place}"), stack);
+        let write = ucontext.uc_mcontext.gregs[libc::REG_ERR as usize] & 2 != 0;
+        if signal == libc::SIGTRAP {
+            // The processor is behind the breakpoint; Windows says where it is.
+            ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] -= 1;
+        }
+        let fault = Fault { signal, code, address, write, context: context(ucontext) };
+        if in_driver {
+            if shared_data::emulate(&fault, ucontext) {
+                REPORTING.set(false);
+                return;
+            }
+            driver_fault(&fault, fault.outcome(), ucontext);
+        } else {
+            rig_fault(fault, ucontext);
+        }
+        REPORTING.set(false);
+        return;
     }
     // Not a driver's: what would have happened without the handler.
     // SAFETY: the default action is valid for every signal.
@@ -153,6 +151,66 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
         libc::sigaction(signal, &raw const action, null_mut());
         libc::raise(signal);
     }
+}
+
+/// A fault of driver code: the driver's handlers get it when the signal handler returns, or the machine stops.
+fn driver_fault(fault: &Fault, outcome: Outcome, ucontext: &mut libc::ucontext_t) {
+    let stop = |rule: &str, message: &str| -> ! {
+        bugcheck::stop_with(rule, format_args!("{message}in driver code"), pnp::stack_from(fault.context))
+    };
+    let record = match outcome {
+        Outcome::Exception(record) => record,
+        Outcome::Stop(rule, message) => stop(rule, &message),
+    };
+    let registers = &mut ucontext.uc_mcontext.gregs;
+    let rsp = registers[libc::REG_RSP as usize] as usize;
+    let (low, high) = Thread::current().stack();
+    if !(low.saturating_add(ROOM)..high).contains(&rsp) {
+        stop("stack overflow", "the stack pointer is at the end of the stack or outside of it, ");
+    }
+    // SAFETY: the kernel gives the handler the state of the vector unit.
+    let mxcsr = unsafe { (*ucontext.uc_mcontext.fpregs).mxcsr };
+    let flags = Some((registers[libc::REG_EFL as usize] as u32, mxcsr));
+    let state = Box::new(seh::to_windows(&fault.context, flags));
+    // The handlers run on the driver's stack, below what a function of this process may keep there.
+    registers[libc::REG_RIP as usize] = seh::fault as *const () as i64;
+    registers[libc::REG_RDI as usize] = Box::into_raw(Box::new(record)) as i64;
+    registers[libc::REG_RSI as usize] = Box::into_raw(state) as i64;
+    registers[libc::REG_RSP as usize] = ((rsp - 256) & !15) as i64 - 8;
+    const DIRECTION: i64 = 0x400;
+    registers[libc::REG_EFL as usize] &= !DIRECTION;
+}
+
+/// A fault of the rig's code while a driver waits for it.
+fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
+    let noted = PerThread::noted();
+    let jumped = fault.address as u64 == fault.context.rip;
+    if jumped && let Some(here) = fault.context.return_address().filter(|to| pnp::is_driver_address(*to)) {
+        fault.context = Context { rip: here as u64, ..fault.context };
+        fault.context.registers[4] += 8;
+        let message = format!("a call of address {:#x}, in driver code", fault.address);
+        bugcheck::stop_with("access violation", message, pnp::stack_from(fault.context));
+    }
+    // A function that is as the driver's own code, memcpy say, fails in the driver's name.
+    let open = noted.tag == exports::OPEN && Thread::current().exports.get() == 0;
+    if open
+        && fault.signal == libc::SIGSEGV
+        && fault.code != libc::SI_KERNEL
+        && let Some(here) = Context::at_import(&noted)
+    {
+        fault.context = here;
+        let outcome = fault.access();
+        return driver_fault(&fault, outcome, ucontext);
+    }
+    let (rule, message) = match (fault.signal, fault.code) {
+        (libc::SIGSEGV, libc::SI_KERNEL) => {
+            ("general protection", "an address that is not canonical".to_owned())
+        }
+        (libc::SIGSEGV | libc::SIGBUS, _) => ("access violation", format!("address {:#x}", fault.address)),
+        (signal, _) => ("fault", format!("signal {signal}")),
+    };
+    let stack = pnp::driver_stack();
+    bugcheck::stop_with(rule, format_args!("{message}, in the rig, on behalf of the driver"), stack);
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 
 pub mod bugcheck;
 pub mod callback;
+mod crt;
 pub mod dispatcher;
 pub mod dpc;
 pub mod event;
@@ -35,10 +36,13 @@ pub mod object;
 pub mod pnp;
 pub mod pool;
 mod print;
+pub mod registry;
+mod resource;
 pub mod sched;
 pub mod seh;
 pub mod semaphore;
 mod shared_data;
+mod slist;
 pub mod spinlock;
 pub mod string;
 pub mod thread;

@@ -6,9 +6,10 @@ use ks_sys::*;
 
 use super::{
     bugcheck::{self, KeBugCheckEx},
+    crt,
     dpc::*,
     event::*,
-    exports::{Import, exports, find, missing, open},
+    exports::{Export, Import, exports, find, missing, open},
     fast_mutex::*,
     handle::*,
     io::*,
@@ -17,8 +18,9 @@ use super::{
     mutex::*,
     object::*,
     pool::{self, ExFreePool, ExFreePoolWithTag},
-    print, seh,
+    print, registry, resource, seh,
     semaphore::*,
+    slist,
     spinlock::*,
     string::*,
     thread::*,
@@ -66,7 +68,6 @@ exports! {
 
 exports! {
     static DISPATCH = RULE;
-    DbgPrint(Format: *const u8, First: u64, Second: u64, Third: u64) -> NTSTATUS, 0..=ANY, print::DbgPrint;
     ExAcquireFastMutex(FastMutex: PFAST_MUTEX) -> (), 0..=1;
     ExAcquireFastMutexUnsafe(FastMutex: PFAST_MUTEX) -> (), 0..=1;
     ExAllocatePool2(Flags: POOL_FLAGS, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID, 0..=2, pool::driver_pool2;
@@ -165,89 +166,20 @@ unsafe fn probe_and_lock(mdl: PMDL, mode: KPROCESSOR_MODE, operation: LOCK_OPERA
     }
 }
 
-/// Functions on memory and strings: without a thunk, so that they count as driver code (a copy is work).
-mod memory {
-    use super::*;
-
-    pub unsafe extern "win64" fn memcpy(to: *mut c_void, from: *const c_void, bytes: usize) -> *mut c_void {
-        let (start, source) = (to as usize, from as usize);
-        if bytes != 0 && start != source && start < source + bytes && source < start + bytes {
-            crate::nt::violation::report("MemcpyOverlap", 0xF0, "memcpy", "the buffers overlap");
-        }
-        // SAFETY: the driver's buffers. memmove, for those that overlap.
-        unsafe { libc::memmove(to, from, bytes) }
-    }
-
-    pub unsafe extern "win64" fn memmove(to: *mut c_void, from: *const c_void, bytes: usize) -> *mut c_void {
-        // SAFETY: the driver's buffers.
-        unsafe { libc::memmove(to, from, bytes) }
-    }
-
-    pub unsafe extern "win64" fn memset(to: *mut c_void, value: i32, bytes: usize) -> *mut c_void {
-        // SAFETY: the driver's buffer.
-        unsafe { libc::memset(to, value, bytes) }
-    }
-
-    pub unsafe extern "win64" fn memcmp(first: *const c_void, second: *const c_void, bytes: usize) -> i32 {
-        // SAFETY: the driver's buffers.
-        unsafe { libc::memcmp(first, second, bytes) }
-    }
-
-    pub unsafe extern "win64" fn compare(
-        first: *const c_void,
-        second: *const c_void,
-        bytes: SIZE_T,
-    ) -> SIZE_T {
-        // SAFETY: the driver's buffers.
-        unsafe { RtlCompareMemory(first, second, bytes) }
-    }
-
-    pub unsafe extern "win64" fn wide_length(string: *const WCHAR) -> usize {
-        // SAFETY: the driver's string is terminated.
-        unsafe { wcslen(string) }
-    }
-
-    pub unsafe extern "win64" fn wide_copy(to: *mut WCHAR, from: *const WCHAR) -> *mut WCHAR {
-        // SAFETY: the driver's buffer has room for the terminated string.
-        unsafe { to.copy_from(from, wcslen(from) + 1) };
-        to
-    }
-
-    pub unsafe extern "win64" fn wide_append(to: *mut WCHAR, from: *const WCHAR) -> *mut WCHAR {
-        // SAFETY: the driver's buffer has room for both terminated strings.
-        unsafe { wide_copy(to.add(wcslen(to)), from) };
-        to
-    }
-
-    pub unsafe extern "win64" fn wide_compare(first: *const WCHAR, second: *const WCHAR) -> i32 {
-        let (mut one, mut two) = (counted(&[]), counted(&[]));
-        // SAFETY: the driver's strings are terminated.
-        unsafe {
-            RtlInitUnicodeString(&raw mut one, first);
-            RtlInitUnicodeString(&raw mut two, second);
-            RtlCompareUnicodeString(&raw const one, &raw const two, 1)
-        }
-    }
-
-    pub unsafe extern "win64" fn breakpoint() {
-        bugcheck::stop("breakpoint", "DbgBreakPoint")
-    }
+unsafe extern "win64" fn breakpoint() {
+    bugcheck::stop("breakpoint", "DbgBreakPoint")
 }
 
-fn memory_function(name: &str) -> Option<*const ()> {
-    Some(match name {
-        "memcpy" => memory::memcpy as *const (),
-        "memmove" | "RtlMoveMemory" | "RtlCopyMemory" => memory::memmove as *const (),
-        "memset" => memory::memset as *const (),
-        "memcmp" => memory::memcmp as *const (),
-        "RtlCompareMemory" => memory::compare as *const (),
-        "wcslen" => memory::wide_length as *const (),
-        "wcscpy" => memory::wide_copy as *const (),
-        "wcscat" => memory::wide_append as *const (),
-        "_wcsicmp" => memory::wide_compare as *const (),
-        "DbgBreakPoint" => memory::breakpoint as *const (),
-        _ => return None,
-    })
+/// The tables of this file and of those that have their own.
+fn tables() -> impl Iterator<Item = &'static [&'static Export]> {
+    let own = [PASSIVE, DISPATCH, print::EXPORTS, resource::EXPORTS, seh::EXPORTS, slist::EXPORTS];
+    own.into_iter().chain(registry::tables())
+}
+
+/// The functions without a thunk.
+fn plain(name: &str) -> Option<*const ()> {
+    let breakpoint = (name == "DbgBreakPoint").then_some(breakpoint as *const ());
+    breakpoint.or_else(|| crt::function(name)).or_else(|| seh::function(name))
 }
 
 /// The variables that are exported.
@@ -273,10 +205,9 @@ pub(super) fn lookup(dll: &str, name: &str) -> Option<Import> {
     if !dll.eq_ignore_ascii_case("ntoskrnl.exe") {
         return None;
     }
-    find(PASSIVE, name)
-        .or_else(|| find(DISPATCH, name))
-        .or_else(|| find(seh::EXPORTS, name))
-        .or_else(|| memory_function(name).or_else(|| seh::function(name)).map(open))
+    tables()
+        .find_map(|table| find(table, name))
+        .or_else(|| plain(name).map(open))
         .or_else(|| variable(name).map(|address| Import::Data(address as usize)))
         .or_else(|| NTOSKRNL_NAMES.lines().any(|known| known == name).then(|| missing(name)))
 }
@@ -320,19 +251,6 @@ mod tests {
         assert_eq!(string.MaximumLength, 0);
         let found = violation::take();
         assert_eq!((found.len(), found[0].object.as_str()), (1, "RtlFreeUnicodeString"));
-        machine.shutdown();
-    }
-
-    /// memcpy of buffers that overlap is a violation.
-    #[test]
-    fn memcpy_overlap() {
-        let machine = Machine::new(MachineOptions::default());
-        let mut bytes = [1_u8, 2, 3, 4];
-        let start = bytes.as_mut_ptr();
-        // SAFETY: both ranges lie in the array.
-        unsafe { memory::memcpy(start.add(1).cast(), start.cast(), 3) };
-        assert_eq!(bytes, [1, 1, 2, 3]);
-        assert_eq!(violation::take()[0].code, 0xF0);
         machine.shutdown();
     }
 }

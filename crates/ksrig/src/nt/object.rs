@@ -54,6 +54,9 @@ pub(super) static SEMAPHORE: ObjectType =
 pub(super) static DEVICE: ObjectType = ObjectType { close: nothing, end: nothing, generic: [0x1F_01FF; 4] };
 /// Drivers.
 pub(super) static DRIVER: ObjectType = ObjectType { close: nothing, end: nothing, generic: [0x1F_01FF; 4] };
+/// Keys of the registry.
+pub(super) static KEY: ObjectType =
+    ObjectType { close: nothing, end: nothing, generic: [0x2_0019, 0x2_0006, 0x2_0019, 0xF_003F] };
 /// Threads.
 pub(super) static THREAD: ObjectType = ObjectType { close: nothing, end: nothing, generic: [0x1F_FFFF; 4] };
 

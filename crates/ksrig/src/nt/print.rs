@@ -1,135 +1,91 @@
 //! DbgPrint: what the driver says goes to the event log.
 
-use std::{ffi::CStr, fmt::Write as _};
+use std::ffi::CStr;
 
 use ks_sys::*;
 
-use super::{string::text, trace};
-use crate::pe::stub::PerThread;
+use super::{
+    crt::{Arguments, Flavour, format},
+    exports::{Export, exports},
+    trace,
+};
 
-/// The arguments of a variadic call: three in registers, the rest on the caller's stack.
-struct Arguments {
-    registers: [u64; 3],
-    next: usize,
+exports! {
+    static TABLE = ("IrqlDdi", 0x20003);
+    DbgPrint(Format: *const u8, First: u64, Second: u64, Third: u64) -> NTSTATUS, 0..=15;
+    DbgPrintEx(ComponentId: ULONG, Level: ULONG, Format: *const u8, First: u64) -> NTSTATUS, 0..=15;
+    vDbgPrintEx(ComponentId: ULONG, Level: ULONG, Format: *const u8, List: *const u64) -> NTSTATUS, 0..=15;
+    vDbgPrintExWithPrefix(Prefix: *const u8, ComponentId: ULONG, Level: ULONG, Format: *const u8, List: *const u64) -> NTSTATUS, 0..=15;
 }
 
-impl Arguments {
-    fn take(&mut self) -> u64 {
-        let index = self.next;
-        self.next += 1;
-        if let Some(value) = self.registers.get(index) {
-            return *value;
-        }
-        // Behind the return address and the home space of four registers.
-        let address = PerThread::noted().driver_rsp as usize + 8 + 8 * (index + 1);
-        // SAFETY: the caller's stack goes on there.
-        unsafe { *(address as *const u64) }
+/// The functions of this file.
+pub(super) static EXPORTS: &[&Export] = TABLE;
+
+/// Prints to the log.
+unsafe fn print(prefix: *const u8, given: *const u8, mut arguments: Arguments) -> NTSTATUS {
+    // SAFETY: the driver's strings are terminated; the format tells the arguments.
+    unsafe {
+        let text = |of: *const u8| CStr::from_ptr(of.cast()).to_string_lossy().into_owned();
+        let prefix = if prefix.is_null() { String::new() } else { text(prefix) };
+        let line = prefix + &format(&text(given), &mut arguments, Flavour::Log);
+        trace::event("print", "driver", line.trim_end());
     }
-}
-
-/// Prints to the log. The usual conversions of C are understood; precision and width only as far as a
-/// string's `.*`. (`nf-wdm-dbgprint.md`)
-pub unsafe fn DbgPrint(Format: *const u8, First: u64, Second: u64, Third: u64) -> NTSTATUS {
-    let mut arguments = Arguments { registers: [First, Second, Third], next: 0 };
-    // SAFETY: the driver's format is terminated and tells the arguments.
-    let line = unsafe { format(CStr::from_ptr(Format.cast()).to_bytes(), &mut arguments) };
-    trace::event("print", "driver", line.trim_end());
     STATUS_SUCCESS
 }
 
-unsafe fn format(format: &[u8], arguments: &mut Arguments) -> String {
-    let mut out = String::new();
-    let mut rest = format.iter().copied().peekable();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            out.push(char::from(byte));
-            continue;
-        }
-        let (mut wide, mut long, mut precision) = (false, false, None);
-        for byte in rest.by_ref() {
-            match byte {
-                b'%' => out.push('%'),
-                b'w' | b'l' => {
-                    wide = true;
-                    continue;
-                }
-                b'I' | b'6' | b'4' | b'z' | b'j' => {
-                    long = true;
-                    continue;
-                }
-                b'*' => {
-                    precision = Some(arguments.take() as usize);
-                    continue;
-                }
-                b'0'..=b'9' | b'.' | b'-' | b'+' | b'#' | b' ' | b'h' => continue,
-                // SAFETY: the format says that the argument is a string.
-                b's' if !wide => out.push_str(&unsafe { narrow(arguments.take(), precision) }),
-                // SAFETY: as above, of wide characters.
-                b's' | b'S' => out.push_str(&unsafe { wide_text(arguments.take()) }),
-                // SAFETY: the format says that the argument is a counted string.
-                b'Z' => out.push_str(&unsafe { text(arguments.take() as *const UNICODE_STRING) }),
-                b'c' => out.push(char::from(arguments.take() as u8)),
-                _ => number(&mut out, byte, long, arguments.take()),
-            }
-            break;
-        }
-    }
-    out
+/// Prints to the log. (`nf-wdm-dbgprint.md`)
+pub unsafe fn DbgPrint(Format: *const u8, First: u64, Second: u64, Third: u64) -> NTSTATUS {
+    // SAFETY: the driver's promise.
+    unsafe { print(std::ptr::null(), Format, Arguments::Call([0, First, Second, Third], 1)) }
 }
 
-fn number(out: &mut String, conversion: u8, long: bool, value: u64) {
-    let narrow = if long { value } else { value & 0xFFFF_FFFF };
-    let _ = match conversion {
-        b'd' | b'i' if long => write!(out, "{}", value as i64),
-        b'd' | b'i' => write!(out, "{}", value as i32),
-        b'u' => write!(out, "{narrow}"),
-        b'x' => write!(out, "{narrow:x}"),
-        b'X' => write!(out, "{narrow:X}"),
-        // Addresses differ from run to run, the log may not.
-        b'p' => write!(out, "<pointer>"),
-        other => write!(out, "%{}", char::from(other)),
-    };
+/// The same for a component at a level; the rig shows all of them. (`nf-wdm-dbgprintex.md`)
+pub unsafe fn DbgPrintEx(_ComponentId: ULONG, _Level: ULONG, Format: *const u8, First: u64) -> NTSTATUS {
+    // SAFETY: the driver's promise.
+    unsafe { print(std::ptr::null(), Format, Arguments::Call([0, 0, 0, First], 3)) }
 }
 
-unsafe fn narrow(address: u64, precision: Option<usize>) -> String {
-    if address == 0 {
-        return "(null)".to_owned();
-    }
-    // SAFETY: the caller's string is terminated, or has the precision's length.
-    let bytes = unsafe {
-        match precision {
-            Some(length) => std::slice::from_raw_parts(address as *const u8, length),
-            None => CStr::from_ptr(address as *const _).to_bytes(),
-        }
-    };
-    String::from_utf8_lossy(bytes).into_owned()
+/// The same with a list of arguments. (`nf-wdm-vdbgprintex.md`)
+pub unsafe fn vDbgPrintEx(
+    _ComponentId: ULONG,
+    _Level: ULONG,
+    Format: *const u8,
+    List: *const u64,
+) -> NTSTATUS {
+    // SAFETY: the driver's promise.
+    unsafe { print(std::ptr::null(), Format, Arguments::List(List)) }
 }
 
-unsafe fn wide_text(address: u64) -> String {
-    if address == 0 {
-        return "(null)".to_owned();
-    }
-    // SAFETY: the caller's string is terminated.
-    unsafe {
-        let length = super::string::wcslen(address as *const u16);
-        String::from_utf16_lossy(std::slice::from_raw_parts(address as *const u16, length))
-    }
+/// The same behind a prefix. (`nf-wdm-vdbgprintexwithprefix.md`)
+pub unsafe fn vDbgPrintExWithPrefix(
+    Prefix: *const u8,
+    _ComponentId: ULONG,
+    _Level: ULONG,
+    Format: *const u8,
+    List: *const u64,
+) -> NTSTATUS {
+    // SAFETY: the driver's promise.
+    unsafe { print(Prefix, Format, Arguments::List(List)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nt::{Machine, MachineOptions};
 
-    /// Strings, counted strings and numbers come out as C prints them.
+    /// What is printed is in the log, without the end of the line.
     #[test]
-    fn conversions() {
-        let name = super::super::string::wide("wide");
-        let string = super::super::string::counted(&name);
-        let pointer = &raw const string as u64;
-        let mut arguments =
-            Arguments { registers: [c"text".as_ptr() as u64, pointer, -5_i64 as u64], next: 0 };
-        // SAFETY: the arguments are what the format says.
-        let line = unsafe { format(b"%s %wZ %d 100%%", &mut arguments) };
-        assert_eq!(line, "text wide -5 100%");
+    fn prints_are_logged() {
+        let machine = Machine::new(MachineOptions::default());
+        // SAFETY: the arguments are what the formats say.
+        unsafe {
+            DbgPrint(c"%d %s\n".as_ptr().cast(), 1, c"a".as_ptr() as u64, 0);
+            DbgPrintEx(1, 2, c"%u".as_ptr().cast(), 3);
+            vDbgPrintExWithPrefix(c"cam: ".as_ptr().cast(), 1, 2, c"%x".as_ptr().cast(), [255].as_ptr());
+            vDbgPrintEx(1, 2, c"%x".as_ptr().cast(), [254].as_ptr());
+        }
+        let lines: Vec<_> = trace::take().into_iter().map(|event| event.detail).collect();
+        assert_eq!(lines, ["1 a", "3", "cam: ff", "fe"]);
+        machine.shutdown();
     }
 }

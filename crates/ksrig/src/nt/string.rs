@@ -54,7 +54,7 @@ unsafe fn terminate(string: &mut UNICODE_STRING) {
     }
 }
 
-fn fold(unit: u16, insensitive: bool) -> u16 {
+pub(super) fn fold(unit: u16, insensitive: bool) -> u16 {
     let folded = char::from_u32(u32::from(unit)).filter(|_| insensitive).map(char::to_uppercase);
     match folded.map(|mut upper| (upper.next(), upper.next())) {
         Some((Some(upper), None)) => u16::try_from(u32::from(upper)).unwrap_or(unit),

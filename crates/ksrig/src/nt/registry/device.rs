@@ -1,0 +1,129 @@
+//! The keys of devices and of their interfaces, and what an installation puts there.
+
+use std::cell::RefCell;
+
+use ks_sys::*;
+
+use super::{
+    CONTROL_SET,
+    hive::{self, Value},
+    zw,
+};
+use crate::nt::{
+    exports::{Export, exports},
+    io,
+    machine::Machine,
+    object::OBJ_KERNEL_HANDLE,
+    pnp,
+    string::text,
+};
+
+exports! {
+    static TABLE = ("IrqlDdi", 0x20003);
+    IoOpenDeviceInterfaceRegistryKey(SymbolicLinkName: PUNICODE_STRING, DesiredAccess: ACCESS_MASK, DeviceInterfaceKey: PHANDLE) -> NTSTATUS, 0..=0;
+    IoOpenDeviceRegistryKey(DeviceObject: PDEVICE_OBJECT, DevInstKeyType: ULONG, DesiredAccess: ACCESS_MASK, DevInstRegKey: PHANDLE) -> NTSTATUS, 0..=0;
+}
+
+/// The functions of this file.
+pub(super) static EXPORTS: &[&Export] = TABLE;
+
+/// Which key of a device an `AddReg` line of an INF is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The driver's (software) key: `AddReg` of the install section.
+    Driver,
+    /// The device's (hardware) key: `AddReg` of the `.HW` section.
+    Hardware,
+    /// The key of the interface with this reference string: `AddReg` of an `AddInterface` section.
+    Interface(String),
+}
+
+/// A value that the installation of a driver puts into the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seed {
+    /// Which key.
+    pub place: Place,
+    /// The path from there; empty for the key itself.
+    pub subkey: String,
+    /// The value's name.
+    pub name: String,
+    /// `REG_SZ`, ...
+    pub kind: u32,
+    /// The value's bytes.
+    pub data: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Seeds(RefCell<Vec<Seed>>);
+
+/// What the installation of devices puts into their keys from now on.
+pub fn seed(seeds: Vec<Seed>) {
+    Machine::current().extension::<Seeds>().0.borrow_mut().extend(seeds);
+}
+
+/// The key at a path; when it is made, with what the installation puts there.
+fn key(path: &str, mine: impl Fn(&Place) -> bool) -> usize {
+    let path = hive::relative(path).unwrap_or_default();
+    if let Some(key) = hive::with(|hive| hive.find(0, path)) {
+        return key;
+    }
+    let seeds = Machine::current().extension::<Seeds>().0.borrow();
+    hive::with(|hive| {
+        let key = hive.ensure(0, path);
+        for Seed { subkey, name, kind, data, .. } in seeds.iter().filter(|seed| mine(&seed.place)) {
+            let at = hive.ensure(key, subkey);
+            hive.set(at, Value { name: name.clone(), kind: *kind, data: data.clone() });
+        }
+        key
+    })
+}
+
+/// Opens a device's or its driver's key. STATUS_INVALID_DEVICE_REQUEST when the object is no physical device object.
+/// (`nf-wdm-ioopendeviceregistrykey.md`)
+pub unsafe fn IoOpenDeviceRegistryKey(
+    DeviceObject: PDEVICE_OBJECT,
+    DevInstKeyType: ULONG,
+    DesiredAccess: ACCESS_MASK,
+    DevInstRegKey: PHANDLE,
+) -> NTSTATUS {
+    let Some(device) = pnp::device_of(DeviceObject) else { return STATUS_INVALID_DEVICE_REQUEST };
+    let key = match DevInstKeyType & 3 {
+        PLUGPLAY_REGKEY_DEVICE => {
+            let path = format!("{CONTROL_SET}\\Enum\\{}\\Device Parameters", device.instance_path());
+            key(&path, |place| *place == Place::Hardware)
+        }
+        // Where the key lies depends on the setup class; its path is of no meaning to a driver.
+        PLUGPLAY_REGKEY_DRIVER => {
+            let instance = device.instance_path().replace('\\', "#");
+            key(&format!("{CONTROL_SET}\\Control\\Class\\{instance}"), |place| *place == Place::Driver)
+        }
+        _ => return STATUS_INVALID_PARAMETER,
+    };
+    // SAFETY: the caller's variable.
+    unsafe { DevInstRegKey.write(zw::open(key, DesiredAccess, OBJ_KERNEL_HANDLE)) };
+    STATUS_SUCCESS
+}
+
+/// Opens an interface's key. STATUS_OBJECT_NAME_NOT_FOUND when the interface is not registered.
+/// (`nf-wdm-ioopendeviceinterfaceregistrykey.md`)
+pub unsafe fn IoOpenDeviceInterfaceRegistryKey(
+    SymbolicLinkName: PUNICODE_STRING,
+    DesiredAccess: ACCESS_MASK,
+    DeviceInterfaceKey: PHANDLE,
+) -> NTSTATUS {
+    // SAFETY: the caller's string.
+    let link = unsafe { text(SymbolicLinkName) };
+    let all = io::interface::all();
+    let Some((class, interface)) = all.iter().find(|(_, known)| known.link.eq_ignore_ascii_case(&link))
+    else {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    };
+    let class = crate::nt::string::guid_text(class);
+    let name = interface.link.replace("\\??\\", "##?#").replace('\\', "#");
+    let path = format!("{CONTROL_SET}\\Control\\DeviceClasses\\{class}\\{name}\\Device Parameters");
+    let reference = interface.reference.clone();
+    let mine = |place: &Place| matches!(place, Place::Interface(own) if own.eq_ignore_ascii_case(&reference));
+    // SAFETY: the caller's variable.
+    unsafe { DeviceInterfaceKey.write(zw::open(key(&path, mine), DesiredAccess, OBJ_KERNEL_HANDLE)) };
+    STATUS_SUCCESS
+}

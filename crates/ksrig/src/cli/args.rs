@@ -19,6 +19,9 @@ pub struct Machine {
     /// The driver's INF or INX file: gives the filters the names that users see
     #[arg(long, value_name = "FILE")]
     pub inf: Option<PathBuf>,
+    /// The image of a ks.sys that the driver imports from, in place of the rig's own
+    #[arg(long, value_name = "FILE")]
+    ks: Option<PathBuf>,
     /// The same seed gives the same run, bit for bit
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -46,12 +49,21 @@ impl Machine {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             rig = rig.inf(&Inf::parse(&text(&bytes)));
         }
+        if let Some(path) = &self.ks {
+            rig = rig.ks_image(path);
+        }
         Ok(rig)
     }
 
     /// The drivers, loaded and started.
     pub fn load(&self, rig: &Rig) -> anyhow::Result<Loaded> {
-        let driver = rig.load(&self.driver)?;
+        let driver = rig.load(&self.driver);
+        for name in rig.unplayed_imports_of_ks() {
+            eprintln!(
+                "ksrig: {name}, which the image of ks.sys imports, is not emulated: a call of it ends the run"
+            );
+        }
+        let driver = driver?;
         let also = self.also.iter().map(|path| rig.load_also(path)).collect::<Result<_, _>>()?;
         Ok(Loaded { also, driver })
     }

@@ -1,7 +1,8 @@
 //! One emulated computer with a user sitting at it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::driver::Driver;
 use super::error::Error;
@@ -18,9 +19,16 @@ pub struct Builder {
     machine: MachineOptions,
     ks: ks::Options,
     hardware_id: Option<String>,
+    ks_image: Option<PathBuf>,
 }
 
 impl Builder {
+    /// Drivers import from this image of a ks.sys instead of the rig's own. It is loaded with the first driver.
+    pub fn ks_image(mut self, path: &Path) -> Self {
+        self.ks_image = Some(path.to_owned());
+        self
+    }
+
     /// The seed of every choice of the scheduler: the same seed gives the same run.
     pub fn seed(mut self, seed: u64) -> Self {
         self.machine.seed = seed;
@@ -68,8 +76,16 @@ impl Builder {
     pub fn build(self) -> Rig {
         let machine = Machine::new(self.machine);
         let names = self.ks.names.clone();
-        ks::install(self.ks);
-        Rig { machine, names, hardware_id: self.hardware_id }
+        if self.ks_image.is_none() {
+            ks::install(self.ks);
+        }
+        Rig {
+            machine,
+            names,
+            hardware_id: self.hardware_id,
+            ks_image: self.ks_image,
+            library: OnceCell::new(),
+        }
     }
 }
 
@@ -78,6 +94,8 @@ pub struct Rig {
     machine: &'static Machine,
     names: BTreeMap<String, String>,
     hardware_id: Option<String>,
+    ks_image: Option<PathBuf>,
+    library: OnceCell<nt::pnp::Library>,
 }
 
 impl Rig {
@@ -88,12 +106,28 @@ impl Rig {
 
     /// Loads a driver and starts a root-enumerated device of it, as the installation of its INF would.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Driver, Error> {
+        self.load_ks()?;
         Driver::load(path.as_ref(), self.hardware_id.as_deref())
     }
 
     /// Loads another driver; its hardware id is made of its file name.
     pub fn load_also(&self, path: impl AsRef<Path>) -> Result<Driver, Error> {
+        self.load_ks()?;
         Driver::load(path.as_ref(), None)
+    }
+
+    fn load_ks(&self) -> Result<(), Error> {
+        let Some(path) = self.ks_image.as_ref().filter(|_| self.library.get().is_none()) else {
+            return Ok(());
+        };
+        let failed = |reason| Error::Load { driver: path.display().to_string(), reason };
+        let _ = self.library.set(nt::pnp::load_library("ks.sys", path).map_err(failed)?);
+        Ok(())
+    }
+
+    /// What the image of ks.sys imports and the rig does not play, once it has been loaded.
+    pub fn unplayed_imports_of_ks(&self) -> &[String] {
+        self.library.get().map_or(&[], |library| &library.unplayed)
     }
 
     /// The filters that can be opened, in the order of their registration; one with several interfaces is

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, sync::Mutex};
 use super::{
     bugcheck,
     machine::{Machine, lock},
-    ntoskrnl, sched,
+    ntoskrnl, pnp, sched,
     thread::Thread,
     violation,
 };
@@ -149,15 +149,23 @@ pub fn missing(name: &str) -> Import {
     Import::Function { thunk: not_emulated as *const () as usize, tag: tag as u32 }
 }
 
+/// Whether a name has been imported that the rig does not emulate.
+pub(super) fn is_missing(name: &str) -> bool {
+    lock(&MISSING).iter().any(|known| known == name)
+}
+
 /// The import of a name from a table.
 pub fn find(table: &[&'static Export], name: &str) -> Option<Import> {
     table.iter().find(|export| export.name == name).map(|export| Import::function(export.thunk as usize))
 }
 
-/// The import of that name, from the DLLs of this layer and the machine's providers.
+/// The import of that name, from the DLLs of this layer, export drivers and the machine's providers.
 pub fn lookup(dll: &str, name: &str) -> Option<Import> {
     if let Some(found) = ntoskrnl::lookup(dll, name) {
         return Some(found);
+    }
+    if let Some(library) = pnp::library(dll) {
+        return library.image().and_then(|image| image.export(name)).map(Import::Data);
     }
     let providers = lock(&Machine::current().providers).clone();
     let mut mine = providers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(dll));

@@ -1,9 +1,11 @@
 //! A mapped image.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::error::{LoadError, Missing};
+use super::export;
 use super::headers::{Headers, Section};
 use super::import;
 use super::layout::{Layout, PAGE};
@@ -40,6 +42,7 @@ pub struct Image {
     headers: Headers,
     pub(super) layout: Layout,
     imports: Vec<(String, String)>,
+    exports: BTreeMap<String, u32>,
     mapping: Mapping,
     _stubs: Mapping,
     pdb: Option<PathBuf>,
@@ -77,6 +80,7 @@ impl Image {
         let mut layout = Layout::new(bytes, &headers);
         let places = relocation::places(&layout, &headers)?;
         let slots = import::slots(&layout, &headers)?;
+        let exports = export::names(&layout, &headers)?;
 
         let mut stubs = Stubs::new();
         let mut missing = Vec::new();
@@ -114,6 +118,7 @@ impl Image {
             headers,
             layout,
             imports: slots.into_iter().map(|slot| (slot.dll, slot.name)).collect(),
+            exports,
             mapping,
             _stubs: stubs,
             pdb: None,
@@ -166,6 +171,11 @@ impl Image {
     /// All imports as (DLL, name), in table order.
     pub fn imports(&self) -> &[(String, String)] {
         &self.imports
+    }
+
+    /// The address of an export.
+    pub fn export(&self, name: &str) -> Option<usize> {
+        self.exports.get(name).map(|rva| self.base() + *rva as usize)
     }
 
     /// The function an address lies in and the distance from its start, where symbols are there.

@@ -11,6 +11,7 @@
 
 pub mod checksum;
 mod error;
+mod export;
 mod headers;
 mod image;
 mod import;

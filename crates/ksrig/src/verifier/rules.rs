@@ -87,6 +87,7 @@ pub const RULES: &[Rule] = &[
     rule("IrqlKeWait", 0x3B, "nobody waits at DISPATCH_LEVEL", BUGCHECK_C4),
     rule("SpinLock", 0x32, "spin locks are released once, at DISPATCH_LEVEL, by their holder", BUGCHECK_C4),
     rule("FastMutex", 0x33, "fast mutexes are taken and released at the right IRQL, by their holder", BUGCHECK_C4),
+    rule("Resource", 0x37, "resources are initialised and deleted once, and held with APCs disabled", BUGCHECK_C4),
     rule("PoolAllocation", 0x00, "pool is asked for with a size and at an IRQL its type allows", BUGCHECK_C4),
     rule("PoolFree", 0x15, "pool is freed once, at an IRQL its type allows, with nothing alive in it", BUGCHECK_C4),
     rule("PoolTag", 0x0A, "pool has a tag, and is freed with the same", BUGCHECK_C2),

@@ -95,7 +95,12 @@ pub fn load_builtin(name: &str, entry: DRIVER_INITIALIZE) -> Result<&'static Dri
     start(name, None, entry)
 }
 
-fn start(name: &str, image: Option<pe::Image>, entry: DRIVER_INITIALIZE) -> Result<&'static Driver, Error> {
+/// Makes an image known as a driver; nothing of it runs.
+pub(super) fn register(name: &str, image: pe::Image) -> &'static Driver {
+    add(name, Some(image))
+}
+
+fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
     let machine = Machine::current();
     let image: Option<&'static pe::Image> = image.map(|image| &*Box::leak(Box::new(image)));
     let (object, names) = driver_object(name, image);
@@ -107,6 +112,12 @@ fn start(name: &str, image: Option<pe::Image>, entry: DRIVER_INITIALIZE) -> Resu
         names,
     }));
     lock(&machine.pnp).drivers.push(driver);
+    driver
+}
+
+fn start(name: &str, image: Option<pe::Image>, entry: DRIVER_INITIALIZE) -> Result<&'static Driver, Error> {
+    let driver = add(name, image);
+    let image = driver.image();
     // SAFETY: the entry point of a driver image has this type.
     let entry =
         entry.or_else(|| image.map(|image| unsafe { std::mem::transmute::<usize, _>(image.entry()) }));

@@ -10,13 +10,18 @@ use crate::pe::{self, stub::PerThread, unwind};
 mod bus;
 mod device;
 mod driver;
+mod library;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::device::{device_of, last_file_closed, query_relations};
 pub use self::{
     device::{Device, devices},
     driver::{Driver, Error, drivers, load, load_builtin, load_file},
+    library::{Library, load_library},
+};
+pub(super) use self::{
+    device::{device_of, last_file_closed, query_relations},
+    library::library,
 };
 
 /// The drivers and devices of one machine.
@@ -24,6 +29,8 @@ pub use self::{
 pub(super) struct State {
     drivers: Vec<&'static Driver>,
     devices: Vec<&'static Device>,
+    /// Export drivers, by the name that other drivers import from.
+    libraries: Vec<(&'static str, &'static Driver)>,
     /// (driver object, client identification address) to memory.
     extensions: BTreeMap<(usize, usize), Box<[u128]>>,
     /// The driver object of the root bus.

@@ -7,6 +7,7 @@ mod build;
 mod house;
 mod image;
 mod import_library;
+mod linked;
 mod lint_package;
 mod process;
 mod rig;

@@ -99,7 +99,7 @@ fn arrows_run_one_way() {
         ("ksrig", &["ks-sys"]),
         ("loopcam", &["avstream", "version-resource", "video"]),
         ("loopcam-raw", &["ks-sys"]),
-        ("loopcam-tests", &["ks-sys", "ksrig", "video"]),
+        ("loopcam-tests", &["driver-package", "ks-sys", "ksrig", "video"]),
         ("version-resource", &[]),
         ("video", &[]),
         ("xtask", &["driver-package", "version-resource"]),

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     build::{self, Flavour, Flavours, Profile, Workshop},
-    image, process,
+    image, package, process,
     setup::{self, Purpose},
     toolchain::{self, Route},
 };
@@ -19,8 +19,8 @@ use crate::{
 /// Test everything: format, driver images, lints, documentation, and the driver on the rig.
 ///
 /// Installs what is missing, builds all flavours of the driver and the raw test drivers, checks the images, runs
-/// clippy over both sides of the ABI, builds the documentation, and runs all tests (with cargo-nextest if it is
-/// there). Stops at the first step that fails. From nothing it takes about half an hour on two cores.
+/// clippy over both sides of the ABI, builds the documentation, runs all tests (with cargo-nextest if it is there),
+/// makes the packages, runs the drivers in them, and builds the driver again in another folder. Stops at the first step that fails. From nothing it takes about half an hour on two cores.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask test --quick")]
 pub struct Options {
@@ -54,6 +54,11 @@ pub fn run(options: &Options) -> Result<()> {
         steps.run("documentation", || documentation(&metadata))?;
     }
     steps.run("tests", || tests(&metadata))?;
+    steps.run("package", || itself(&["package"]))?;
+    steps.run("packaged drivers", packaged_drivers)?;
+    if !options.quick {
+        steps.run("reproduce", || itself(&["reproduce", "--quick"]))?;
+    }
     steps.summary();
     Ok(())
 }
@@ -147,6 +152,22 @@ fn driver_documentation(workshop: &Workshop) -> Result<()> {
     // The driver has no users but its developers, so its documentation may link to what is private.
     let flags = "-Dwarnings -Arustdoc::private-intra-doc-links";
     document("loopcam", Some("--document-private-items"), flags)
+}
+
+/// Another command of this program.
+fn itself(arguments: &[&str]) -> Result<()> {
+    let program = std::env::current_exe().context("where is this program?")?;
+    process::run(Command::new(program).args(arguments))
+}
+
+/// Connecting, streaming and the demo, with the drivers as a Windows machine gets them.
+fn packaged_drivers() -> Result<()> {
+    let mut cargo = toolchain::host_cargo();
+    cargo.args(["test", "--locked", "--package", "loopcam-tests", "--no-fail-fast"]);
+    for test in ["capture", "connect", "package"] {
+        cargo.args(["--test", test]);
+    }
+    process::run(cargo.env("LOOPCAM_PACKAGE", package::default_folder()))
 }
 
 fn tests(metadata: &Metadata) -> Result<()> {

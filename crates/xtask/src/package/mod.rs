@@ -70,13 +70,12 @@ pub fn run(options: &Options) -> Result<()> {
     };
     build()?;
 
-    let out = match options.out.to_str() {
-        Some("target/package") => house::root().join("target/package"),
-        _ => absolute(&options.out).context("--out")?,
+    let folder = match options.out.to_str() {
+        Some("target/package") => default_folder(),
+        _ => absolute(&options.out).context("--out")?.join(NAME),
     };
-    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let name = format!("loopcam-{}", env!("CARGO_PKG_VERSION"));
-    let folder = out.join(&name);
+    let out = folder.parent().context("the packages' folder lies in one")?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     discard(&folder)?;
     fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     write(&folder.join(README), &readme(driver_ver, signers.as_ref()))?;
@@ -88,10 +87,17 @@ pub fn run(options: &Options) -> Result<()> {
         signers.certificates(&folder)?;
     }
     extras(&folder)?;
-    let zip = out.join(format!("{name}.zip"));
+    let zip = out.join(format!("{NAME}.zip"));
     archive::write(&folder, &zip, date)?;
     println!("made     {}\nDriverVer = {driver_ver}", house::short(&zip));
     Ok(())
+}
+
+const NAME: &str = concat!("loopcam-", env!("CARGO_PKG_VERSION"));
+
+/// Where the packages are if nothing else is said.
+pub fn default_folder() -> PathBuf {
+    house::root().join("target/package").join(NAME)
 }
 
 /// Builds all flavours; only good images go into a package.

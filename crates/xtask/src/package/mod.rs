@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     write(&folder.join(README), &readme(driver_ver, signers.as_ref()))?;
     for set in &SETS {
-        set.make(&folder, driver_ver, signers.as_ref().map(|signers| signers.of(set.digest)))?;
+        set.make(&folder, driver_ver, signers.as_ref())?;
         println!("made     {}", house::short(&folder.join(set.name)));
     }
     if let Some(signers) = &signers {
@@ -116,10 +116,11 @@ fn build() -> Result<()> {
 }
 
 /// Who signs what: a certificate for tests is itself signed with the digest that its readers know.
-struct Signers {
+pub struct Signers {
     old: Identity,
     new: Identity,
-    for_tests: bool,
+    /// Not a certificate of the user's.
+    pub for_tests: bool,
 }
 
 impl Signers {
@@ -146,7 +147,8 @@ impl Signers {
         Ok(Self { old: identity()?, new: identity()?, for_tests: false })
     }
 
-    fn of(&self, digest: Digest) -> &Identity {
+    /// The one whose certificate they know who know a digest.
+    pub fn of(&self, digest: Digest) -> &Identity {
         match digest {
             Digest::Sha1 => &self.old,
             Digest::Sha256 => &self.new,

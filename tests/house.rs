@@ -97,11 +97,12 @@ fn arrows_run_one_way() {
         ("driver-package", &[]),
         ("ks-sys", &[]),
         ("ksrig", &["ks-sys"]),
-        ("loopcam", &["avstream", "video"]),
+        ("loopcam", &["avstream", "version-resource", "video"]),
         ("loopcam-raw", &["ks-sys"]),
-        ("loopcam-tests", &["ks-sys", "ksrig", "video"]),
+        ("loopcam-tests", &["driver-package", "ks-sys", "ksrig", "video"]),
+        ("version-resource", &[]),
         ("video", &[]),
-        ("xtask", &["driver-package"]),
+        ("xtask", &["driver-package", "version-resource"]),
     ]);
     assert_eq!(
         packages.keys().map(String::as_str).collect::<Vec<_>>(),

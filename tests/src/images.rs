@@ -1,10 +1,32 @@
 //! The built images.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
-/// loopcam.sys in both flavours.
+/// The folder of packages, as `cargo xtask package` leaves it, if their drivers are to be tested.
+const PACKAGE: &str = "LOOPCAM_PACKAGE";
+
+/// loopcam.sys in both flavours: as built, or as it lies in the packages.
 pub fn loopcam() -> [PathBuf; 2] {
-    ["default", "downlevel"].map(|flavour| built(&format!("{flavour}/loopcam.sys")))
+    match env::var_os(PACKAGE) {
+        Some(folder) => ["windows-10-2004/amd64", "windows-xp"].map(|package| {
+            let path = root().join(&folder).join(package).join("loopcam.sys");
+            assert!(path.exists(), "{} is missing: run `cargo xtask package`", path.display());
+            path
+        }),
+        None => ["default", "downlevel"].map(|flavour| built(&format!("{flavour}/loopcam.sys"))),
+    }
+}
+
+/// An INF file by its name without extension: its source, or what the packages have.
+pub fn inf(name: &str) -> PathBuf {
+    let package = if name == "loopcam" { "windows-10-2004" } else { "windows-xp" };
+    match env::var_os(PACKAGE) {
+        Some(folder) => root().join(&folder).join(package).join(name).with_extension("inf"),
+        None => root().join("inf").join(name).with_extension("inx"),
+    }
 }
 
 /// A variant of tests/drivers.

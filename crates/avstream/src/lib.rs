@@ -82,6 +82,8 @@ mod state;
 mod subscribers;
 pub mod time;
 mod timer;
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod volatile;
 
 pub use allocator::{Allocator, POOL_ALIGNMENT, Pool};
 pub use clone::FrameClone;

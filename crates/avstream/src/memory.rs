@@ -6,6 +6,9 @@
 
 use core::marker::PhantomData;
 
+#[cfg(not(target_arch = "x86_64"))]
+use crate::volatile::{copy, fill};
+
 /// A locked frame that is read.
 #[derive(Clone, Copy)]
 pub struct FrameSource<'a> {
@@ -128,6 +131,7 @@ const fn fits(offset: usize, len: usize, size: usize) -> bool {
 /// # Safety
 ///
 /// `len` bytes can be read from `from` and written to `to`. If they overlap the bytes there are any.
+#[cfg(target_arch = "x86_64")]
 unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise; the direction flag is clear, as the calling convention asks.
     unsafe {
@@ -149,6 +153,7 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 /// # Safety
 ///
 /// `len` bytes can be written to `to`.
+#[cfg(target_arch = "x86_64")]
 unsafe fn fill(to: *mut u8, len: usize, value: u8) {
     // SAFETY: the caller's promise; the direction flag is clear, as the calling convention asks.
     unsafe {

@@ -12,7 +12,9 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    c_driver, house, process, rustc_wrapper,
+    c_driver, house,
+    linked::Linked,
+    process, rustc_wrapper,
     setup::{self, Purpose},
     toolchain::{self, Route},
     wdk_tree::{self, WdkTree},
@@ -22,12 +24,15 @@ use crate::{
 ///
 /// Leaves loopcam.sys with its symbols (loopcam.pdb, loopcam.map) in target/driver/default/ and
 /// target/driver/downlevel/, and the raw test drivers of tests/drivers/ in target/driver/tests/. The first build takes
-/// a few minutes (the WDK's bindings are generated), later ones seconds.
+/// a few minutes (the WDK's bindings are generated), later ones seconds. The same sources and tools give the same
+/// bytes, wherever and whenever they are built.
 #[derive(Args)]
-#[command(after_help = "Example:\n  cargo xtask build --flavour downlevel")]
+#[command(
+    after_help = "Examples:\n  cargo xtask build --flavour downlevel\n  cargo xtask build --flavour arm64"
+)]
 pub struct Options {
     /// For which Windows
-    #[arg(long, value_enum, default_value_t = Flavours::All)]
+    #[arg(long, value_enum, default_value_t = Flavours::X64)]
     pub flavour: Flavours,
     /// How to compile
     #[arg(long, value_enum, default_value_t = Profile::Release)]
@@ -47,7 +52,11 @@ pub enum Flavours {
     Default,
     /// Windows XP x64 to Windows 10 1909
     Downlevel,
-    /// Both
+    /// Windows 10 2004 and later on ARM64; nothing here can run it
+    Arm64,
+    /// Both for x64
+    X64,
+    /// All three
     All,
 }
 
@@ -57,7 +66,9 @@ impl Flavours {
         match self {
             Self::Default => &[Flavour::Default],
             Self::Downlevel => &[Flavour::Downlevel],
-            Self::All => &[Flavour::Default, Flavour::Downlevel],
+            Self::Arm64 => &[Flavour::Arm64],
+            Self::X64 => &[Flavour::Default, Flavour::Downlevel],
+            Self::All => &[Flavour::Default, Flavour::Downlevel, Flavour::Arm64],
         }
     }
 }
@@ -69,6 +80,8 @@ pub enum Flavour {
     Default,
     /// Windows XP x64 to Windows 10 1909.
     Downlevel,
+    /// Windows 10 2004 and later on ARM64.
+    Arm64,
 }
 
 impl Flavour {
@@ -77,13 +90,22 @@ impl Flavour {
         match self {
             Self::Default => "default",
             Self::Downlevel => "downlevel",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The compiler's name of the processor and system.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Default | Self::Downlevel => toolchain::TARGET,
+            Self::Arm64 => toolchain::ARM64,
         }
     }
 
     /// The feature of the package that makes it.
     pub fn feature(self) -> Option<&'static str> {
         match self {
-            Self::Default => None,
+            Self::Default | Self::Arm64 => None,
             Self::Downlevel => Some("downlevel"),
         }
     }
@@ -186,13 +208,17 @@ impl Workshop {
 
     /// A cargo command for packages of the driver's side.
     pub fn cargo(&self, subcommand: &str) -> Result<std::process::Command> {
-        self.route.cargo(&self.tree, &self.target_dir, subcommand)
+        self.cargo_for(toolchain::TARGET, subcommand)
+    }
+
+    fn cargo_for(&self, target: &str, subcommand: &str) -> Result<std::process::Command> {
+        self.route.cargo(target, &self.tree, &self.target_dir, subcommand)
     }
 
     /// Builds loopcam.sys; gives its path.
     pub fn driver(&self, flavour: Flavour, profile: Profile) -> Result<PathBuf> {
         let image = flavour.image();
-        self.build("loopcam", flavour.feature(), profile, &image)?;
+        self.build("loopcam", flavour.target(), flavour.feature(), profile, &image)?;
         Ok(image)
     }
 
@@ -203,7 +229,7 @@ impl Workshop {
         for package in test_driver_packages(&metadata()?) {
             for (name, feature) in variants(package) {
                 let image = folder.join(name).with_extension("sys");
-                self.build(&package.name, feature, profile, &image)?;
+                self.build(&package.name, toolchain::TARGET, feature, profile, &image)?;
                 images.push(image);
             }
         }
@@ -211,23 +237,35 @@ impl Workshop {
         Ok(images)
     }
 
-    fn build(&self, package: &str, features: Option<&str>, profile: Profile, image: &Path) -> Result<()> {
+    fn build(
+        &self,
+        package: &str,
+        target: &str,
+        features: Option<&str>,
+        profile: Profile,
+        image: &Path,
+    ) -> Result<()> {
         println!("building {} with {}", house::short(image), self.route.name());
         let start = Instant::now();
-        let mut cargo = self.cargo("build")?;
+        let mut cargo = self.cargo_for(target, "build")?;
         cargo.args(["--package", package, "--profile", profile.name()]);
         if let Some(features) = features {
             cargo.args(["--features", features]);
         }
         process::run(&mut cargo)?;
-        let made = self.target_dir.join(toolchain::TARGET).join(profile.folder());
+        let made = self.target_dir.join(target).join(profile.folder());
         let place = image.parent().context("an image lies in a folder")?;
         fs::create_dir_all(place).with_context(|| format!("cannot make {}", place.display()))?;
         let crate_name = package.replace('-', "_");
+        let read = |folder: &str, extension: &str| {
+            let path = made.join(folder).join(&crate_name).with_extension(extension);
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
         // The linker writes the map beside its own output; cargo does not know of it.
-        for (folder, extension) in [("", "dll"), ("", "pdb"), ("deps", "map")] {
-            let from = made.join(folder).join(&crate_name).with_extension(extension);
-            copy(&from, &image.with_extension(if extension == "dll" { "sys" } else { extension }))?;
+        let mut linked = Linked { image: read("", "dll")?, pdb: read("", "pdb")?, map: read("deps", "map")? };
+        linked.identify().with_context(|| format!("{} as it was linked", house::short(image)))?;
+        for (extension, content) in [("sys", &linked.image), ("pdb", &linked.pdb), ("map", &linked.map)] {
+            replace(&image.with_extension(extension), content)?;
         }
         println!("built    {} in {:.1} s", house::short(image), start.elapsed().as_secs_f32());
         Ok(())
@@ -248,11 +286,11 @@ fn discard_stale(target_dir: &Path, tree: &WdkTree) -> Result<()> {
     fs::write(&stamp, content).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    // Replaced in one step, so that a rig which has the old file open keeps the old content.
-    let new = to.with_extension("new");
-    fs::copy(from, &new).with_context(|| format!("cannot copy {}", from.display()))?;
-    fs::rename(&new, to).with_context(|| format!("cannot write {}", to.display()))
+fn replace(file: &Path, content: &[u8]) -> Result<()> {
+    // In one step, so that a rig which has the old file open keeps the old content.
+    let new = file.with_extension("new");
+    fs::write(&new, content).with_context(|| format!("cannot write {}", new.display()))?;
+    fs::rename(&new, file).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// What cargo says about the workspace.

@@ -8,8 +8,11 @@ mod c_driver;
 mod house;
 mod image;
 mod import_library;
+mod linked;
 mod lint_package;
+mod package;
 mod process;
+mod reproduce;
 mod rig;
 mod rustc_wrapper;
 mod setup;
@@ -37,7 +40,9 @@ enum Command {
     Setup(setup::Options),
     Build(build::Options),
     Image(image::Options),
+    Package(package::Options),
     LintPackage(lint_package::Options),
+    Reproduce(reproduce::Options),
     Demo(rig::DemoOptions),
     Test(test::Options),
     Bench(rig::BenchOptions),
@@ -52,7 +57,9 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Image(options) => image::run(&options),
+        Command::Package(options) => package::run(&options),
         Command::LintPackage(options) => lint_package::run(&options),
+        Command::Reproduce(options) => reproduce::run(&options),
         Command::Demo(options) => rig::demo(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => rig::bench(&options),

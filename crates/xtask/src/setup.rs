@@ -87,7 +87,7 @@ fn needs() -> Vec<Need> {
     let clang_headers = llvm.join(format!("lib/clang/{LLVM}/include/stddef.h"));
     let file = |path: &str| Path::new(path).exists();
     let mut needs = Vec::new();
-    if toolchain::rustup_has_target() {
+    if toolchain::rustup_has_target(TARGET) {
         needs.push(Need::new(Build, "(rustup)", format!("rustup's toolchain for {TARGET}"), true));
     } else {
         let new_enough =

@@ -11,16 +11,16 @@ use clap::Args;
 
 use crate::{
     build::{self, Flavour, Flavours, Profile, Workshop},
-    image, process,
+    image, package, process,
     setup::{self, Purpose},
     toolchain::{self, Route},
 };
 
 /// Test everything: format, driver images, lints, documentation, and the driver on the rig.
 ///
-/// Installs what is missing, builds both flavours of the driver and the raw test drivers, checks the images, runs
-/// clippy over both sides of the ABI, builds the documentation, and runs all tests (with cargo-nextest if it is
-/// there). Stops at the first step that fails. From nothing it takes about half an hour on two cores.
+/// Installs what is missing, builds all flavours of the driver and the raw test drivers, checks the images, runs
+/// clippy over both sides of the ABI, builds the documentation, runs all tests (with cargo-nextest if it is there),
+/// makes the packages, runs the drivers in them, and builds the driver again in another folder. Stops at the first step that fails. From nothing it takes about half an hour on two cores.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask test --quick")]
 pub struct Options {
@@ -43,7 +43,7 @@ pub fn run(options: &Options) -> Result<()> {
             steps.run(&name, || workshop.driver(flavour, Profile::Release))?;
         }
         steps.run("build of the test drivers", || workshop.test_drivers(Profile::Release))?;
-        steps.run("image", || image::run(&image::Options { file: None, flavour: None }))?;
+        steps.run("image", || image::run(&image::Options { file: None, flavour: Some(Flavours::All) }))?;
         if !options.quick {
             steps.run("clippy, driver", || driver_clippy(&workshop, &metadata))?;
             steps.run("documentation, driver", || driver_documentation(&workshop))?;
@@ -54,6 +54,11 @@ pub fn run(options: &Options) -> Result<()> {
         steps.run("documentation", || documentation(&metadata))?;
     }
     steps.run("tests", || tests(&metadata))?;
+    steps.run("package", || itself(&["package"]))?;
+    steps.run("packaged drivers", packaged_drivers)?;
+    if !options.quick {
+        steps.run("reproduce", || itself(&["reproduce", "--quick"]))?;
+    }
     steps.summary();
     Ok(())
 }
@@ -112,6 +117,7 @@ fn driver_clippy(workshop: &Workshop, metadata: &Metadata) -> Result<()> {
         println!("SKIPPED: rustup's toolchain has no clippy (`rustup component add clippy`)");
         return Ok(());
     }
+    // What is compiled for ARM64 is the same but for one small file.
     let flavours = [Flavour::Default, Flavour::Downlevel].map(|flavour| ("loopcam", flavour.feature()));
     let drivers = build::test_driver_packages(metadata);
     let variants = drivers.iter().flat_map(|package| {
@@ -146,6 +152,22 @@ fn driver_documentation(workshop: &Workshop) -> Result<()> {
     // The driver has no users but its developers, so its documentation may link to what is private.
     let flags = "-Dwarnings -Arustdoc::private-intra-doc-links";
     document("loopcam", Some("--document-private-items"), flags)
+}
+
+/// Another command of this program.
+fn itself(arguments: &[&str]) -> Result<()> {
+    let program = std::env::current_exe().context("where is this program?")?;
+    process::run(Command::new(program).args(arguments))
+}
+
+/// Connecting, streaming and the demo, with the drivers as a Windows machine gets them.
+fn packaged_drivers() -> Result<()> {
+    let mut cargo = toolchain::host_cargo();
+    cargo.args(["test", "--locked", "--package", "loopcam-tests", "--no-fail-fast"]);
+    for test in ["capture", "connect", "package"] {
+        cargo.args(["--test", test]);
+    }
+    process::run(cargo.env("LOOPCAM_PACKAGE", package::default_folder()))
 }
 
 fn tests(metadata: &Metadata) -> Result<()> {

@@ -17,6 +17,8 @@ use crate::{house, process, rustc_wrapper, wdk_tree::WdkTree};
 
 /// The driver's target.
 pub const TARGET: &str = "x86_64-pc-windows-msvc";
+/// The driver's other target.
+pub const ARM64: &str = "aarch64-pc-windows-msvc";
 /// The version of LLVM whose libclang, linker and tools are used.
 pub const LLVM: &str = "22";
 /// Where Debian installs it.
@@ -103,7 +105,7 @@ pub enum Route {
 impl Route {
     /// What is there, the quicker one first.
     pub fn choose() -> Result<Self> {
-        if rustup_has_target() {
+        if rustup_has_target(TARGET) {
             return Ok(Self::Rustup);
         }
         match rust_version("/usr/bin/rustc") {
@@ -134,31 +136,38 @@ impl Route {
         match self {
             Self::Rustup => Ok(()),
             Self::Debian => {
-                process::run(debian_with_library().args(["fetch", "--locked", "--target", TARGET]))
+                let targets = ["--target", TARGET, "--target", ARM64];
+                process::run(debian_with_library().args(["fetch", "--locked"]).args(targets))
             }
         }
     }
 
     /// A cargo that compiles for the driver: `build`, `clippy`… are to follow.
-    pub fn cargo(self, tree: &WdkTree, target_dir: &Path, subcommand: &str) -> Result<Command> {
+    pub fn cargo(self, target: &str, tree: &WdkTree, target_dir: &Path, subcommand: &str) -> Result<Command> {
         let mut cargo = match self {
+            Self::Rustup if !rustup_has_target(target) => {
+                bail!("rustup's toolchain has no library for {target}: `rustup target add {target}`")
+            }
             Self::Rustup => host_cargo(),
             Self::Debian => debian_with_library(),
         };
         let llvm_library = format!("{LLVM_ROOT}/lib");
+        // libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a compiler that
+        // says it is GCC.
+        let clang = format!("-resource-dir={llvm_library}/clang/{LLVM} -fgnuc-version=13.2");
+        // mingw-w64's ddk knows no ARM64. What a video driver uses of it has one layout on both.
+        let clang_for_arm64 =
+            format!("{clang} --target={TARGET} -U_ARM64_ -UARM64 -D_AMD64_ -DAMD64 -D_WIN64");
         cargo
-            .args([subcommand, "--locked", "--target", TARGET, "--target-dir"])
+            .args([subcommand, "--locked", "--target", target, "--target-dir"])
             .arg(target_dir)
             .env("WDKContentRoot", &tree.root)
             .env("RUSTC_WRAPPER", rustc_wrapper::install(&tree.root)?)
             .env("LIBCLANG_PATH", &llvm_library)
-            .env(
-                "BINDGEN_EXTRA_CLANG_ARGS",
-                // libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a
-                // compiler that says it is GCC.
-                format!("-resource-dir={llvm_library}/clang/{LLVM} -fgnuc-version=13.2"),
-            )
+            .env("BINDGEN_EXTRA_CLANG_ARGS", clang)
+            .env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_pc_windows_msvc", clang_for_arm64)
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", llvm("lld-link"))
+            .env("CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_LINKER", llvm("lld-link"))
             // Set by a user for the host; it would hide .cargo/config.toml's flags for the target.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -186,11 +195,11 @@ fn debian_with_library() -> Command {
     cargo
 }
 
-/// Whether the ordinary compiler has the library of the driver's target.
-pub fn rustup_has_target() -> bool {
+/// Whether the ordinary compiler has the library of a target.
+pub fn rustup_has_target(target: &str) -> bool {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
-    command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(house::root());
+    command.args(["--print", "target-libdir", "--target", target]).current_dir(house::root());
     process::output(&mut command).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
 }
 

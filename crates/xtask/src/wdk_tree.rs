@@ -5,7 +5,7 @@
 //! target/wdk/Include/10.0.26100.0/km/crt/   our own corrections, searched first: crates/ks-sys/mingw
 //! target/wdk/Include/10.0.26100.0/km/*.h    mingw-w64's ddk
 //! target/wdk/Include/10.0.26100.0/shared    mingw-w64's include
-//! target/wdk/Lib/10.0.26100.0/km/x64/*.lib  ntoskrnl, hal, wmilib, ks
+//! target/wdk/Lib/10.0.26100.0/km/{x64,ARM64}/*.lib  ntoskrnl, hal, wmilib, ks
 //! ```
 
 use std::{
@@ -25,7 +25,11 @@ use crate::{house, import_library, process, toolchain};
 const VERSION: &str = "10.0.26100.0";
 
 /// The folder of a machine in Lib/, and dlltool's name of the machine.
-const MACHINES: [(&str, &str); 1] = [("x64", "i386:x86-64")];
+const MACHINES: [(&str, &str); 2] = [("x64", "i386:x86-64"), ("ARM64", "arm64")];
+
+/// What wdk-build links besides: the support objects of /GS, and of ARM64's compiler. Nothing that rustc emits refers
+/// to them.
+const EMPTY: [&str; 2] = ["BufferOverflowFastFailK.lib", "arm64rt.lib"];
 
 /// The tree and what identifies its content.
 pub struct WdkTree {
@@ -51,9 +55,10 @@ pub fn make() -> Result<WdkTree> {
         import_library::ALL.iter().map(|library| library.definition()).collect::<Result<_>>()?;
 
     let mut hasher = DefaultHasher::new();
-    (VERSION, MACHINES, &definitions).hash(&mut hasher);
+    // One machine speaks for all: the definitions are the same.
+    (VERSION, &MACHINES[..1], &definitions).hash(&mut hasher);
     let fingerprint = hasher.finish();
-    headers.hash(&mut hasher);
+    (MACHINES, EMPTY, &headers).hash(&mut hasher);
     let stamp = root.join("stamp");
     let content = format!("{:016x}\n", hasher.finish());
     if fs::read_to_string(&stamp).is_ok_and(|old| old == content) {
@@ -78,12 +83,13 @@ pub fn make() -> Result<WdkTree> {
         for (library, definition) in import_library::ALL.iter().zip(&definitions) {
             library.write(definition, &libraries, machine)?;
         }
-        // The support objects of /GS, which wdk-build links: nothing that rustc emits refers to them.
-        process::run(
-            Command::new(toolchain::llvm("llvm-ar"))
-                .args(["--format=coff", "rcs"])
-                .arg(libraries.join("BufferOverflowFastFailK.lib")),
-        )?;
+        for empty in EMPTY {
+            process::run(
+                Command::new(toolchain::llvm("llvm-ar"))
+                    .args(["--format=coff", "rcs"])
+                    .arg(libraries.join(empty)),
+            )?;
+        }
     }
     fs::write(&stamp, content).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(WdkTree { root, fingerprint })

@@ -4,7 +4,7 @@ use anyhow::Result;
 use object::{
     LittleEndian as LE,
     pe::{
-        DllFlags, IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT,
+        self, DllFlags, IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT,
         IMAGE_DIRECTORY_ENTRY_TLS, IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE,
         IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
         IMAGE_DLLCHARACTERISTICS_WDM_DRIVER, IMAGE_FILE_RELOCS_STRIPPED, IMAGE_FILE_UP_SYSTEM_ONLY,
@@ -25,7 +25,16 @@ const BITS: [(DllFlags, &str, &str); 4] = [
 
 /// Checks machine, subsystem, entry and flags.
 pub fn check(image: &Image, flavour: Flavour, report: &mut Report) -> Result<()> {
-    report.good("format", "PE32+ for AMD64");
+    let (machine, name) = match flavour {
+        Flavour::Default | Flavour::Downlevel => (pe::IMAGE_FILE_MACHINE_AMD64, "AMD64"),
+        Flavour::Arm64 => (pe::IMAGE_FILE_MACHINE_ARM64, "ARM64"),
+    };
+    report.check(
+        "format",
+        image.machine() == machine,
+        format!("PE32+ for {name}"),
+        format!("for machine {:#06x}, but the {} flavour is for {name}", image.machine(), flavour.name()),
+    );
     subsystem(image, flavour, report);
     entry(image, report)?;
     flags(image, report);
@@ -43,7 +52,7 @@ fn subsystem(image: &Image, flavour: Flavour, report: &mut Report) {
         format!("{subsystem}, but a driver is native (1)"),
     );
     let needed = match flavour {
-        Flavour::Default => (10, 0),
+        Flavour::Default | Flavour::Arm64 => (10, 0),
         Flavour::Downlevel => (5, 2),
     };
     let subsystem = (header.major_subsystem_version.get(LE), header.minor_subsystem_version.get(LE));

@@ -77,7 +77,7 @@ impl Lists {
     /// Why a flavour may not import something.
     fn objection(&self, import: &Import, flavour: Flavour) -> Option<&'static str> {
         let allowed = match flavour {
-            Flavour::Default => &self.default,
+            Flavour::Default | Flavour::Arm64 => &self.default,
             Flavour::Downlevel => &self.downlevel,
         };
         if NEVER.contains(&import.name.as_str()) {

@@ -2,7 +2,7 @@
 //!
 //! Every check is a function from an [`Image`] to lines of a [`Report`], and has a unit test in which it fails.
 
-mod checksum;
+pub mod checksum;
 mod code;
 mod headers;
 mod imports;
@@ -12,11 +12,12 @@ mod parse;
 mod report;
 mod sections;
 #[cfg(test)]
-mod specimen;
+pub mod specimen;
 mod stack;
 #[cfg(test)]
 mod tests;
 mod unwind;
+mod version;
 
 use std::{
     fs,
@@ -34,17 +35,17 @@ use crate::{
 
 /// Show what is in the built driver, and check that Windows would take it.
 ///
-/// Checks the headers, the imports against the lists in crates/xtask/data/, the protection of the sections, the
-/// checksum, that no panic can happen, that every instruction is one of those which each x64 kernel allows, and the
-/// size of the stack frames. Exit code 1 and the reasons if something is wrong. Nothing is written.
+/// Checks the headers, the version resource, the imports against the lists in crates/xtask/data/, the protection of the
+/// sections, the checksum, that no panic can happen, that every instruction is one of those which each kernel allows,
+/// and the size of the stack frames. Exit code 1 and the reasons if something is wrong. Nothing is written.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask image\n  cargo xtask image target/driver/downlevel/loopcam.sys --flavour downlevel"
 )]
 pub struct Options {
-    /// The image [default: the built driver of each flavour]
+    /// The image [default: the built driver of each flavour that is there]
     pub file: Option<PathBuf>,
-    /// The Windows that it is for [default: all; with a FILE: default]
+    /// The Windows that it is for [default: all that are there; with a FILE: default]
     #[arg(long, value_enum)]
     pub flavour: Option<Flavours>,
 }
@@ -52,13 +53,17 @@ pub struct Options {
 /// The command.
 pub fn run(options: &Options) -> Result<()> {
     let images: Vec<(PathBuf, Flavour)> = match (&options.file, options.flavour) {
-        (Some(_), Some(Flavours::All)) => bail!("one image is for one flavour: default or downlevel"),
+        (Some(_), Some(Flavours::X64 | Flavours::All)) => {
+            bail!("one image is for one flavour: default, downlevel or arm64")
+        }
         (Some(file), flavour) => {
             let flavours = flavour.unwrap_or(Flavours::Default).each();
             flavours.iter().map(|&flavour| (file.clone(), flavour)).collect()
         }
         (None, flavour) => {
-            let flavours = flavour.unwrap_or(Flavours::All).each();
+            // Few need the one for ARM64, so it is only looked at where it is.
+            let there = if Flavour::Arm64.image().exists() { Flavours::All } else { Flavours::X64 };
+            let flavours = flavour.unwrap_or(there).each();
             flavours.iter().map(|&flavour| (flavour.image(), flavour)).collect()
         }
     };
@@ -98,6 +103,7 @@ fn check(image: &Image, flavour: Flavour) -> Result<Report> {
     let mut report = Report::default();
     headers::check(image, flavour, &mut report)?;
     checksum::check(image, &mut report);
+    version::check(image, &mut report)?;
     sections::check(image, &mut report)?;
     imports::check(image, flavour, &imports::Lists::committed()?, &mut report)?;
     panics::check(image, &mut report)?;

@@ -9,7 +9,7 @@ use object::{
 
 use super::map::Map;
 
-/// An image for x64 Windows.
+/// An image for 64-bit Windows.
 pub struct Image<'data> {
     /// The file.
     pub data: &'data [u8],
@@ -20,7 +20,7 @@ pub struct Image<'data> {
 }
 
 impl<'data> Image<'data> {
-    /// Everything that is not PE32+ for AMD64 is refused here.
+    /// Everything that is not PE32+ for AMD64 or ARM64 is refused here.
     pub fn parse(data: &'data [u8], map: Option<Map>) -> Result<Self> {
         match FileKind::parse(data) {
             Ok(FileKind::Pe64) => {}
@@ -28,11 +28,17 @@ impl<'data> Image<'data> {
             _ => bail!("not a PE image"),
         }
         let pe = PeFile64::parse(data).context("the PE headers are broken")?;
-        let machine = pe.nt_headers().file_header.machine.get(LE);
-        if machine != pe::IMAGE_FILE_MACHINE_AMD64 {
-            bail!("for machine {machine:#06x}, not for AMD64 (0x8664)");
+        let image = Self { data, pe, map };
+        let machine = image.machine();
+        if ![pe::IMAGE_FILE_MACHINE_AMD64, pe::IMAGE_FILE_MACHINE_ARM64].contains(&machine) {
+            bail!("for machine {machine:#06x}, not for AMD64 (0x8664) or ARM64 (0xaa64)");
         }
-        Ok(Self { data, pe, map })
+        Ok(image)
+    }
+
+    /// The processor that it is for.
+    pub fn machine(&self) -> pe::Machine {
+        self.pe.nt_headers().file_header.machine.get(LE)
     }
 
     /// The header with most of what matters.

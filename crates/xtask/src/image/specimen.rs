@@ -23,6 +23,8 @@ const RELOC: usize = 0x4000;
 const END: usize = 0x5000;
 /// In .rdata.
 const UNWIND: usize = RDATA + 0x800;
+/// In .rdata.
+pub const RESOURCES: usize = RDATA + 0xa00;
 const EXPORTS: usize = RDATA + 0xe00;
 
 const SIGNATURE: usize = 0x40;
@@ -91,6 +93,7 @@ impl Specimen {
         self.import_tables(&mut file);
         export(&mut file, "DriverEntry", TEXT as u32);
         self.relocation_block(&mut file);
+        version(&mut file);
         seal(&mut file);
         file
     }
@@ -188,6 +191,25 @@ impl Specimen {
         }
         put32(file, directory(5), &[RELOC as u32, size as u32]);
     }
+}
+
+/// Where the version resource begins, behind a tree of one branch.
+pub const VERSION: usize = RESOURCES + 3 * 24 + 16;
+
+fn version(file: &mut [u8]) {
+    let version = version_resource::of_package(env!("CARGO_PKG_VERSION")).unwrap();
+    let resource = version_resource::VersionInfo { version, strings: &[] }.to_res().unwrap();
+    // Behind two headers.
+    let data = &resource[64..];
+    file[VERSION..VERSION + data.len()].copy_from_slice(data);
+    for (level, id) in [16, 1, 0x409].into_iter().enumerate() {
+        let table = RESOURCES + level * 24;
+        let next = (level as u32 + 1) * 24;
+        put16(file, table + 14, &[1]);
+        put32(file, table + 16, &[id, if level < 2 { 0x8000_0000 | next } else { next }]);
+    }
+    put32(file, RESOURCES + 72, &[VERSION as u32, data.len() as u32]);
+    put32(file, directory(2), &[RESOURCES as u32, (EXPORTS - RESOURCES) as u32]);
 }
 
 /// Makes the checksum right again.

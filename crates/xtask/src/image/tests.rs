@@ -56,7 +56,7 @@ fn a_good_image_passes() {
 }
 
 #[test]
-fn what_is_no_driver_for_x64_is_refused() {
+fn what_is_no_64_bit_driver_is_refused() {
     assert_has(&refusal(b""), "not a PE image");
     assert_has(&refusal(b"hello, this is a text of some length"), "not a PE image");
     assert_has(&refusal(&std::fs::read("/proc/self/exe").unwrap()), "not a PE image");
@@ -66,7 +66,7 @@ fn what_is_no_driver_for_x64_is_refused() {
         refusal(&file)
     };
     assert_has(&spoilt(specimen::MAGIC, 0x10b), "32-bit");
-    assert_has(&spoilt(specimen::MACHINE, 0xaa64), "0xaa64");
+    assert_has(&spoilt(specimen::MACHINE, 0x1c4), "0x01c4");
     assert_has(&refusal(&Specimen::default().image()[..0x100]), "broken");
 }
 
@@ -88,6 +88,17 @@ fn headers() {
     assert_has(&fault_when(|file| put16(file, specimen::CHARACTERISTICS, &[0x2023])), "RELOCS_STRIPPED");
     assert_has(&fault_when(|file| put32(file, specimen::directory(9), &[0x2700, 40])), "thread-local");
     assert_has(&fault_when(|file| put32(file, specimen::directory(13), &[0x2700, 64])), "delay-loaded");
+}
+
+#[test]
+fn version_resource() {
+    let fixed = specimen::VERSION + 40;
+    assert_has(&fault_when(|file| put32(file, specimen::directory(2), &[0, 0])), "no version resource");
+    assert_has(&fault_when(|file| put32(file, specimen::RESOURCES + 16, &[10])), "no version resource");
+    assert_has(&fault_when(|file| put32(file, fixed, &[0])), "without VS_FIXEDFILEINFO");
+    assert_has(&fault_when(|file| put32(file, fixed + 8, &[0x7_0007])), "file version 7.7.0.0");
+    assert_has(&fault_when(|file| put32(file, fixed + 20, &[0x2_0001])), "product version");
+    assert_has(&fault_when(|file| put32(file, fixed + 36, &[1])), "type 1, subtype 7");
 }
 
 #[test]

@@ -23,6 +23,11 @@ const MIN_INTERVAL: i64 = SECOND / 60;
 const MAX_INTERVAL: i64 = SECOND;
 const DEFAULT_INTERVAL: i64 = SECOND / 30;
 
+/// The largest picture of a pin.
+const LARGEST: Geometry = Geometry::new(1920, 1080).unwrap();
+/// Its size in the format that takes most.
+pub const MAX_IMAGE_SIZE: u32 = video::Format::new(PixelFormat::Yuy2, LARGEST).image_size();
+
 const BITMAP_INFO_SIZE: u32 = size_of::<KS_BITMAPINFOHEADER>() as u32;
 
 /// The ranges of every pin, the preferred one first. They differ in what they propose, not in what they allow.
@@ -51,7 +56,7 @@ const fn range(pixel: PixelFormat, width: u32, height: u32) -> VideoRange {
 /// Every size and rate that there is.
 const fn caps(pixel: PixelFormat) -> KS_VIDEO_STREAM_CONFIG_CAPS {
     let smallest = Geometry::new(Geometry::MIN_WIDTH, Geometry::MIN_HEIGHT).unwrap();
-    let largest = Geometry::new(Geometry::MAX_WIDTH, Geometry::MAX_HEIGHT).unwrap();
+    let largest = LARGEST;
     let slowest = Stream { format: video::Format::new(pixel, smallest), interval: MAX_INTERVAL };
     let fastest = Stream { format: video::Format::new(pixel, largest), interval: MIN_INTERVAL };
     KS_VIDEO_STREAM_CONFIG_CAPS {
@@ -141,7 +146,7 @@ impl Stream {
         let bitmap = &info.bmiHeader;
         // A YUV picture begins at the top, whatever the sign of its height.
         let geometry = u32::try_from(bitmap.biWidth).ok();
-        let geometry = geometry.and_then(|width| Geometry::new(width, bitmap.biHeight.unsigned_abs()));
+        let geometry = geometry.and_then(|width| geometry_of(width, bitmap.biHeight.unsigned_abs()));
         let looks = video::Format::new(pixel, geometry.ok_or(Error::NO_MATCH)?);
         let is_ours = bitmap.biSize >= BITMAP_INFO_SIZE
             && bitmap.biPlanes == 1
@@ -157,6 +162,12 @@ impl Stream {
         let interval = interval(info.AvgTimePerFrame).ok_or(Error::NO_MATCH)?;
         Ok(Self { format: looks, interval })
     }
+}
+
+/// A size that a pin can have.
+fn geometry_of(width: u32, height: u32) -> Option<Geometry> {
+    Geometry::new(width, height)
+        .filter(|size| size.width() <= LARGEST.width() && size.height() <= LARGEST.height())
 }
 
 /// A legal interval; nothing said means the usual one.
@@ -187,7 +198,7 @@ pub fn intersect(theirs: DataRange<'_>, ours: DataRange<'_>) -> Result<VideoForm
     let ours = ours.video().ok_or(Error::NO_MATCH)?;
     let wish = theirs.video().map_or(&ours.VideoInfoHeader, |theirs| &theirs.VideoInfoHeader);
     let SIZE { cx, cy } = SIZE { cx: wish.bmiHeader.biWidth, cy: wish.bmiHeader.biHeight };
-    let geometry = u32::try_from(cx).ok().and_then(|width| Geometry::new(width, cy.unsigned_abs()));
+    let geometry = u32::try_from(cx).ok().and_then(|width| geometry_of(width, cy.unsigned_abs()));
     let geometry = geometry.ok_or(Error::NO_MATCH)?;
     let interval = interval(wish.AvgTimePerFrame).unwrap_or(DEFAULT_INTERVAL);
     let stream = Stream { format: video::Format::new(pixel, geometry), interval };

@@ -1,7 +1,7 @@
 //! From frames to pictures: how the pixels of crate `video` get at AVStream's memory.
 
 use avstream::{FrameSink, FrameSource};
-use video::{Format, Geometry, PixelFormat};
+use video::{Conversion, Format, Geometry, PixelFormat};
 
 /// A frame that is read.
 pub struct Source<'a>(pub FrameSource<'a>);
@@ -38,7 +38,9 @@ pub fn deliver(from: Format, source: Source<'_>, to: Format, sink: &mut Sink<'_>
     if from == to {
         source.0.copy_to(&mut sink.0, to.image_size() as usize)
     } else {
-        video::convert(from, &source, to, sink)
+        // Little enough for the stack.
+        let mut scratch = [0; Conversion::MIN_SCRATCH];
+        video::convert(from, &source, to, sink, &mut scratch)
     }
 }
 

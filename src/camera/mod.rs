@@ -12,7 +12,7 @@ use avstream::{
 
 use crate::{
     device::Loopcam,
-    formats::DATA_RANGES,
+    formats::{DATA_RANGES, MAX_IMAGE_SIZE},
     hub::Hub,
     source_info::SourceInfo,
     status::{self, Status},
@@ -57,7 +57,7 @@ static CAPTURE: GUID = PINNAME_VIDEO_CAPTURE;
 static INPUT: GUID = guid(0x5A0B_9E1C_7D43_4F28_B6C5_E81F_30D2_A974);
 
 /// What is asked for if the format is not known yet.
-static FRAMING: Framing = Framing::new(FRAMES, 0, video::Format::MAX_IMAGE_SIZE);
+static FRAMING: Framing = Framing::new(FRAMES, 0, MAX_IMAGE_SIZE);
 /// Frames that a pin would like to have: one that is read, one that is written, and one on its way.
 const FRAMES: u32 = 4;
 

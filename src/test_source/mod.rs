@@ -10,7 +10,7 @@ use avstream::{
 
 use crate::{
     device::Loopcam,
-    formats::{DATA_RANGES, Stream},
+    formats::{DATA_RANGES, MAX_IMAGE_SIZE, Stream},
     source_info::SourceInfo,
 };
 use output::Output;
@@ -52,7 +52,7 @@ static REFERENCE: GUID = guid(0xB8A4_D2C7_5E61_4B39_A7F0_91C3_E8D5_062F);
 static CATEGORIES: [GUID; 1] = [guid(0x3D7A_9C14_0B5E_4C86_9E27_F4A6_B1D8_0C53)];
 static OUTPUT: GUID = PINNAME_VIDEO_CAPTURE;
 
-static FRAMING: Framing = Framing::new(FRAMES, 0, video::Format::MAX_IMAGE_SIZE);
+static FRAMING: Framing = Framing::new(FRAMES, 0, MAX_IMAGE_SIZE);
 /// Frames on their way: one that is painted, one that is the camera's newest picture, one that somebody still
 /// reads, and one to spare.
 const FRAMES: u32 = 4;

@@ -1,7 +1,7 @@
 //! Pictures as crate `video` paints them in ordinary memory: what the driver's have to be equal to.
 
 use ksrig::client::{Pixels, Video};
-use video::{Format, Geometry, PixelFormat, stamp};
+use video::{Conversion, Format, Geometry, PixelFormat, stamp};
 
 /// A client's format in the words of crate `video`.
 ///
@@ -24,7 +24,8 @@ pub fn placeholder(like: Format, number: u32) -> Vec<u8> {
 
 /// A picture in another format.
 pub fn converted(from: Format, picture: &[u8], to: Format) -> Vec<u8> {
-    paint(to, |out| video::convert(from, picture, to, out))
+    let mut scratch = vec![0; Conversion::MIN_SCRATCH];
+    paint(to, |out| video::convert(from, picture, to, out, &mut scratch))
 }
 
 /// The number of a picture; `None` if its first and its last row disagree or have none.

@@ -5,10 +5,10 @@
 //! first, so that they take about the same time in every size. The first and the last row are the
 //! [stamp].
 
+use crate::canvas::Canvas;
 use crate::colour::{BARS, Colour};
-use crate::format::{Format, Geometry, Layout};
+use crate::format::Format;
 use crate::memory::Sink;
-use crate::packed::pack;
 use crate::span::{PIXELS, Samples, spans};
 use crate::stamp;
 
@@ -21,28 +21,16 @@ pub fn paint(format: Format, number: u32, sink: &mut (impl Sink + ?Sized)) -> bo
         return false;
     }
     let rows = 1..format.geometry.height() - 1;
-    let mut row = Row::new(format.geometry, number);
+    let mut row = Row::new(format, number);
     let mut luma = [0; PIXELS];
     let mut chroma = [0; PIXELS];
+    let mut canvas = Canvas::new(format, sink);
     // All rows are alike: each span is drawn once and written to all of them.
     for span in spans(format.geometry.width()) {
         row.draw(&mut luma, &mut chroma);
-        let painted = match format.layout() {
-            Layout::SemiPlanar { luma: luma_plane, chroma: chroma_plane } => {
-                luma.get(..span.pixels).is_some_and(|samples| {
-                    rows.clone().all(|y| sink.write(luma_plane.at(y, span.x), samples))
-                }) && chroma.get(..span.pixels).is_some_and(|samples| {
-                    (0..chroma_plane.rows).all(|y| sink.write(chroma_plane.at(y, span.x), samples))
-                })
-            }
-            Layout::Packed(plane) => {
-                let mut packed = [0; 2 * PIXELS];
-                pack(&luma, &chroma, &mut packed);
-                packed
-                    .get(..2 * span.pixels)
-                    .is_some_and(|samples| rows.clone().all(|y| sink.write(plane.at(y, 2 * span.x), samples)))
-            }
-        };
+        canvas.load(&luma, &chroma);
+        let painted = rows.clone().all(|y| canvas.luma(span, y))
+            && (0..canvas.chroma_rows()).all(|y| canvas.chroma(span, y));
         if !painted {
             return false;
         }
@@ -53,17 +41,18 @@ pub fn paint(format: Format, number: u32, sink: &mut (impl Sink + ?Sized)) -> bo
 /// A row of bars, drawn from left to right.
 struct Row {
     width: u32,
+    bars: [Colour; 8],
     /// Where the next pair comes from in a row that does not move.
     x: u32,
 }
 
 impl Row {
-    fn new(geometry: Geometry, number: u32) -> Self {
-        let width = geometry.width();
+    fn new(format: Format, number: u32) -> Self {
+        let width = format.geometry.width();
         let step = 2 * (width / 320).max(1);
         let way = u64::from(number) * u64::from(step);
         let x = way.checked_rem(u64::from(width)).and_then(|x| u32::try_from(x).ok()).unwrap_or(0);
-        Self { width, x }
+        Self { width, bars: BARS.map(|bar| bar.encoded(format.encoding())), x }
     }
 
     fn draw(&mut self, luma: &mut Samples, chroma: &mut Samples) {
@@ -80,7 +69,7 @@ impl Row {
         // The last bar that begins at or before this pair.
         let mut colour = Colour::BLACK;
         let mut begin = 0;
-        for bar in BARS {
+        for bar in self.bars {
             if begin / 8 <= self.x {
                 colour = bar;
             }

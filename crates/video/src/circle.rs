@@ -62,6 +62,19 @@ impl Disc {
         distance2 >= self.end
     }
 
+    /// Whether it covers a part of a pixel at this distance.
+    pub(crate) const fn is_soft(self, distance2: u32) -> bool {
+        !self.misses(distance2) && !self.hides(distance2)
+    }
+
+    /// How far to the left and right it covers anything, and how far all, in a row that is `y` from its middle.
+    pub(crate) fn reaches(self, y: u32) -> [Option<u32>; 2] {
+        // The distances whose squares are below `end`, and at most as much as is hidden.
+        let reach =
+            |above: u32| above.checked_sub(y * y).and_then(|left| left.checked_sub(1)).map(u32::isqrt);
+        [reach(self.end), reach((self.end + 1).saturating_sub(self.edge).min(self.end))]
+    }
+
     /// Whether it covers all of a pixel at this distance.
     const fn hides(self, distance2: u32) -> bool {
         distance2 + self.edge <= self.end && distance2 < self.end
@@ -79,6 +92,16 @@ impl Ring {
     /// The ring whose middle line has this radius, `thickness` to each side of it.
     pub(crate) const fn new(radius: u32, thickness: u32) -> Self {
         Self { outer: Disc::new(radius + thickness), inner: Disc::new(radius.saturating_sub(thickness)) }
+    }
+
+    /// What it is made of: the disc and the hole.
+    pub(crate) const fn discs(self) -> [Disc; 2] {
+        [self.outer, self.inner]
+    }
+
+    /// Whether an edge of it is at this distance.
+    pub(crate) const fn is_soft(self, distance2: u32) -> bool {
+        self.outer.is_soft(distance2) || self.inner.is_soft(distance2)
     }
 
     /// How much of a pixel it covers, of [`OPAQUE`], at a distance from its middle.
@@ -116,9 +139,29 @@ const QUARTER: [u16; 65] = {
     table
 };
 
+/// The sine of an angle in hundredths of a degree, from -180 to 180 degrees, in 32768ths.
+pub(crate) fn sine_of(angle: i32) -> i32 {
+    // 256 steps of 65536 parts to the turn.
+    let position = (u64::from(angle.unsigned_abs().min(18_000)) * (256 << 16) / 36_000) as u32;
+    let position = if position > 64 << 16 { (128 << 16) - position } else { position };
+    let at = |step: u32| QUARTER.get(step as usize).map_or(0, |sine| i32::from(*sine));
+    let (step, part) = (position >> 16, (position & 0xFFFF).cast_signed() >> 2);
+    let sine = at(step) + (((at(step + 1).max(at(step)) - at(step)) * part + (1 << 13)) >> 14);
+    if angle < 0 { -sine } else { sine }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sine_of_an_angle_is_exact_to_ten_thousandths() {
+        for angle in -18_000..=18_000 {
+            let shall = (f64::from(angle) / 100.).to_radians().sin();
+            let is = f64::from(sine_of(angle)) / 32768.;
+            assert!((is - shall).abs() < 2e-4, "{angle}: {is} {shall}");
+        }
+    }
 
     #[test]
     fn sine_is_exact_to_a_half() {
@@ -127,6 +170,20 @@ mod tests {
             let is = f64::from(magnitude) * if positive { 1. } else { -1. };
             let shall = 1000. * (f64::from(turn) * core::f64::consts::TAU / 256.).sin();
             assert!((is - shall).abs() <= 0.6, "{turn}: {is} {shall}");
+        }
+    }
+
+    #[test]
+    fn disc_reaches_as_far_as_it_covers() {
+        for radius in 0..60 {
+            let disc = Disc::new(radius);
+            for y in 0..70 {
+                let covered =
+                    |least: u16| (0..70).take_while(|x: &u32| disc.cover(x * x + y * y) >= least).last();
+                let [any, all] = disc.reaches(y);
+                let seen = (0..70).take_while(|x: &u32| !disc.misses(x * x + y * y)).last();
+                assert_eq!((any, all), (seen, covered(OPAQUE)), "{radius} {y}");
+            }
         }
     }
 

@@ -1,5 +1,9 @@
 //! Colours, in BT.601 limited range.
 
+use crate::adjust::Adjust;
+use crate::encoding::Encoding;
+use crate::recode::Recode;
+
 /// One colour, as the samples that make it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour {
@@ -20,6 +24,16 @@ impl Colour {
     /// The colour with these samples.
     #[must_use]
     pub const fn new(y: u8, cb: u8, cr: u8) -> Self {
+        Self { y, cb, cr }
+    }
+
+    /// The same colour in another encoding than BT.601 in limited range.
+    pub(crate) fn encoded(self, encoding: Encoding) -> Self {
+        let Some(recode) = Recode::new(Encoding::DEFAULT, encoding, Adjust::NEUTRAL) else { return self };
+        let (mut luma, mut chroma) = ([self.y; 2], [self.cb, self.cr]);
+        recode.luma(&mut luma, &chroma);
+        recode.chroma(&mut chroma);
+        let ([y, _], [cb, cr]) = (luma, chroma);
         Self { y, cb, cr }
     }
 

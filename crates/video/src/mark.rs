@@ -2,6 +2,8 @@
 
 use crate::circle::{Disc, Point, Ring};
 use crate::colour::Colour;
+use crate::encoding::Encoding;
+use crate::runs::{Grid, Runs};
 
 const LEFT: Colour = Colour::new(150, 140, 72);
 const RIGHT: Colour = Colour::new(128, 168, 106);
@@ -20,15 +22,15 @@ pub(crate) struct Mark {
     bead: Disc,
     /// The bead with what is kept free around it.
     bead_gap: Disc,
-    /// How far from the middle it reaches to the left and right.
-    reach_x: u32,
+    /// Of the left loop, of the right one, and of the beads.
+    colours: [Colour; 3],
     /// How far from the middle it reaches up and down.
     reach_y: u32,
 }
 
 impl Mark {
-    /// The mark with loops of `radius` around `middle`, the beads `turn` / 256 round.
-    pub(crate) fn new(middle: Point, radius: u32, turn: u8) -> Self {
+    /// The mark with loops of `radius` around `middle`, the beads `turn` / 256 round, in samples of `encoding`.
+    pub(crate) fn new(middle: Point, radius: u32, turn: u8, encoding: Encoding) -> Self {
         let apart = radius * 5 / 8;
         let thickness = (radius / 8).max(2);
         let gap = (radius / 16).max(1);
@@ -46,7 +48,7 @@ impl Mark {
             gap: Ring::new(radius, thickness + gap),
             bead: Disc::new(bead),
             bead_gap: Disc::new(bead + gap),
-            reach_x: apart + radius + bead + gap + 2,
+            colours: [LEFT, RIGHT, BEAD].map(|colour| colour.encoded(encoding)),
             reach_y: radius + bead + gap + 2,
         }
     }
@@ -56,12 +58,21 @@ impl Mark {
         self.middle.y.abs_diff(y) <= self.reach_y
     }
 
-    /// The pixels of a row that it may reach: from the first up to, not including, the second.
-    /// Both are even, so that these are whole pairs.
-    pub(crate) const fn pixels(&self) -> (u32, u32) {
-        let from = self.middle.x.saturating_sub(self.reach_x);
-        let to = self.middle.x + self.reach_x;
-        (from / 4 * 2, to / 4 * 2 + 2)
+    /// Puts the places of a row where the mark begins or ends to be, or to be solid, into `runs`.
+    pub(crate) fn divide(&self, y: u32, grid: Grid, runs: &mut Runs) {
+        for (point, discs) in [
+            (self.left, self.gap.discs()),
+            (self.left, self.band.discs()),
+            (self.right, self.gap.discs()),
+            (self.right, self.band.discs()),
+            (self.left_bead, [self.bead_gap, self.bead]),
+            (self.right_bead, [self.bead_gap, self.bead]),
+        ] {
+            for reach in discs.into_iter().flat_map(|disc| disc.reaches(point.y.abs_diff(y))).flatten() {
+                runs.add(grid.first(point.x.saturating_sub(reach)));
+                runs.add(grid.after(point.x + reach));
+            }
+        }
     }
 
     /// The mark along one row, where there would be `ground` without it.
@@ -111,7 +122,7 @@ impl Row<'_> {
     /// What is seen at `x`.
     #[inline]
     pub(crate) fn at(&self, x: u32) -> Colour {
-        let Mark { gap, bead, bead_gap, .. } = self.mark;
+        let Mark { gap, bead, bead_gap, colours: [.., beads], .. } = *self.mark;
         let mut seen = self.ground;
         let left = self.left.distance2(x);
         let right = self.right.distance2(x);
@@ -122,17 +133,26 @@ impl Row<'_> {
             let distance2 = near.distance2(x);
             if !bead_gap.misses(distance2) {
                 seen = seen.under(self.ground, bead_gap.cover(distance2));
-                seen = seen.under(BEAD, bead.cover(distance2));
+                seen = seen.under(beads, bead.cover(distance2));
             }
         }
         seen
     }
 
+    /// Whether what is seen at `x` is seen all around, up to where the mark [divides](Mark::divide) the row.
+    pub(crate) fn is_solid(&self, x: u32) -> bool {
+        let Mark { band, gap, bead, bead_gap, .. } = *self.mark;
+        let (left, right) = (self.left.distance2(x), self.right.distance2(x));
+        let loops = [gap, band].into_iter().all(|ring| !ring.is_soft(left) && !ring.is_soft(right));
+        let soft = |near: &Near| [bead, bead_gap].into_iter().any(|disc| disc.is_soft(near.distance2(x)));
+        loops && !self.beads.iter().any(soft)
+    }
+
     /// What is seen of the loops at these distances from their middles.
     #[inline]
     fn loops(&self, left: u32, right: u32) -> Colour {
-        let Mark { band, gap, .. } = self.mark;
-        let (left, right) = ((LEFT, left), (RIGHT, right));
+        let Mark { band, gap, colours: [of_left, of_right, _], .. } = *self.mark;
+        let (left, right) = ((of_left, left), (of_right, right));
         // The loops cross above and below the middle: each is on top once.
         let (below, above) = if self.upper { (right, left) } else { (left, right) };
         self.ground

@@ -4,13 +4,14 @@
 //! words NO SIGNAL. Two beads run round the loops of the mark, so that one sees that the camera
 //! lives. The first and the last row are the [stamp].
 
+use crate::canvas::Canvas;
 use crate::circle::Point;
 use crate::colour::Colour;
 use crate::font::{NO_SIGNAL, SIZE};
-use crate::format::{Format, Geometry, Layout};
-use crate::mark::Mark;
+use crate::format::{Format, Geometry};
+use crate::mark::{self, Mark};
 use crate::memory::Sink;
-use crate::packed::pack;
+use crate::runs::{Grid, Runs};
 use crate::span::{PIXELS, Samples, part, spans};
 use crate::stamp;
 
@@ -23,57 +24,59 @@ pub fn paint(format: Format, number: u32, sink: &mut (impl Sink + ?Sized)) -> bo
         return false;
     }
     let width = format.geometry.width();
-    let rows = 1..format.geometry.height() - 1;
-    let scene = Scene::new(format.geometry, number);
-    let mut samples = [0; PIXELS];
-    match format.layout() {
-        Layout::SemiPlanar { luma, chroma } => {
-            for y in rows {
-                if scene.is_plain(y) {
-                    let ground = scene.ground(y).y;
-                    if !sink.fill(luma.at(y, 0), luma.stride as usize, ground) {
-                        return false;
-                    }
-                    continue;
+    let height = format.geometry.height();
+    let scene = Scene::new(format, number);
+    let mut luma = [0; PIXELS];
+    let mut chroma = [0; PIXELS];
+    let mut canvas = Canvas::new(format, sink);
+    if canvas.is_shared() {
+        for y in 1..height - 1 {
+            if scene.is_plain(y) {
+                if !canvas.fill(width, y, scene.ground(y).y) {
+                    return false;
                 }
-                for span in spans(width) {
-                    scene.luma(span.x, y, &mut samples);
-                    let painted = samples
-                        .get(..span.pixels)
-                        .is_some_and(|samples| sink.write(luma.at(y, span.x), samples));
-                    if !painted {
-                        return false;
-                    }
-                }
+                continue;
             }
-            for y in 0..chroma.rows {
-                for span in spans(width) {
-                    // Between the two rows that share it.
-                    scene.chroma(span.x, 4 * y + 2, &mut samples);
-                    let painted = samples
-                        .get(..span.pixels)
-                        .is_some_and(|samples| sink.write(chroma.at(y, span.x), samples));
-                    if !painted {
-                        return false;
-                    }
+            let row = scene.row(2 * y + 1, y, Grid::LUMA);
+            for span in spans(width) {
+                row.luma(span.x, &mut luma);
+                canvas.load(&luma, &chroma);
+                if !canvas.luma(span, y) {
+                    return false;
                 }
             }
         }
-        Layout::Packed(plane) => {
-            let mut chroma = [0; PIXELS];
-            let mut packed = [0; 2 * PIXELS];
-            for y in rows {
-                for span in spans(width) {
-                    scene.luma(span.x, y, &mut samples);
-                    scene.chroma(span.x, 2 * y + 1, &mut chroma);
-                    pack(&samples, &chroma, &mut packed);
-                    let painted = packed
-                        .get(..2 * span.pixels)
-                        .is_some_and(|samples| sink.write(plane.at(y, 2 * span.x), samples));
-                    if !painted {
-                        return false;
-                    }
+        for y in 0..canvas.chroma_rows() {
+            // Between the two rows that share it.
+            let row = scene.row(4 * y + 2, 2 * y, Grid::CHROMA);
+            for span in spans(width) {
+                row.chroma(span.x, &mut chroma);
+                canvas.load(&luma, &chroma);
+                if !canvas.chroma(span, y) {
+                    return false;
                 }
+            }
+        }
+        return true;
+    }
+    // The luma of a row of nothing but ground, while the canvas has it.
+    let mut plain = None;
+    for y in 1..height - 1 {
+        let ground = scene.is_plain(y).then(|| scene.ground(y).y);
+        if ground.is_some() && ground == plain {
+            if !spans(width).all(|span| canvas.luma(span, y)) {
+                return false;
+            }
+            continue;
+        }
+        plain = ground;
+        let (bright, coloured) = (scene.row(2 * y + 1, y, Grid::LUMA), scene.row(2 * y + 1, y, Grid::CHROMA));
+        for span in spans(width) {
+            bright.luma(span.x, &mut luma);
+            coloured.chroma(span.x, &mut chroma);
+            canvas.load(&luma, &chroma);
+            if !canvas.luma(span, y) {
+                return false;
             }
         }
     }
@@ -83,12 +86,14 @@ pub fn paint(format: Format, number: u32, sink: &mut (impl Sink + ?Sized)) -> bo
 /// The ground at the top; the luma falls off towards the bottom.
 const GROUND: Colour = Colour::new(54, 135, 124);
 /// By how much.
-const FALL: u32 = 22;
+const FALL: u8 = 22;
 /// The luma of the words.
 const WORDS: u8 = 150;
 
 /// What is seen, apart from how it lies in memory.
 struct Scene {
+    /// The ground at the top.
+    ground: Colour,
     /// By how much the ground darkens per row, in 65536ths.
     fall: u32,
     mark: Mark,
@@ -96,9 +101,10 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(geometry: Geometry, number: u32) -> Self {
+    fn new(format: Format, number: u32) -> Self {
+        let geometry = format.geometry;
         let (width, height) = (geometry.width(), geometry.height());
-        let words = Words::new(geometry);
+        let words = Words::new(geometry, Colour { y: WORDS, ..Colour::WHITE }.encoded(format.encoding()).y);
         // In half pixels. Without words the mark has the picture for itself.
         let (radius, y) = if words.is_some() {
             (height * 2 * 9 / 64, height * 2 * 27 / 64)
@@ -107,9 +113,12 @@ impl Scene {
         };
         let radius = radius.min(width * 2 * 7 / 32);
         let turn = number.wrapping_mul(2).to_le_bytes()[0];
+        let ground = GROUND.encoded(format.encoding());
+        let bottom = Colour { y: GROUND.y - FALL, ..GROUND }.encoded(format.encoding());
         Self {
-            fall: (FALL << 16).checked_div(height).unwrap_or(0),
-            mark: Mark::new(Point { x: width, y }, radius, turn),
+            ground,
+            fall: (u32::from(ground.y.saturating_sub(bottom.y)) << 16).checked_div(height).unwrap_or(0),
+            mark: Mark::new(Point { x: width, y }, radius, turn, format.encoding()),
             words,
         }
     }
@@ -117,7 +126,7 @@ impl Scene {
     /// The ground of a row.
     const fn ground(&self, y: u32) -> Colour {
         let [_, fall, ..] = (self.fall * y).to_be_bytes();
-        Colour { y: GROUND.y.saturating_sub(fall), ..GROUND }
+        Colour { y: self.ground.y.saturating_sub(fall), ..self.ground }
     }
 
     /// Whether there is nothing but ground in a row.
@@ -125,38 +134,72 @@ impl Scene {
         !self.mark.has_row(2 * y + 1) && self.words.as_ref().is_none_or(|words| !words.has_row(y))
     }
 
-    /// Draws the luma of the span that begins at pixel `start` of row `y`.
-    fn luma(&self, start: u32, y: u32, luma: &mut Samples) {
+    /// What is seen at height `height`, in half pixels, on the ground of pixel row `y`.
+    fn row(&self, height: u32, y: u32, grid: Grid) -> Row<'_> {
         let ground = self.ground(y);
-        luma.fill(ground.y);
-        if let Some(words) = &self.words {
-            words.draw(start, y, luma);
+        let mut runs = Runs::new();
+        if self.mark.has_row(height) {
+            self.mark.divide(height, grid, &mut runs);
         }
-        let y = 2 * y + 1;
-        if self.mark.has_row(y) {
-            let (from, to) = self.mark.pixels();
+        Row { ground, y, words: self.words.as_ref(), mark: self.mark.row(ground, height), runs, grid }
+    }
+}
+
+/// What is seen along one row.
+struct Row<'a> {
+    ground: Colour,
+    y: u32,
+    words: Option<&'a Words>,
+    mark: mark::Row<'a>,
+    /// Where the mark changes.
+    runs: Runs,
+    grid: Grid,
+}
+
+impl Row<'_> {
+    /// Draws the luma of the span that begins at pixel `start`.
+    fn luma(&self, start: u32, luma: &mut Samples) {
+        luma.fill(self.ground.y);
+        if let Some(words) = self.words {
+            words.draw(start, self.y, luma);
+        }
+        for (from, to) in self.runs.iter() {
             let first = start.max(from);
-            let row = self.mark.row(ground, y);
-            let pixels = part(luma, start, from, to).iter_mut();
-            for (sample, x) in pixels.zip((2 * first + 1..).step_by(2)) {
-                *sample = row.at(x).y;
+            let run = part(luma, start, from, to);
+            if run.is_empty() {
+                continue;
+            }
+            let x = self.grid.middle(first);
+            if self.mark.is_solid(x) {
+                run.fill(self.mark.at(x).y);
+            } else {
+                for (sample, x) in run.iter_mut().zip(first..) {
+                    *sample = self.mark.at(self.grid.middle(x)).y;
+                }
             }
         }
     }
 
-    /// Draws the chroma of the span that begins at pixel `start`, at height `y` in half pixels.
-    fn chroma(&self, start: u32, y: u32, chroma: &mut Samples) {
+    /// Draws the chroma of the span that begins at pixel `start`.
+    fn chroma(&self, start: u32, chroma: &mut Samples) {
         for pair in chroma.as_chunks_mut().0 {
-            *pair = [GROUND.cb, GROUND.cr];
+            *pair = [self.ground.cb, self.ground.cr];
         }
-        if self.mark.has_row(y) {
-            let (from, to) = self.mark.pixels();
-            let first = start.max(from);
-            let row = self.mark.row(GROUND, y);
-            let pairs = part(chroma, start, from, to).as_chunks_mut().0.iter_mut();
-            for (pair, x) in pairs.zip((2 * first + 2..).step_by(4)) {
-                let seen = row.at(x);
-                *pair = [seen.cb, seen.cr];
+        for (from, to) in self.runs.iter() {
+            let first = (start / 2).max(from);
+            let run = part(chroma, start, 2 * from, 2 * to).as_chunks_mut().0;
+            if run.is_empty() {
+                continue;
+            }
+            let x = self.grid.middle(first);
+            if self.mark.is_solid(x) {
+                let seen = self.mark.at(x);
+                run.fill([seen.cb, seen.cr]);
+            } else {
+                for (pair, x) in run.iter_mut().zip(first..) {
+                    let seen = self.mark.at(self.grid.middle(x));
+                    *pair = [seen.cb, seen.cr];
+                }
             }
         }
     }
@@ -168,11 +211,12 @@ struct Words {
     y: u32,
     /// How many pixels wide and high one pixel of a letter is.
     scale: u32,
+    luma: u8,
 }
 
 impl Words {
     /// The words below the middle of the picture, if there is room.
-    fn new(geometry: Geometry) -> Option<Self> {
+    fn new(geometry: Geometry, luma: u8) -> Option<Self> {
         let (width, height) = (geometry.width(), geometry.height());
         let scale = (height / 180).min(width / 160).max(1);
         // The last letter is not followed by its space.
@@ -180,7 +224,7 @@ impl Words {
         if height < 64 || width < length + 8 {
             return None;
         }
-        Some(Self { x: (width - length) / 2, y: height * 46 / 64, scale })
+        Some(Self { x: (width - length) / 2, y: height * 46 / 64, scale, luma })
     }
 
     fn has_row(&self, y: u32) -> bool {
@@ -198,7 +242,7 @@ impl Words {
             let dots = glyph.get(line).copied().unwrap_or(0);
             for column in 0..SIZE {
                 if dots << column & 0x80 != 0 {
-                    part(luma, start, x, x + self.scale).fill(WORDS);
+                    part(luma, start, x, x + self.scale).fill(self.luma);
                 }
                 x += self.scale;
             }

@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn spans_cover_a_row_once() {
-        for width in (16..=1920).step_by(2) {
+        for width in (16..=3840).step_by(2) {
             let mut x = 0;
             for span in spans(width) {
                 assert_eq!(span.x, x);

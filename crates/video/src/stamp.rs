@@ -9,18 +9,18 @@
 //! | 16 to 47 | the low 8 bits of the number, their CRC-8 | 16 | width / 16 |
 //!
 //! What remains at the right is black. Only luma counts: it is what conversion leaves as it is.
-//! In YUY2 the two rows are grey in chroma; in NV12 they share it with the next row, and a stamp
+//! In YUY2 and RGB the two rows are grey; in NV12 they share chroma with the next row, and a stamp
 //! does not touch it.
 
+use crate::canvas::Canvas;
 use crate::check::{crc8, crc16};
 use crate::colour::Colour;
 use crate::format::{Format, Geometry, Layout, Plane};
 use crate::memory::{Sink, Source};
-use crate::packed::pack;
 use crate::span::{PIXELS, spans};
 
 /// The luma from which a cell is white.
-const THRESHOLD: u8 = 128;
+const THRESHOLD: u32 = 128;
 
 /// A frame number that was read from a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,26 +50,18 @@ pub fn draw(format: Format, number: u32, sink: &mut (impl Sink + ?Sized)) -> boo
     }
     let width = format.geometry.width();
     let last = format.geometry.height() - 1;
+    let grey = [Colour::WHITE.cb; PIXELS];
+    let (black, white) =
+        (Colour::BLACK.encoded(format.encoding()).y, Colour::WHITE.encoded(format.encoding()).y);
     let mut cells = Cells::new(format.geometry).ink(number);
     let mut luma = [0; PIXELS];
+    let mut canvas = Canvas::new(format, sink);
     for span in spans(width) {
         for sample in &mut luma {
-            *sample = cells.next();
+            *sample = if cells.next() { white } else { black };
         }
-        let drawn = match format.layout() {
-            Layout::SemiPlanar { luma: plane, .. } => luma.get(..span.pixels).is_some_and(|samples| {
-                sink.write(plane.at(0, span.x), samples) && sink.write(plane.at(last, span.x), samples)
-            }),
-            Layout::Packed(plane) => {
-                let mut packed = [0; 2 * PIXELS];
-                pack(&luma, &[Colour::WHITE.cb; PIXELS], &mut packed);
-                packed.get(..2 * span.pixels).is_some_and(|samples| {
-                    sink.write(plane.at(0, 2 * span.x), samples)
-                        && sink.write(plane.at(last, 2 * span.x), samples)
-                })
-            }
-        };
-        if !drawn {
+        canvas.load(&luma, &grey);
+        if !canvas.luma(span, 0) || !canvas.luma(span, last) {
             return false;
         }
     }
@@ -97,16 +89,25 @@ fn read(format: Format, row: u32, source: &(impl Source + ?Sized)) -> Option<Sta
     let (plane, step): (Plane, u32) = match format.layout() {
         Layout::SemiPlanar { luma, .. } => (luma, 1),
         Layout::Packed(plane) => (plane, 2),
+        Layout::Rgb { plane, bytes } => (plane, bytes),
     };
     let cells = Cells::new(format.geometry);
     let mut word = 0;
     let mut middle = cells.pixels / 2;
     for _ in 0..cells.count {
-        let mut sample = [0];
-        if !source.read(plane.at(row, middle * step), &mut sample) {
-            return None;
-        }
-        word = word << 1 | u64::from(sample >= [THRESHOLD]);
+        let offset = plane.at(row, middle * step);
+        let luma = if format.pixel.is_rgb() {
+            let mut pixel = [0; 3];
+            source.read(offset, &mut pixel).then_some(())?;
+            let [blue, green, red] = pixel.map(u32::from);
+            (29 * blue + 150 * green + 77 * red) >> 8
+        } else {
+            let mut sample = [0];
+            source.read(offset, &mut sample).then_some(())?;
+            let [luma] = sample;
+            luma.into()
+        };
+        word = word << 1 | u64::from(luma >= THRESHOLD);
         middle += cells.pixels;
     }
     let bits = cells.number_bits();
@@ -167,13 +168,14 @@ struct Ink {
 }
 
 impl Ink {
-    const fn next(&mut self) -> u8 {
+    /// Whether the next pixel is white.
+    const fn next(&mut self) -> bool {
         let white = self.word >> (u64::BITS - 1) != 0;
         self.left -= 1;
         if self.left == 0 {
             self.word <<= 1;
             self.left = self.pixels;
         }
-        if white { Colour::WHITE.y } else { Colour::BLACK.y }
+        white
     }
 }

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Counted, blank, chroma_at, formats, luma_at, noise, other};
+use common::{Counted, blank, chroma_at, converted, formats, luma_at, noise, yuv_formats};
+use video::format::Layout;
 use video::stamp::{draw, read_first, read_last};
-use video::{Format, Geometry, PixelFormat, Stamp, convert};
+use video::{Format, Geometry, PixelFormat, Stamp};
 
 const NUMBERS: [u32; 9] = [0, 1, 2, 127, 255, 256, 0x1234_5678, 0x8000_0000, u32::MAX];
 
@@ -51,14 +52,16 @@ fn narrow_stamp_is_every_number_with_these_low_bits() {
 #[test]
 fn survives_conversion() {
     for format in formats() {
-        for number in NUMBERS {
-            let picture = stamped(format, number);
-            let mut converted = blank(other(format), 0);
-            assert!(convert(format, &picture[..], other(format), &mut converted[..]));
+        for number in if format.geometry.width() > 300 { &NUMBERS[6..7] } else { &NUMBERS[..] } {
+            let picture = stamped(format, *number);
             let stamp = read_first(format, &picture[..]);
             assert!(stamp.is_some());
-            assert_eq!(read_first(other(format), &converted[..]), stamp);
-            assert_eq!(read_last(other(format), &converted[..]), stamp);
+            for pixel in PixelFormat::ALL {
+                let to = Format::new(pixel, format.geometry);
+                let converted = converted(format, &picture, to);
+                assert_eq!(read_first(to, &converted[..]), stamp, "{format:?} {to:?}");
+                assert_eq!(read_last(to, &converted[..]), stamp, "{format:?} {to:?}");
+            }
         }
     }
 }
@@ -73,6 +76,10 @@ fn lies_in_the_luma_of_two_rows_and_nowhere_else() {
         for y in [0, height - 1] {
             for x in 0..width {
                 shall[luma_at(format, x, y)] = 1;
+                if let Layout::Rgb { bytes, .. } = format.layout() {
+                    let at = luma_at(format, x, y);
+                    shall[at..at + bytes as usize].fill(1);
+                }
                 if format.pixel == PixelFormat::Yuy2 {
                     let (cb, cr) = chroma_at(format, x, y);
                     shall[cb] = 1;
@@ -90,15 +97,16 @@ fn lies_in_the_luma_of_two_rows_and_nowhere_else() {
 fn cells_are_black_and_white_from_the_highest_bit_and_the_rest_is_black() {
     for format in formats().filter(|format| format.geometry.width() >= 48) {
         let number = 0xF0A5_3C96;
+        let (black, white) = if format.pixel.is_rgb() { (0, 255) } else { (16, 235) };
         let picture = stamped(format, number);
         let (count, pixels) = cells(format.geometry.width());
         for x in 0..format.geometry.width() {
             let cell = x / pixels;
             let luma = picture[luma_at(format, x, 0)];
             if cell < 32 {
-                assert_eq!(luma, if number << cell & 1 << 31 == 0 { 16 } else { 235 });
+                assert_eq!(luma, if number << cell & 1 << 31 == 0 { black } else { white });
             } else if cell >= count {
-                assert_eq!(luma, 16);
+                assert_eq!(luma, black);
             }
         }
     }
@@ -106,7 +114,7 @@ fn cells_are_black_and_white_from_the_highest_bit_and_the_rest_is_black() {
 
 #[test]
 fn one_wrong_cell_is_refused() {
-    for format in formats().filter(|format| format.geometry.height() < 100) {
+    for format in yuv_formats().filter(|format| format.geometry.height() < 100) {
         let (count, pixels) = cells(format.geometry.width());
         let last = format.geometry.height() - 1;
         for number in NUMBERS {
@@ -133,9 +141,10 @@ fn one_wrong_cell_is_refused() {
 #[test]
 fn two_numbers_in_one_picture_are_told_apart() {
     for format in formats() {
-        let old = stamped(format, 7);
-        let new = stamped(format, 8);
+        let (old, new) = if format.pixel.is_rgb() { (8, 7) } else { (7, 8) };
+        let (old, new) = (stamped(format, old), stamped(format, new));
         let torn = old.len() / 4;
+        // What lies first in RGB is the last row.
         let picture = [&new[..torn], &old[torn..]].concat();
         let first = read_first(format, &picture[..]).unwrap();
         let last = read_last(format, &picture[..]).unwrap();
@@ -155,7 +164,7 @@ fn a_blank_picture_has_none() {
 
 #[test]
 fn is_read_through_noise_and_blurred_cells() {
-    for format in formats() {
+    for format in yuv_formats() {
         let (count, pixels) = cells(format.geometry.width());
         let mut picture = stamped(format, 0xDEAD_BEEF);
         for x in 0..count * pixels {

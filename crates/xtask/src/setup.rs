@@ -154,6 +154,12 @@ fn needs() -> Vec<Need> {
         Need::new(Package, "osslsigncode", "signs drivers and catalogs", program("osslsigncode").is_some()),
         Need::new(Test, "ffmpeg", "real video for the tests", program("ffmpeg").is_some()),
         Need::new(Test, "python3-venv", "runs others' verifiers of packages", has_venv()),
+        Need::new(
+            Test,
+            "lomiri-wallpapers-16.04",
+            "photographs for the tests",
+            file("/usr/share/backgrounds/umang_by_Abhishek_Mudgal.jpg"),
+        ),
     ]);
     needs
 }

@@ -6,7 +6,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use video::{Format, Geometry, PixelFormat, Sink, Source};
+use video::format::Layout;
+use video::{Adjust, Conversion, Format, Geometry, PixelFormat, Sink, Source};
 
 /// Every narrow width, widths around whole spans, and sizes in use.
 pub fn geometries() -> Vec<Geometry> {
@@ -15,7 +16,7 @@ pub fn geometries() -> Vec<Geometry> {
     let words = [(76, 64), (78, 62), (78, 64), (80, 64), (96, 66)];
     let spans = [(94, 16), (126, 18), (128, 16), (130, 18), (160, 16), (254, 16), (256, 20), (258, 18)];
     let used = [(160, 120), (640, 480), (720, 576), (1280, 720), (1920, 1080)];
-    let extreme = [(16, 1080), (1920, 16), (1918, 18)];
+    let extreme = [(16, 2160), (3840, 16), (3838, 18)];
     narrow
         .chain(low)
         .chain(words)
@@ -31,13 +32,30 @@ pub fn formats() -> impl Iterator<Item = Format> {
     geometries().into_iter().flat_map(|geometry| PixelFormat::ALL.map(|pixel| Format::new(pixel, geometry)))
 }
 
-/// The format of the same size that it is not.
+/// Every geometry in NV12 and YUY2.
+pub fn yuv_formats() -> impl Iterator<Item = Format> {
+    formats().filter(|format| !format.pixel.is_rgb())
+}
+
+/// The format of the same size that it is not, of NV12 and YUY2.
 pub fn other(format: Format) -> Format {
-    let pixel = match format.pixel {
-        PixelFormat::Nv12 => PixelFormat::Yuy2,
-        PixelFormat::Yuy2 => PixelFormat::Nv12,
-    };
+    let pixel = if format.pixel == PixelFormat::Nv12 { PixelFormat::Yuy2 } else { PixelFormat::Nv12 };
     Format::new(pixel, format.geometry)
+}
+
+/// Converts into new memory.
+pub fn converted(from: Format, source: &[u8], to: Format) -> Vec<u8> {
+    adjusted(from, source, to, Adjust::NEUTRAL)
+}
+
+/// Converts into new memory, and adjusts.
+pub fn adjusted(from: Format, source: &[u8], to: Format, adjust: Adjust) -> Vec<u8> {
+    let conversion = Conversion::new(from, to, adjust);
+    let mut picture = blank(to, 0);
+    // The scratch memory may hold anything.
+    let mut scratch = vec![0xA5; conversion.scratch()];
+    assert!(conversion.run(source, &mut picture[..], &mut scratch));
+    picture
 }
 
 /// A picture full of one value.
@@ -56,29 +74,39 @@ pub fn noise(format: Format) -> Vec<u8> {
     picture
 }
 
-/// Where the luma of a pixel lies.
+/// Where the luma of a pixel lies, or its first byte.
 pub fn luma_at(format: Format, x: u32, y: u32) -> usize {
-    let step = match format.pixel {
-        PixelFormat::Nv12 => 1,
-        PixelFormat::Yuy2 => 2,
-    };
-    (y * format.stride() + x * step) as usize
+    match format.layout() {
+        Layout::SemiPlanar { luma, .. } => luma.at(y, x),
+        Layout::Packed(plane) => plane.at(y, 2 * x),
+        Layout::Rgb { plane, bytes } => plane.at(y, bytes * x),
+    }
 }
 
-/// Where Cb of a pixel lies; Cr follows, one or two bytes behind.
+/// Where Cb of a pixel lies, and where Cr.
 pub fn chroma_at(format: Format, x: u32, y: u32) -> (usize, usize) {
-    let (width, height) = (format.geometry.width(), format.geometry.height());
     let pair = x / 2;
-    match format.pixel {
-        PixelFormat::Nv12 => {
-            let cb = (width * height + y / 2 * width + pair * 2) as usize;
-            (cb, cb + 1)
-        }
-        PixelFormat::Yuy2 => {
-            let cb = (y * width * 2 + pair * 4 + 1) as usize;
-            (cb, cb + 2)
+    match format.layout() {
+        Layout::SemiPlanar { chroma, .. } => (chroma.at(y / 2, pair * 2), chroma.at(y / 2, pair * 2 + 1)),
+        Layout::Packed(plane) => (plane.at(y, pair * 4 + 1), plane.at(y, pair * 4 + 3)),
+        Layout::Rgb { .. } => panic!("{format:?} has no chroma"),
+    }
+}
+
+/// Which bytes of a picture are pixels.
+pub fn is_pixel(format: Format) -> Vec<bool> {
+    let mut pixel = vec![false; format.image_size() as usize];
+    let planes = match format.layout() {
+        Layout::SemiPlanar { luma, chroma } => vec![luma, chroma],
+        Layout::Packed(plane) | Layout::Rgb { plane, .. } => vec![plane],
+    };
+    for plane in planes {
+        for row in 0..plane.rows {
+            let begin = plane.at(row, 0);
+            pixel[begin..begin + format.row_bytes() as usize].fill(true);
         }
     }
+    pixel
 }
 
 /// Memory that counts how often each byte is read and written.
@@ -145,11 +173,11 @@ impl Sink for Counted {
 pub fn assert_careful(format: Format, make: impl Fn(&mut Counted) -> bool) {
     let size = format.image_size() as usize;
 
-    // Every byte is written once, and none behind the picture.
+    // Every byte of a pixel is written once, and no other.
     let mut sink = Counted::new(vec![0xEE; size + 3]);
     assert!(make(&mut sink), "{format:?}");
     let (picture, behind) = sink.writes.split_at(size);
-    assert!(picture.iter().all(|count| *count == 1), "{format:?}");
+    assert!(picture.iter().zip(is_pixel(format)).all(|(count, is)| *count == u32::from(is)), "{format:?}");
     assert!(behind.iter().all(|count| *count == 0), "{format:?}");
     // Nothing is read back.
     assert!(sink.reads.borrow().iter().all(|count| *count == 0), "{format:?}");

@@ -5,6 +5,7 @@
 
 mod build;
 mod c_driver;
+mod fidelity;
 mod house;
 mod image;
 mod import_library;
@@ -41,6 +42,7 @@ enum Command {
     Demo(rig::DemoOptions),
     Test(test::Options),
     Bench(rig::BenchOptions),
+    Fidelity(fidelity::Options),
     Cargo(build::CargoOptions),
 }
 
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::LintPackage(options) => lint_package::run(&options),
         Command::Demo(options) => rig::demo(&options),
         Command::Test(options) => test::run(&options),
+        Command::Fidelity(options) => fidelity::run(&options),
         Command::Bench(options) => rig::bench(&options),
         Command::Cargo(options) => build::run_cargo(&options),
     };

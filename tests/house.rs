@@ -95,8 +95,9 @@ fn arrows_run_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("avstream", ["ks-sys"].as_slice()),
         ("driver-package", &[]),
+        ("ks-compliance", &["ks-sys"]),
         ("ks-sys", &[]),
-        ("ksrig", &["ks-sys"]),
+        ("ksrig", &["ks-compliance", "ks-sys"]),
         ("loopcam", &["avstream", "version-resource", "video"]),
         ("loopcam-raw", &["ks-sys"]),
         ("loopcam-tests", &["driver-package", "ks-sys", "ksrig", "video"]),

@@ -90,6 +90,7 @@ fn no_connect_is_fine() {
 }
 
 /// Connect returns at DISPATCH_LEVEL: KsIrqlPinCallbacks (0x81008); the rig goes on at the old level.
+/// R8.4
 #[test]
 fn raised_irql() {
     let stand = Stand::new(images::raw("raised-irql"), Options::default());

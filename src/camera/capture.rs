@@ -198,9 +198,10 @@ impl Capture {
         &self,
         mut edge: LeadingEdge<'_>,
         stream: Stream,
-        progress: Progress,
+        mut progress: Progress,
         shown: bool,
     ) -> Processed {
+        let gap = shown && progress.counter.take_gap();
         let clock = {
             let mut reader = self.reader.lock();
             reader.progress = progress;
@@ -209,6 +210,9 @@ impl Capture {
         if shown {
             edge.set_time(clock.time(), stream.interval);
             edge.set_frame_info(progress.counter.picture, progress.counter.dropped);
+            if gap {
+                edge.set_discontinuity();
+            }
             edge.finish(stream.format.image_size());
         } else {
             // Smaller than the format says, or no buffer at all.

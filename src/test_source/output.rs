@@ -113,6 +113,9 @@ impl Output {
         if painted {
             edge.set_time(clock.time(), stream.interval);
             edge.set_frame_info(counter.picture, counter.dropped);
+            if self.bars.lock().counter.take_gap() {
+                edge.set_discontinuity();
+            }
             edge.finish(stream.format.image_size());
         } else {
             // Smaller than the format says, or no buffer at all.

@@ -7,10 +7,10 @@ use crate::{
     context::Processing,
     error::{Error, Result},
     ffi::{
-        KS_FRAME_INFO, KSPIN, KSPIN_DATAFLOW, KSSTREAM_HEADER, KSSTREAM_HEADER_OPTIONSF_DURATIONVALID,
-        KSSTREAM_HEADER_OPTIONSF_TIMEVALID, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE, KSTIME,
-        KsPinGetLeadingEdgeStreamPointer, KsStreamPointerAdvanceOffsetsAndUnlock,
-        KsStreamPointerSetStatusCode, KsStreamPointerUnlock,
+        KS_FRAME_INFO, KSPIN, KSPIN_DATAFLOW, KSSTREAM_HEADER, KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY,
+        KSSTREAM_HEADER_OPTIONSF_DURATIONVALID, KSSTREAM_HEADER_OPTIONSF_TIMEVALID, KSSTREAM_POINTER,
+        KSSTREAM_POINTER_STATE, KSTIME, KsPinGetLeadingEdgeStreamPointer,
+        KsStreamPointerAdvanceOffsetsAndUnlock, KsStreamPointerSetStatusCode, KsStreamPointerUnlock,
     },
     memory::{FrameSink, FrameSource},
     pin::Pin,
@@ -102,6 +102,11 @@ impl<'a> LeadingEdge<'a> {
     pub fn add_flags(&mut self, flags: u32) {
         // SAFETY: the header of a locked frame.
         unsafe { (*self.header().as_ptr()).OptionsFlags |= flags };
+    }
+
+    /// Says that frames are missing before this one (`stream/capturing-video.md`).
+    pub fn set_discontinuity(&mut self) {
+        self.add_flags(KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY);
     }
 
     /// Says which picture this is and how many there were that nobody saw, if the header has room for it.

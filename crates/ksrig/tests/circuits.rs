@@ -38,6 +38,7 @@ fn finish(bench: Bench, sink: Pin, source: Pin) {
     assert_eq!(bench.end(), Vec::<&str>::new());
 }
 
+/// R4.25, R4.36
 #[test]
 fn the_pipe_moves_when_all_its_pins_were_told() {
     let bench = bench();

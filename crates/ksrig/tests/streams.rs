@@ -61,6 +61,7 @@ fn fill(ks: *mut KSPIN, byte: u8, len: u32) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
+/// R6.15, R6.21
 #[test]
 fn a_read_is_filled_in_the_callers_thread() {
     let (bench, client) = read_bench(0);
@@ -292,6 +293,7 @@ fn the_trailing_edge_keeps_frames() {
     finish(bench, client);
 }
 
+/// R8.7
 #[test]
 fn what_is_left_at_stop_is_reported_and_taken() {
     let (bench, client) = read_bench(KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING);
@@ -401,6 +403,7 @@ fn malformed_headers_are_refused() {
     finish(bench, client);
 }
 
+/// R3.11
 #[test]
 fn extended_headers_go_both_ways() {
     let bench = Bench::new(&[&[Kind::output()]]);

@@ -5,6 +5,7 @@
 
 mod build;
 mod c_driver;
+mod fidelity;
 mod house;
 mod image;
 mod import_library;
@@ -46,6 +47,7 @@ enum Command {
     Demo(rig::DemoOptions),
     Test(test::Options),
     Bench(rig::BenchOptions),
+    Fidelity(fidelity::Options),
     Cargo(build::CargoOptions),
 }
 
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Demo(options) => rig::demo(&options),
         Command::Test(options) => test::run(&options),
+        Command::Fidelity(options) => fidelity::run(&options),
         Command::Bench(options) => rig::bench(&options),
         Command::Cargo(options) => build::run_cargo(&options),
     };

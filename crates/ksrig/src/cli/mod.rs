@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod capture;
+mod compliance;
 mod connect;
 mod demo;
 mod info;
@@ -35,6 +36,8 @@ Examples:
       writes a video into one pin and reads it from another
   ksrig demo loopcam.sys --inf loopcam.inx --connect '1/0>0/1' --read 0/0@nv12 --read 0/0@yuy2
       all of it with a report in HTML
+  ksrig compliance loopcam.sys --html report.html
+      how well it behaves, in some ninety checks
 
 Pins are named FILTER/PIN. Each is a number as `ksrig info` shows it or a name, if there is one.
 Formats are written as nv12:1280x720@30.
@@ -54,6 +57,8 @@ enum Command {
     Demo(demo::Args),
     /// Measures the driver: time per frame beside a bare copy, connect and disconnect
     Bench(bench::Args),
+    /// Measures how well a driver behaves: numbered checks, as v4l2-compliance makes them
+    Compliance(compliance::Args),
     /// Lists the rules the rig watches
     Rules(rules::Args),
 }
@@ -68,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Capture(args) => capture::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Compliance(args) => compliance::run(&args),
         Command::Rules(args) => rules::run(&args),
     };
     match result {

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::Video;
 use super::error::Error;
-use super::format::Video;
 use super::graph::PinName;
 use super::rig::Rig;
 use super::session::{Input, Read};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::Status;
 use super::error::Error;
-use super::status::Status;
 use crate::nt::violation::{self, Violation};
 use crate::nt::{pnp, sched};
 use crate::pe;
@@ -59,7 +59,9 @@ impl Driver {
             return Vec::new();
         }
         let before = violation::list().len();
-        let status = Status(self.device.remove());
+        // A device that was pulled out is gone when its last file is closed, by the hand of a worker.
+        sched::settle();
+        let status = if self.device.is_removed() { Status::SUCCESS } else { Status(self.device.remove()) };
         if status.is_success() {
             self.driver.unload();
         } else {

@@ -1,6 +1,6 @@
 //! What can go wrong between a client and a driver, said so that a person knows what to do.
 
-use super::status::Status;
+use super::Status;
 
 /// A failure of a client's action.
 #[derive(Debug, thiserror::Error)]

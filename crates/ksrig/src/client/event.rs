@@ -4,7 +4,7 @@ use ks_sys::*;
 
 use super::bytes;
 use super::property;
-use super::status::Status;
+use super::Status;
 use super::sys;
 use crate::nt::{NtClose, NtCreateEvent, NtWaitForSingleObject, io, user};
 

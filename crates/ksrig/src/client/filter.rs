@@ -2,13 +2,13 @@
 
 use ks_sys::*;
 
+use super::Format;
+use super::Range;
+use super::Status;
 use super::bytes::{self, Identifier};
-use super::format::Format;
 use super::guid;
 use super::pin::Pin;
 use super::property::{self, Answer};
-use super::range::Range;
-use super::status::Status;
 use super::sys::Handle;
 
 /// A filter that can be opened, as the system lists it.

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Pixels;
+use super::Range;
 use super::error::Error;
 use super::filter::{Filter, Interface, PinInfo};
-use super::format::{Format, Video};
 use super::pin::Pin;
-use super::pixel::Pixels;
-use super::range::Range;
 use super::rig::{Rig, list};
+use super::{Format, Video};
 
 /// A pin as a person names it: `FILTER/PIN`, each by number or name.
 #[derive(Clone, Debug, PartialEq, Eq)]

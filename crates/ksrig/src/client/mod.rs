@@ -6,38 +6,31 @@
 //! that process's memory. Tests, the command and whatever face comes later use this one interface.
 
 pub mod bench;
-pub mod bytes;
 mod driver;
 mod error;
 pub mod event;
 mod filter;
-pub mod format;
 pub mod graph;
-pub mod guid;
 pub mod inf;
 mod opened;
 mod packet;
 mod pin;
-mod pixel;
 pub mod property;
-mod range;
 mod request;
 mod rig;
 pub mod session;
-mod status;
 pub mod stream;
 pub mod sys;
+mod system;
 
 pub use driver::Driver;
 pub use error::Error;
 pub use event::Event;
 pub use filter::{Communication, Filter, Interface, PinInfo, connect};
-pub use format::{Format, Video};
+pub use ks_compliance::wire::{Format, Pixels, Range, Status, Video, bytes, format, guid};
 pub use opened::{Allocator, Clock, Opened};
 pub use packet::Packet;
 pub use pin::{Pin, Reset, State};
-pub use pixel::Pixels;
-pub use range::Range;
 pub use request::{Completion, Request};
 pub use rig::{Builder, Rig};
-pub use status::Status;
+pub use system::UnderTest;

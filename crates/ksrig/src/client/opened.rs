@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::guid;
 use super::pin::{Pin, State};
 use super::property::{self, Answer};
-use super::status::Status;
+use super::Status;
 use super::sys::Handle;
 
 /// A clock, allocator or node that a client has open. Closed on drop.

@@ -2,10 +2,10 @@
 
 use ks_sys::*;
 
+use super::Status;
 use super::packet::Packet;
 use super::property::{self, Answer};
 use super::request::Request;
-use super::status::Status;
 use super::sys::{self, Handle};
 
 /// `KSSTATE`.

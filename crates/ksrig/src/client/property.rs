@@ -2,8 +2,8 @@
 
 use ks_sys::*;
 
+use super::Status;
 use super::bytes::{self, Identifier};
-use super::status::Status;
 use super::sys;
 
 /// What a property request came back with.

@@ -2,8 +2,8 @@
 
 use ks_sys::HANDLE;
 
+use super::Status;
 use super::packet::Packet;
-use super::status::Status;
 use crate::nt::io;
 
 /// A read or write that may still be pending. Dropped, it is cancelled and waited for.

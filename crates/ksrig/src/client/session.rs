@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
-use super::format::{Format, Video};
 use super::graph::{PinName, Place};
 use super::pin::{Pin, State};
 use super::rig::Rig;
 use super::stream::{Frame, Reader, Writer};
+use super::{Format, Video};
 use crate::nt::machine::JoinHandle;
 
 /// What feeds the driver.

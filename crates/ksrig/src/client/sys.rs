@@ -5,10 +5,12 @@ use std::mem::offset_of;
 
 use ks_sys::*;
 
+use super::Status;
 use super::bytes;
-use super::status::Status;
 use crate::nt::{self, io, user};
 
+/// A macro that the bindings lack.
+const EVENT_ALL_ACCESS: u32 = 0x1F_0003;
 /// `OBJ_CASE_INSENSITIVE`, a macro that the bindings lack.
 const OBJ_CASE_INSENSITIVE: u32 = 0x40;
 
@@ -74,6 +76,11 @@ impl Handle {
         self.0
     }
 
+    /// The handle's value; it is the caller's to close.
+    pub fn into_value(self) -> usize {
+        std::mem::ManuallyDrop::new(self).0
+    }
+
     /// A device control request with copies of the buffers, waited for. An empty buffer is a null pointer.
     pub fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (Status, usize) {
         control(self.0, code, input, output)
@@ -114,4 +121,28 @@ impl Drop for Handle {
 pub fn close(handle: usize) -> Status {
     // SAFETY: any value may be given.
     Status(unsafe { nt::NtClose(handle as HANDLE) })
+}
+
+/// A new event, not set, that stays set once it is: its handle.
+pub fn event() -> usize {
+    let mut place = user::Buffer::new(size_of::<HANDLE>());
+    // SAFETY: the variable lives as long as the call.
+    let status = unsafe {
+        nt::user_event::NtCreateEvent(
+            place.address().cast(),
+            EVENT_ALL_ACCESS,
+            std::ptr::null_mut(),
+            _EVENT_TYPE::NotificationEvent,
+            0,
+        )
+    };
+    debug_assert!(status >= 0);
+    bytes::read::<u64>(place.bytes_mut()).unwrap_or_default() as usize
+}
+
+/// Whether an object is set, waited for no longer than so many 100 ns units.
+pub fn is_set(handle: usize, units: u64) -> bool {
+    let mut timeout = LARGE_INTEGER { QuadPart: -(units as i64) };
+    // SAFETY: any handle may be given.
+    unsafe { nt::user_event::NtWaitForSingleObject(handle as HANDLE, 0, &raw mut timeout) == STATUS_SUCCESS }
 }

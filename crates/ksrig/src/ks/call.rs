@@ -76,7 +76,7 @@ pub fn driver_call<R: Returned>(kind: CallbackKind, object: &str, body: impl FnO
     callback::call(Callback { kind, object: &object }, body)
 }
 
-/// Calls the driver for a status. A forbidden one, which has been recorded as a violation of
+/// Calls the driver for a status (R4.12). A forbidden one, which has been recorded as a violation of
 /// KsCallbackReturn, counts as `STATUS_UNSUCCESSFUL` (10.2).
 pub fn driver_status(kind: CallbackKind, object: &str, body: impl FnOnce() -> NTSTATUS) -> NTSTATUS {
     let status = driver_call(kind, object, body);

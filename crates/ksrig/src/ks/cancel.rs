@@ -194,6 +194,7 @@ impl Queue {
             }
         }
         let left: Vec<_> = held.inner().clones.clone();
+        // R8.7
         if !left.is_empty() {
             let message = format_args!("{} clones are not deleted at STOP", left.len());
             violation::report("KsStreamPointerClone", 0x81002, self.pin.name(), message);

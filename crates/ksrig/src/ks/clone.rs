@@ -142,7 +142,7 @@ impl Held<'_> {
         clone
     }
 
-    /// Deletes a live clone, locked or not.
+    /// Deletes a live clone, locked or not. Its timeout goes with it (R6.20).
     pub fn delete_clone(self, clone: *mut StreamPointer) {
         pointer::strike(clone);
         self.queue.timeouts.cancel(clone);

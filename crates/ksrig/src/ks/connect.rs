@@ -143,6 +143,7 @@ pub fn establish(source: &'static Pin) -> NTSTATUS {
     link(source, sink);
     let mut status = match sink.dispatch().and_then(|dispatch| dispatch.Connect) {
         // SAFETY: the driver's callback with its own pin.
+        // R4.10: on the sink, and for AVStream's own sources only.
         Some(connect) => driver_call(PIN_CONNECT, sink.name(), || unsafe { connect(sink.ks()) }),
         None => STATUS_SUCCESS,
     };

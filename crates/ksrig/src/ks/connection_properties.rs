@@ -1,4 +1,6 @@
 //! KSPROPSETID_Connection, KSPROPSETID_Stream and KSPROPSETID_StreamInterface on a pin (R7.20).
+//!
+//! A format may be set in any state, once more just before RUN too (R3.15).
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,6 @@
 //! IRP_MJ_CREATE: what a name asks for (sections 0.4 and 3.1 of the contract).
+//!
+//! The status of a create request is what its opener gets (R3.4).
 
 use ks_sys::{
     GUID, IO_STACK_LOCATION, KSNAME_Allocator, KSNAME_Clock, KSNAME_Pin, KSNAME_TopologyNode, NTSTATUS, PIRP,

@@ -51,6 +51,7 @@ pub fn check(filter: &KSFILTER_DESCRIPTOR) -> Result<(), String> {
     }
     // SAFETY: the driver's table.
     let centric = unsafe { filter.Dispatch.as_ref() }.is_some_and(|dispatch| dispatch.Process.is_some());
+    // R2.6: none is as good as some.
     if filter.PinDescriptorsCount > 0 {
         if filter.PinDescriptors.is_null() {
             return fail("PinDescriptorsCount without PinDescriptors");

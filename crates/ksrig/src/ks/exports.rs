@@ -1,6 +1,8 @@
 //! What drivers import from ks.sys.
 //!
 //! The IRQLs are those of the functions' pages; where a page names none, that of the functions like it.
+//!
+//! `KsPinHandshake` and `KsPinDataIntersectionEx` are not among them, as in the real `ks.sys` (R0.3).
 
 use std::ffi::c_void;
 

@@ -1,4 +1,6 @@
 //! From one AVStream object to another.
+//!
+//! `KsPinGetParentFilter` and its like are exports although others of their kind are inline (R0.2).
 
 use ks_sys::{
     IRP_MJ_CREATE, KSFILTER_NODE, KSOBJECTTYPE, PFILE_OBJECT, PIRP, PKSDEVICE, PKSFILTER, PKSPIN, PVOID,

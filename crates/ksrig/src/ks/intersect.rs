@@ -81,7 +81,7 @@ fn client_ranges(bytes: &[u8]) -> Result<Vec<Box<[u64]>>, NTSTATUS> {
     Ok(ranges)
 }
 
-/// The driver's handler for one pair (R3.21).
+/// The driver's handler for one pair, single ranges both (R3.21, R3.23).
 fn ask(
     request: &mut Request,
     filter: &'static Filter,
@@ -90,7 +90,7 @@ fn ask(
     own: &Range,
 ) -> NTSTATUS {
     let handler = descriptor.IntersectHandler.expect("the caller asked");
-    // 10.5
+    // 10.5, R3.22
     let context = match Machine::current().extension::<Options>().intersect_context {
         IntersectContext::Filter => filter.ks().cast(),
         // SAFETY: the public structure lives as long as the filter.

@@ -195,7 +195,7 @@ impl Pin {
         let mut ks = unsafe { std::mem::zeroed::<KSPIN>() };
         ks.Descriptor = descriptor;
         ks.Bag = bag.handle();
-        // R1.5: a copy of the parent's at this moment.
+        // R1.5, R3.7: a copy of the parent's at this moment, the pin's context until Create sets its own.
         // SAFETY: the filter lives.
         ks.Context = unsafe { (*filter.ks()).Context };
         ks.Id = connect.PinId;

@@ -1,4 +1,6 @@
 //! Opening a pin: validation, SetDataFormat, connection, Create (sections 3.2, 3.3 and 4.8 of the contract).
+//!
+//! The sink is there before its source is opened (R4.1).
 
 use std::sync::atomic::Ordering;
 

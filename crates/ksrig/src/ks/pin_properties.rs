@@ -1,4 +1,6 @@
 //! KSPROPSETID_Pin on a filter: what AVStream answers from the pin descriptors (section 7.4 of the contract).
+//!
+//! PROPOSEDATAFORMAT is none of AVStream's own (R3.17): a minidriver that can tell has it in its table.
 
 use ks_sys::{
     GUID, KSINSTANCE_INDETERMINATE, KSP_PIN, KSPIN_CINSTANCES, KSPIN_DESCRIPTOR_EX, KSPROPERTY_PIN::*,

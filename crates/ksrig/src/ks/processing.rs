@@ -318,6 +318,7 @@ fn rounds(subject: Subject) {
             return;
         }
         idle_rounds = if progressed { 0 } else { idle_rounds + 1 };
+        // R8.5
         if idle_rounds == MOST_IDLE_ROUNDS {
             let message =
                 format_args!("Process returned STATUS_SUCCESS {idle_rounds} times without touching a frame");

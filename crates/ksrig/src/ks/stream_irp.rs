@@ -1,4 +1,7 @@
 //! IOCTL_KS_READ_STREAM and IOCTL_KS_WRITE_STREAM: a client's frames (R6.1 to R6.9).
+//!
+//! A client's frames exist only as its requests (R4.28), of any size, whatever the framing said (R7.8); the flags of
+//! headers go through as they are (R6.7).
 
 use std::ptr::null_mut;
 
@@ -126,9 +129,9 @@ fn check(request: &mut Request, wanted: u32, read: bool) -> Result<(), NTSTATUS>
     // SAFETY: there is one header at least.
     let (size, options) = unsafe { ((*first).Size as usize, (*first).OptionsFlags) };
     let length = request.length as usize;
-    // R6.3: a format change is a plain header, alone.
+    // R6.3, R3.18: a format change is a plain header, alone.
     let wanted = if options & KSSTREAM_HEADER_OPTIONSF_TYPECHANGED == 0 { wanted as usize } else { 0 };
-    // R6.3 wants the size the pin asked for, R6.9 says that a client may ignore the wish: then it sends plain ones.
+    // R6.3 wants the size the pin asked for (R3.11), R6.9 says that a client may ignore the wish: then it sends plain ones.
     // ASSUMED: a size that would put the second header off its alignment is wrong.
     let plain_or_wanted = size == HEADER || wanted <= HEADER || size == wanted;
     if size < HEADER || !plain_or_wanted || size % 8 != 0 || !length.is_multiple_of(size) {

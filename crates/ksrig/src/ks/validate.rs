@@ -1,4 +1,4 @@
-//! The checks of a connect request before the driver is called (section 3.2 of the contract).
+//! The checks of a connect request before the driver is called (section 3.2 of the contract), strict ones (R3.5).
 
 use ks_sys::{
     _MODE::UserMode, KSFILTER_FLAG_DENY_USERMODE_ACCESS, KSINSTANCE_INDETERMINATE, KSINTERFACESETID_Standard,

@@ -89,7 +89,7 @@ macro_rules! no_status {
 }
 no_status!(() u8 u32 u64 i64 usize PVOID);
 
-/// Calls into the driver: logs, watches the IRQL and the returned status, measures.
+/// Calls into the driver: logs, watches the IRQL (R8.4) and the returned status, measures.
 /// Never call it with a lock of the rig held.
 pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R {
     let thread = Thread::current();

@@ -13,7 +13,7 @@ use ks_sys::{
     NTSTATUS, PFNKSHANDLER, PIRP, PKSIDENTIFIER, PKSPIN, PVOID, STATUS_ACCESS_DENIED, STATUS_SUCCESS, guid,
 };
 
-use crate::Constant;
+use crate::{Constant, variant};
 
 static PROPERTY_SET: GUID = guid(0x2B6F_0D1C_7A45_4E0B_9C1D_5E88_42A7_2001);
 /// `IKsControl` (ks.h), which every AVStream object has.
@@ -90,7 +90,7 @@ fn ask(pin: PKSPIN) -> Answers {
 /// The property's value has been given.
 fn given(irp: PIRP) -> NTSTATUS {
     // SAFETY: the request is the handler's until it returns.
-    unsafe { (*irp).IoStatus.Information = size_of::<Answers>() as u64 };
+    unsafe { (*irp).IoStatus.Information = variant::information(size_of::<Answers>()) };
     STATUS_SUCCESS
 }
 

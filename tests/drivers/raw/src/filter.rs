@@ -9,7 +9,7 @@ use ks_sys::{
     KSPIN_DESCRIPTOR_EX, KSPIN_DISPATCH, guid,
 };
 
-use crate::{Constant, answers, format, sink, source};
+use crate::{Constant, answers, format, sink, source, variant};
 
 static SINK_GUID: GUID = guid(0x2B6F_0D1C_7A45_4E0B_9C1D_5E88_42A7_1001);
 static SOURCE_GUID: GUID = guid(0x2B6F_0D1C_7A45_4E0B_9C1D_5E88_42A7_1002);
@@ -24,7 +24,7 @@ const fn framing() -> KSALLOCATOR_FRAMING_EX {
     let item = &mut framing.FramingItem[0];
     item.MemoryType = KSMEMORY_TYPE_KERNEL_NONPAGED;
     item.Flags = KSALLOCATOR_REQUIREMENTF_SYSTEM_MEMORY | KSALLOCATOR_REQUIREMENTF_PREFERENCES_ONLY;
-    item.Frames = 4;
+    (item.Frames, item.FileAlignment) = variant::framing();
     item.PhysicalRange.MaxFrameSize = u32::MAX;
     item.PhysicalRange.Stepping = 1;
     item.FramingRange.Range.MinFrameSize = format::FRAME;
@@ -48,6 +48,7 @@ const fn pin(
     pin.PinDescriptor.DataRanges = format::RANGES.get().cast();
     pin.PinDescriptor.DataFlow = flow;
     pin.PinDescriptor.Communication = communication;
+    pin.PinDescriptor.Category = variant::CATEGORY;
     pin.InstancesPossible = 8;
     pin.AllocatorFraming = &raw const FRAMING;
     pin.IntersectHandler = Some(format::intersect);

@@ -9,7 +9,7 @@ use ks_sys::{
     STATUS_SUCCESS, ULONG, fourcc_subtype,
 };
 
-use crate::Constant;
+use crate::{Constant, variant};
 
 const SIDE: i32 = 16;
 /// Bytes in a frame.
@@ -18,12 +18,12 @@ pub const FRAME: u32 = (SIDE * SIDE * 3 / 2) as u32;
 pub const INTERVAL: i64 = 333_333;
 const BITS_PER_SECOND: u32 = FRAME * 8 * 30;
 
-const fn header(size: usize) -> KSDATAFORMAT {
+const fn header(size: usize, sample: u32) -> KSDATAFORMAT {
     KSDATAFORMAT {
         __bindgen_anon_1: KSDATAFORMAT__bindgen_ty_1 {
             FormatSize: size as u32,
             Flags: 0,
-            SampleSize: FRAME,
+            SampleSize: sample,
             Reserved: 0,
             MajorFormat: KSDATAFORMAT_TYPE_VIDEO,
             SubFormat: fourcc_subtype(*b"NV12"),
@@ -57,7 +57,7 @@ const INFO: KS_VIDEOINFOHEADER = KS_VIDEOINFOHEADER {
 };
 
 static RANGE: Constant<KS_DATARANGE_VIDEO> = Constant(KS_DATARANGE_VIDEO {
-    DataRange: header(size_of::<KS_DATARANGE_VIDEO>()),
+    DataRange: header(size_of::<KS_DATARANGE_VIDEO>(), FRAME),
     bFixedSizeSamples: 1,
     bTemporalCompression: 0,
     StreamDescriptionFlags: 0,
@@ -98,7 +98,8 @@ struct Format {
     info: KS_VIDEOINFOHEADER,
 }
 
-static FORMAT: Constant<Format> = Constant(Format { format: header(size_of::<Format>()), info: INFO });
+static FORMAT: Constant<Format> =
+    Constant(Format { format: header(size_of::<Format>(), variant::sample_size(FRAME)), info: INFO });
 
 /// `PFNKSINTERSECTHANDLEREX` (contract R3.21): there is one format to offer.
 pub unsafe extern "C" fn intersect(

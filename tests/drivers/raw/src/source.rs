@@ -6,7 +6,7 @@ use core::{
 };
 
 use ks_sys::{
-    KSPIN_DISPATCH, KSSTREAM_POINTER_STATE, KsPinGetLeadingEdgeStreamPointer,
+    KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER_STATE, KsPinGetLeadingEdgeStreamPointer,
     KsStreamPointerAdvanceOffsetsAndUnlock, NTSTATUS, PIRP, PKSPIN, STATUS_PENDING, STATUS_SUCCESS,
 };
 
@@ -19,7 +19,7 @@ pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
     Process: Some(process),
     Reset: None,
     SetDataFormat: None,
-    SetDeviceState: None,
+    SetDeviceState: if cfg!(feature = "stuck-state") { Some(set_state) } else { None },
     Connect: None,
     Disconnect: None,
     Clock: null(),
@@ -33,6 +33,10 @@ const STOP_AFTER: u32 = 1000;
 unsafe extern "C" fn create(_pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
     FRAMES.store(0, Ordering::Relaxed);
     variant::in_source_create()
+}
+
+unsafe extern "C" fn set_state(_pin: PKSPIN, to: KSSTATE::Type, from: KSSTATE::Type) -> NTSTATUS {
+    variant::in_source_state(to, from)
 }
 
 unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
@@ -58,7 +62,7 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     // SAFETY: the edge is locked.
     let header = unsafe { (*edge).StreamHeader };
     // SAFETY: AVStream's copy of the header, which lives as long as the lock.
-    unsafe { (*header).DataUsed = used };
+    unsafe { (*header).DataUsed = variant::data_used(used) };
     // SAFETY: the edge is locked and has that many bytes left.
     unsafe { KsStreamPointerAdvanceOffsetsAndUnlock(edge, 0, used, 1) };
     STATUS_SUCCESS

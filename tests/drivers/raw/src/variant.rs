@@ -12,8 +12,18 @@
 //! | `missing-import` | imports KsPinHandshake, which is documented and no export of ks.sys (contract R0.3) |
 //! | `create-fails` | nothing: the source's Create fails, when Connect has succeeded already (T4.11) |
 //! | `leak` | DriverEntry allocates pool that nobody frees |
+//! | `null-category` | the category of the pins is GUID_NULL |
+//! | `wrong-information` | a property says that it is shorter than its value |
+//! | `no-sample-size` | the formats of an intersection have no size of a frame |
+//! | `pin-leak` | the source's Create allocates pool that Close does not free |
+//! | `stuck-state` | the source does not leave RUN for PAUSE |
+//! | `long-data` | the source says that a frame has more data than its buffer |
+//! | `wrong-framing` | the framing has no frames, and an alignment that is no mask |
 
-use ks_sys::{NTSTATUS, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS};
+use ks_sys::{
+    GUID, GUID_NULL, KSSTATE, NTSTATUS, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
+    STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+};
 use wdk_sys::{POOL_FLAG_NON_PAGED, ntddk::ExAllocatePool2};
 
 use crate::answers;
@@ -83,5 +93,41 @@ pub fn in_connect(_pin: PKSPIN) -> NTSTATUS {
 
 /// At the end of the source's Create.
 pub fn in_source_create() -> NTSTATUS {
+    if cfg!(feature = "pin-leak") {
+        // SAFETY: passive level.
+        let _ = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"LEAK")) };
+    }
     if cfg!(feature = "create-fails") { STATUS_INSUFFICIENT_RESOURCES } else { STATUS_SUCCESS }
 }
+
+/// Before the source changes its state.
+pub fn in_source_state(to: KSSTATE::Type, from: KSSTATE::Type) -> NTSTATUS {
+    let stuck = cfg!(feature = "stuck-state") && from == KSSTATE::KSSTATE_RUN && to == KSSTATE::KSSTATE_PAUSE;
+    if stuck { STATUS_UNSUCCESSFUL } else { STATUS_SUCCESS }
+}
+
+/// How much data the source says a frame of so many bytes has.
+pub fn data_used(bytes: u32) -> u32 {
+    if cfg!(feature = "long-data") { bytes + 1 } else { bytes }
+}
+
+/// The length that a property of so many bytes says it has.
+pub fn information(bytes: usize) -> u64 {
+    (if cfg!(feature = "wrong-information") { bytes - 4 } else { bytes }) as u64
+}
+
+/// The size of a frame in a format.
+pub const fn sample_size(bytes: u32) -> u32 {
+    if cfg!(feature = "no-sample-size") { 0 } else { bytes }
+}
+
+/// The frames and the alignment of the framing.
+pub const fn framing() -> (u32, u32) {
+    if cfg!(feature = "wrong-framing") { (0, 5) } else { (4, 0) }
+}
+
+/// The pins' category: none, or one that is nothing.
+pub const CATEGORY: *const GUID =
+    if cfg!(feature = "null-category") { &raw const NO_CATEGORY } else { core::ptr::null() };
+
+static NO_CATEGORY: GUID = GUID_NULL;

@@ -43,6 +43,7 @@ fn filter_of(fixture: &Fixture) -> (HANDLE, Object, PVOID) {
     }
 }
 
+/// R7.28, R7.29, R7.32: copies, removals, frees; the rest goes last item first.
 #[test]
 fn items_die_with_their_last_bag() {
     let fixture = Fixture::new(pair());
@@ -74,6 +75,7 @@ fn items_die_with_their_last_bag() {
     fixture.end();
 }
 
+/// R7.31
 #[test]
 fn without_the_mutex_there_is_a_diagnostic() {
     let fixture = Fixture::new(pair());

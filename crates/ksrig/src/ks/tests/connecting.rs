@@ -69,6 +69,7 @@ fn a_client_alone_connects_nothing() {
 }
 
 /// T4.2, T4.5
+/// R4.10, R4.13, R4.16
 #[test]
 fn one_connect_and_one_disconnect_on_the_sink() {
     each_order(|options| {
@@ -115,6 +116,7 @@ fn an_error_of_connect_fails_the_source() {
 }
 
 /// T4.4
+/// R4.12
 #[test]
 fn pending_from_connect_is_a_violation() {
     let graph = Graph::new(Options::default());
@@ -181,6 +183,7 @@ fn a_source_whose_create_fails_disconnects() {
 }
 
 /// 10.33
+/// R4.19
 #[test]
 fn the_peer_may_be_invisible_in_connect() {
     let graph = Graph::new(Options { peer_visible_in_connect: false, ..Options::default() });

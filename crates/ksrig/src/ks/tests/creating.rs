@@ -41,6 +41,7 @@ fn request(change: impl FnOnce(&mut KSPIN_CONNECT, &mut KSDATAFORMAT)) -> Vec<u8
     [bytes(&connect), bytes(&format)].concat()
 }
 
+/// R3.2
 #[test]
 fn lying_sizes() {
     let wrong = STATUS_INVALID_BUFFER_SIZE;
@@ -91,6 +92,7 @@ fn wrong_requests() {
     refused(&request(|_, format| specifier(format)), STATUS_NO_MATCH, "specifier");
 }
 
+/// R2.9
 #[test]
 fn no_more_instances_than_possible() {
     let fixture = with_pin(|pin| pin.InstancesPossible = 1);
@@ -103,6 +105,7 @@ fn no_more_instances_than_possible() {
     fixture.end();
 }
 
+/// R2.8
 #[test]
 fn users_may_be_denied() {
     let fixture = with_pin(|pin| pin.Flags |= KSPIN_FLAG_DENY_USERMODE_ACCESS);

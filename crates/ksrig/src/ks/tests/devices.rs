@@ -74,6 +74,7 @@ fn dispatch() -> KSDEVICE_DISPATCH {
     }
 }
 
+/// R1.1, R1.2, R1.4, R1.7: the driver object leads to Add, Start and PostStart; removal ends all.
 #[test]
 fn from_add_to_remove() {
     let fixture = Fixture::with(Options::default(), dispatch(), pair());
@@ -93,6 +94,7 @@ fn from_add_to_remove() {
 }
 
 /// R1.10, 10.29: creates get PostStart's status, and no interface goes live.
+/// R1.11: without PostStart no interface is enabled.
 #[test]
 fn post_start_may_fail() {
     let table = KSDEVICE_DISPATCH { PostStart: Some(post_start_fails), ..dispatch() };

@@ -133,6 +133,7 @@ impl Connected {
 }
 
 /// T4.9 and the table of section 4.5.
+/// R4.20, R4.23, R4.24
 #[test]
 fn questions_about_the_peer() {
     let connected = Connected::new();
@@ -261,6 +262,7 @@ unsafe extern "win64" fn handshake(_pin: PKSPIN, input: PKSHANDSHAKE, output: PK
 }
 
 /// T4.12
+/// R4.6, R4.8
 #[test]
 fn private_protocols() {
     let connected = Connected::new();

@@ -41,6 +41,7 @@ fn request(ranges: &[KSDATARANGE], count: u32) -> Vec<u8> {
     input
 }
 
+/// R3.19, R3.20, R3.21, R3.23
 #[test]
 fn intersections() {
     let mut pin = fixture::pin_type(

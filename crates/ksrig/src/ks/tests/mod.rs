@@ -27,6 +27,7 @@ mod merging;
 mod methods;
 mod nodes;
 mod pending;
+mod points;
 mod properties;
 mod serializing;
 mod stopping;

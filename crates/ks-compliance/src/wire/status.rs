@@ -27,7 +27,7 @@ impl Status {
         if self.is_success() { Ok(self) } else { Err(self) }
     }
 
-    /// Its name, if the rig knows one.
+    /// Its name, if this crate knows one.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(status, _)| *status == self.0).map(|(_, name)| *name)
     }

@@ -40,9 +40,14 @@ const NAMES: &[(GUID, &str)] = names! {
     KSDATAFORMAT_SPECIFIER_WAVEFORMATEX
 };
 
-/// The GUID's name in the headers, if the rig knows it.
+/// The GUID's name in the headers, if this crate knows it.
 pub fn name(guid: &GUID) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| ks_sys::is_equal_guid(known, guid)).map(|(_, name)| *name)
+}
+
+/// The GUID of a name in the headers, if this crate knows it.
+pub fn by_name(text: &str) -> Option<GUID> {
+    NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(guid, _)| *guid)
 }
 
 /// The name, or the digits.

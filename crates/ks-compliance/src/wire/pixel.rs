@@ -26,7 +26,7 @@ impl Pixels {
         ks_sys::fourcc_subtype(self.fourcc)
     }
 
-    /// The pixels a subtype means, if it is made from a FourCC this rig knows.
+    /// The pixels a subtype means, if it is made from a FourCC this crate knows.
     pub fn from_subtype(subtype: &GUID) -> Option<Self> {
         [Self::NV12, Self::YUY2].into_iter().find(|pixels| ks_sys::is_equal_guid(&pixels.subtype(), subtype))
     }

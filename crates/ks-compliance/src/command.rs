@@ -1,0 +1,97 @@
+//! What the commands of both systems share: arguments, and the run through the checks.
+
+use std::{io::Write as _, path::PathBuf};
+
+use crate::{
+    Check, Outcome,
+    bench::Promises,
+    check,
+    report::{self, Report},
+    wire::guid,
+};
+
+/// Arguments of a run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Suite {
+    /// A category in which the driver promises a filter, and in no others: a GUID or a name such as
+    /// KSCATEGORY_VIDEO_CAMERA; may be repeated
+    #[arg(long, value_name = "CATEGORY", value_parser = category)]
+    pub category: Vec<ks_sys::GUID>,
+    /// Only filters with this in their name, reference string or link
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// A family (A to H) or a check (such as B6); may be repeated
+    #[arg(long, value_name = "LETTER|NUMBER")]
+    pub family: Vec<String>,
+    /// Random requests that H10 sends
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub requests: u64,
+    /// Lists the checks and makes none
+    #[arg(long)]
+    pub list: bool,
+    /// Writes the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes the report as HTML
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+fn category(text: &str) -> Result<ks_sys::GUID, String> {
+    guid::by_name(text)
+        .or_else(|| guid::parse(text))
+        .ok_or_else(|| format!("{text:?} is neither a GUID nor a category such as KSCATEGORY_CAPTURE"))
+}
+
+/// The list of all checks.
+pub fn list() -> String {
+    let mut text = String::new();
+    let mut before = None;
+    for check in check::all() {
+        if let Some(heading) = report::heading(check.id, before) {
+            text.push_str(&format!("{heading}\n"));
+        }
+        text.push_str(&format!("\t{} {}\n\t\t{}\n", check.id, check.title, crate::page::url(check.page)));
+        before = Some(check.id);
+    }
+    text
+}
+
+impl Suite {
+    /// What the user promises.
+    pub fn promises(&self) -> Promises {
+        Promises { categories: self.category.clone(), filter: self.filter.clone() }
+    }
+
+    /// Makes the chosen checks one after the other, shows and writes the report; true if none failed.
+    pub fn run(
+        &self,
+        driver: String,
+        system: String,
+        mut make: impl FnMut(&'static Check) -> Outcome,
+    ) -> Result<bool, String> {
+        let checks = check::select(&self.family)?;
+        println!("KS compliance of {driver} on {system}\n");
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        for check in checks {
+            if let Some(heading) =
+                report::heading(check.id, outcomes.last().map(|outcome| outcome.id.as_str()))
+            {
+                println!("{heading}");
+            }
+            let outcome = make(check);
+            print!("{}", report::lines(&outcome));
+            let _ = std::io::stdout().flush();
+            outcomes.push(outcome);
+        }
+        let report = Report::new(driver, system, outcomes);
+        println!("\n{}", report.totals_line());
+        for (path, text) in [(&self.json, report.json()), (&self.html, report.html())] {
+            if let Some(path) = path {
+                std::fs::write(path, text)
+                    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            }
+        }
+        Ok(report.is_ok())
+    }
+}

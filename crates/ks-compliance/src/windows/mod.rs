@@ -1,0 +1,181 @@
+//! Real Windows handles as the system under test. The native calls are used, not Win32's: their statuses are the
+//! driver's own, and a pin's name is no text.
+
+mod interfaces;
+mod memory;
+mod request;
+
+use std::{process::ExitCode, ptr::null_mut, time::Duration};
+
+use clap::Parser;
+use windows_sys::{
+    Wdk::{
+        Foundation::{NtClose, OBJECT_ATTRIBUTES},
+        Storage::FileSystem::{FILE_OPEN, NtCreateFile, NtDuplicateObject},
+    },
+    Win32::{
+        Foundation::{HANDLE, UNICODE_STRING, WAIT_OBJECT_0},
+        Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE},
+        System::{
+            IO::IO_STATUS_BLOCK,
+            Threading::{CreateEventW, GetCurrentProcess, WaitForSingleObject},
+            WindowsProgramming::QueryUnbiasedInterruptTime,
+        },
+    },
+};
+
+use crate::{
+    Bench, command,
+    system::{Interface, Memory, Request, Span, System},
+    wire::Status,
+};
+
+/// Measures how well the kernel streaming (KS) drivers of this computer behave.
+///
+/// Every filter that is installed is opened and asked; pins are made and streamed from. A faulty driver may stop the
+/// computer: run it where nothing is lost.
+#[derive(Parser)]
+#[command(
+    name = "ks-compliance",
+    version,
+    after_help = "\
+Examples:
+  ks-compliance --filter loopcam --category KSCATEGORY_VIDEO_CAMERA
+  ks-compliance --filter loopcam --family B --html report.html
+
+Exit codes: 0 nothing failed; 1 something failed; 2 wrong usage; 3 there is no KS filter to check."
+)]
+struct Arguments {
+    #[command(flatten)]
+    suite: command::Suite,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let Arguments { suite } = Arguments::parse();
+    if suite.list {
+        print!("{}", command::list());
+        return ExitCode::SUCCESS;
+    }
+    let filters = Handles.interfaces();
+    if filters.is_empty() {
+        eprintln!("ks-compliance: no KS filter is installed on this computer: there is nothing to check");
+        return ExitCode::from(3);
+    }
+    let driver = suite.filter.clone().unwrap_or_else(|| format!("{} filters", filters.len()));
+    let made = suite.run(driver, Handles.name(), |check| {
+        let mut bench = Bench::new(&Handles, suite.promises());
+        bench.requests = suite.requests;
+        check.make(bench)
+    });
+    match made {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            eprintln!("ks-compliance: {reason}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The handles of this process.
+struct Handles;
+
+impl System for Handles {
+    fn name(&self) -> String {
+        "Windows".to_owned()
+    }
+
+    fn interfaces(&self) -> Vec<Interface> {
+        interfaces::all()
+    }
+
+    fn open(&self, root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {
+        let length = u16::try_from(name.len()).map_err(|_| Status(ks_sys::STATUS_OBJECT_NAME_INVALID))?;
+        let mut name = name.to_vec();
+        // Windows wants whole characters and an aligned string; a Vec of 16 bit units is both.
+        name.resize(name.len().next_multiple_of(2), 0);
+        let mut units: Vec<u16> =
+            name.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let text = UNICODE_STRING { Length: length, MaximumLength: length, Buffer: units.as_mut_ptr() };
+        let attributes = OBJECT_ATTRIBUTES {
+            Length: size_of::<OBJECT_ATTRIBUTES>() as u32,
+            RootDirectory: root.unwrap_or_default() as HANDLE,
+            ObjectName: &raw const text,
+            Attributes: OBJ_CASE_INSENSITIVE,
+            ..OBJECT_ATTRIBUTES::default()
+        };
+        let mut handle: HANDLE = null_mut();
+        let mut block = IO_STATUS_BLOCK::default();
+        // SAFETY: all pointers lead to local variables that live as long as the call.
+        let status = unsafe {
+            NtCreateFile(
+                &raw mut handle,
+                access,
+                &raw const attributes,
+                &raw mut block,
+                null_mut(),
+                0,
+                FILE_SHARE_READ | FILE_SHARE_WRITE,
+                FILE_OPEN,
+                0,
+                null_mut(),
+                0,
+            )
+        };
+        Status(status).check().map(|_| handle as usize)
+    }
+
+    fn close(&self, handle: usize) -> Status {
+        // SAFETY: any value may be given.
+        Status(unsafe { NtClose(handle as HANDLE) })
+    }
+
+    fn start(&self, handle: usize, code: u32, input: Span, output: Span) -> Box<dyn Request> {
+        request::start(handle, code, input, output)
+    }
+
+    fn memory(&self, length: usize) -> Box<dyn Memory> {
+        memory::allocate(length)
+    }
+
+    fn event(&self) -> usize {
+        // SAFETY: no attributes, no name.
+        unsafe { CreateEventW(null_mut(), 1, 0, null_mut()) as usize }
+    }
+
+    fn is_set(&self, event: usize, units: u64) -> bool {
+        // SAFETY: any handle may be waited for.
+        unsafe { WaitForSingleObject(event as HANDLE, milliseconds(units)) == WAIT_OBJECT_0 }
+    }
+
+    fn now(&self) -> u64 {
+        let mut now = 0;
+        // SAFETY: a local variable.
+        unsafe { QueryUnbiasedInterruptTime(&raw mut now) };
+        now
+    }
+
+    fn sleep(&self, units: u64) {
+        std::thread::sleep(Duration::from_nanos(units * 100));
+    }
+
+    fn duplicate(&self, handle: usize) -> Option<Result<usize, Status>> {
+        const DUPLICATE_SAME_ACCESS: u32 = 2;
+        let mut copy: HANDLE = null_mut();
+        // SAFETY: a constant that means this process.
+        let process = unsafe { GetCurrentProcess() };
+        // SAFETY: any handle may be given; the copy's place is a local variable.
+        let status = unsafe {
+            NtDuplicateObject(process, handle as HANDLE, process, &raw mut copy, 0, 0, DUPLICATE_SAME_ACCESS)
+        };
+        Some(Status(status).check().map(|_| copy as usize))
+    }
+}
+
+const OBJ_CASE_INSENSITIVE: u32 = 0x40;
+
+/// 100 ns units as milliseconds, rounded up.
+fn milliseconds(units: u64) -> u32 {
+    units.div_ceil(10_000).min(u64::from(u32::MAX - 1)) as u32
+}

@@ -1,0 +1,263 @@
+//! The rig as the system under test of the compliance suite.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use ks_compliance::system::{self, Footprint, Interface, Memory, Reply, Span};
+use ks_sys::*;
+
+use super::driver::Driver;
+use super::rig::Rig;
+use super::sys::{self, Handle};
+use super::{Error, Status};
+use crate::nt::{self, inject, io, pool, sched, user, violation};
+
+/// A rig with a driver loaded, and the user's program on it.
+pub struct UnderTest {
+    rig: Rig,
+    path: PathBuf,
+    driver: RefCell<Option<Driver>>,
+}
+
+impl UnderTest {
+    /// Loads the driver.
+    pub fn new(rig: Rig, path: &Path) -> Result<Self, Error> {
+        let driver = rig.load(path)?;
+        Ok(Self { rig, path: path.to_owned(), driver: RefCell::new(Some(driver)) })
+    }
+
+    /// Unloads the driver; the rules that were broken since the start, what is left over among them.
+    pub fn end(self) -> Vec<String> {
+        if let Some(driver) = self.driver.take() {
+            driver.unload();
+        }
+        system::Machine::broken_rules(&self)
+    }
+
+    fn with_device<T>(&self, body: impl FnOnce(&'static nt::pnp::Device) -> T) -> Option<T> {
+        self.driver.borrow().as_ref().map(|driver| body(driver.device()))
+    }
+}
+
+impl Memory for user::Buffer {
+    fn address(&self) -> usize {
+        user::Buffer::address(self) as usize
+    }
+
+    fn bytes(&self) -> &[u8] {
+        user::Buffer::bytes(self)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        user::Buffer::bytes_mut(self)
+    }
+}
+
+impl system::Request for io::request::Request {
+    fn wait(&self, units: u64) -> Option<Reply> {
+        let (status, information) = self.wait_for(units)?;
+        Some(Reply { status: Status(status), information })
+    }
+
+    fn cancel(&self) {
+        io::request::Request::cancel(self);
+    }
+}
+
+impl system::System for UnderTest {
+    fn name(&self) -> String {
+        "the rig".to_owned()
+    }
+
+    fn interfaces(&self) -> Vec<Interface> {
+        let one = |filter: super::Interface| {
+            let super::Interface { link, reference, categories, name } = filter;
+            Interface { link, reference, categories, name }
+        };
+        self.rig.filters().into_iter().map(one).collect()
+    }
+
+    fn open(&self, root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {
+        Handle::open(root, name, access).map(Handle::into_value)
+    }
+
+    fn close(&self, handle: usize) -> Status {
+        sys::close(handle)
+    }
+
+    fn start(&self, handle: usize, code: u32, input: Span, output: Span) -> Box<dyn system::Request> {
+        // SAFETY: the executive probes user addresses before it uses them; memory of the process outlives the
+        // request (`System`).
+        let request = unsafe {
+            io::request::Request::device_io_control(
+                handle as HANDLE,
+                code,
+                input.address as PVOID,
+                input.length,
+                output.address as PVOID,
+                output.length,
+            )
+        };
+        Box::new(request)
+    }
+
+    fn memory(&self, length: usize) -> Box<dyn Memory> {
+        Box::new(user::Buffer::new(length))
+    }
+
+    fn event(&self) -> usize {
+        sys::event()
+    }
+
+    fn is_set(&self, event: usize, units: u64) -> bool {
+        sys::is_set(event, units)
+    }
+
+    fn now(&self) -> u64 {
+        sched::now()
+    }
+
+    fn sleep(&self, units: u64) {
+        sched::sleep(units);
+    }
+
+    fn image_version(&self) -> Option<[u16; 4]> {
+        file_version(&std::fs::read(&self.path).ok()?)
+    }
+
+    fn machine(&self) -> Option<&dyn system::Machine> {
+        Some(self)
+    }
+}
+
+/// Functions whose pages know no failure for a live object, although they return a pointer.
+const SURE: [&str; 7] = [
+    "KsFilterGetAndGate",
+    "KsGetDevice",
+    "KsGetOuterUnknown",
+    "KsGetParent",
+    "KsPinGetAndGate",
+    "KsPinGetParentFilter",
+    "KsGetFilterFromIrp",
+];
+
+/// The version in a file's VS_FIXEDFILEINFO, which its signature announces.
+fn file_version(file: &[u8]) -> Option<[u16; 4]> {
+    let signature = [0xBD, 0x04, 0xEF, 0xFE, 0, 0, 1, 0];
+    let at = file.windows(8).position(|window| window == signature)?;
+    let half =
+        |offset: usize| Some(u16::from_le_bytes(file.get(at + offset..at + offset + 2)?.try_into().ok()?));
+    Some([half(10)?, half(8)?, half(14)?, half(12)?])
+}
+
+impl system::Machine for UnderTest {
+    fn footprint(&self) -> Footprint {
+        sched::settle();
+        let (allocations, bytes) = pool::in_use();
+        let (handles, objects) = nt::object::handles_and_objects();
+        Footprint { allocations, bytes, handles, objects, mdls: nt::mdls_in_use() }
+    }
+
+    fn calls(&self, callback: &str) -> usize {
+        let events = nt::trace::events();
+        events.iter().filter(|event| event.kind == "callback" && event.detail == callback).count()
+    }
+
+    fn broken_rules(&self) -> Vec<String> {
+        let one = |v: &violation::Violation| {
+            let place = v.stack.first().map_or_else(String::new, |frame| format!(", at {frame}"));
+            format!("{} ({:#x}) on {}: {}{place}", v.rule, v.code, v.object, v.message)
+        };
+        // A filter connected to itself is the client's doing, and refused without the driver.
+        violation::list().iter().filter(|v| v.rule != "KsConnectSameFilter").map(one).collect()
+    }
+
+    fn pull(&self) {
+        let _ = self.with_device(nt::pnp::Device::surprise_remove);
+        sched::settle();
+    }
+
+    fn query_remove(&self) -> Status {
+        let status = self.with_device(|device| {
+            let status = device.send(IRP_MN_QUERY_REMOVE_DEVICE as u8);
+            let _ = device.send(IRP_MN_CANCEL_REMOVE_DEVICE as u8);
+            status
+        });
+        Status(status.unwrap_or(STATUS_NO_SUCH_DEVICE))
+    }
+
+    fn restart(&self) -> Result<(), String> {
+        if let Some(driver) = self.driver.take() {
+            driver.unload();
+        }
+        let driver = self.rig.load(&self.path).map_err(|error| error.to_string())?;
+        self.driver.replace(Some(driver));
+        Ok(())
+    }
+
+    fn rebalance(&self) -> Status {
+        let status = self.with_device(|device| {
+            let status = device.send(IRP_MN_QUERY_STOP_DEVICE as u8);
+            if status < 0 {
+                let _ = device.send(IRP_MN_CANCEL_STOP_DEVICE as u8);
+                return status;
+            }
+            match device.send(IRP_MN_STOP_DEVICE as u8) {
+                status if status < 0 => status,
+                _ => device.start(),
+            }
+        });
+        sched::settle();
+        Status(status.unwrap_or(STATUS_NO_SUCH_DEVICE))
+    }
+
+    fn power(&self, on: bool) -> Status {
+        let to = if on { _DEVICE_POWER_STATE::PowerDeviceD0 } else { _DEVICE_POWER_STATE::PowerDeviceD3 };
+        let status = self.with_device(|device| {
+            let set = |location: &mut IO_STACK_LOCATION| {
+                location.Parameters.Power.Type = _POWER_STATE_TYPE::DevicePowerState;
+                location.Parameters.Power.State.DeviceState = to;
+            };
+            device.send_with(IRP_MJ_POWER as u8, IRP_MN_SET_POWER as u8, set).0
+        });
+        sched::settle();
+        Status(status.unwrap_or(STATUS_NO_SUCH_DEVICE))
+    }
+
+    fn unload(&self) -> Result<Footprint, String> {
+        if let Some(driver) = self.driver.take() {
+            driver.unload();
+        }
+        Ok(self.footprint())
+    }
+
+    fn watch_calls(&self, callback: &'static str, fail: Option<(&str, u32)>) {
+        let fault = fail.map(|(call, nth)| inject::Fault {
+            call: call.to_owned(),
+            nth,
+            status: STATUS_INSUFFICIENT_RESOURCES,
+        });
+        inject::arm(callback, fault);
+    }
+
+    fn watched_calls(&self) -> (Vec<String>, bool) {
+        let (calls, struck) = inject::disarm();
+        let can_fail = |call: &&str| !SURE.contains(call);
+        (calls.into_iter().filter(can_fail).map(str::to_owned).collect(), struck)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_version;
+
+    #[test]
+    fn a_version_is_found() {
+        let mut file = vec![7; 100];
+        file[40..48].copy_from_slice(&[0xBD, 0x04, 0xEF, 0xFE, 0, 0, 1, 0]);
+        file[48..56].copy_from_slice(&[2, 0, 1, 0, 4, 0, 3, 0]);
+        assert_eq!(file_version(&file), Some([1, 2, 3, 4]));
+        assert_eq!(file_version(&file[..50]), None);
+        assert_eq!(file_version(&[]), None);
+    }
+}

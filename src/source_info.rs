@@ -67,7 +67,7 @@ impl SourceInfo {
 
     /// Whether a pin for pictures of this format can take what the source gives, as far as is known.
     pub fn agrees_with(&self, format: Format) -> bool {
-        let Format { pixel, geometry } = format;
+        let Format { pixel, geometry, .. } = format;
         self.fourcc == 0
             || (self.fourcc, self.width, self.height) == (pixel.fourcc(), geometry.width(), geometry.height())
     }

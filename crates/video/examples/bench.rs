@@ -1,6 +1,6 @@
 //! What pictures cost, beside a bare copy.
 //!
-//! `cargo run --profile rig -p video --example bench` prints a table; `cargo xtask bench` runs it too. A ratio is the time
+//! `cargo run --profile rig -p video --example bench` prints a table; `cargo xtask bench --pixels` does the same. A ratio is the time
 //! that a copy takes of as many bytes as the destination has, divided by the time of the operation; or, behind it, of as
 //! many as the larger of source and destination. Each is the median of ratios of times that were taken one directly
 //! after the other. Pictures are taken in turn from more memory than the caches hold.
@@ -13,7 +13,7 @@ use video::{Adjust, Conversion, Format, Geometry, PixelFormat, bars, placeholder
 
 const USAGE: &str = "usage: bench [ROUNDS]   (an odd number of rounds for each median; 101 if none is given)";
 /// Memory that is gone through in turn.
-const MEMORY: usize = 256 << 20;
+const MEMORY: usize = 64 << 20;
 
 fn main() {
     let mut arguments = args().skip(1);

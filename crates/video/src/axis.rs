@@ -47,7 +47,8 @@ impl Axis {
         // Open at both ends.
         let first = ((at - self.reach) >> 16) + 1;
         let end = (at + self.reach - 1) >> 16;
-        let start = first.clamp(0, (last + 1 - self.taps as i64).max(0));
+        // Not `clamp`, which panics where it cannot be proved that the bounds are in order.
+        let start = first.min(last + 1 - self.taps as i64).max(0);
         let weight = |sample: i64| self.reach - ((sample << 16) - at).abs();
         let total: i64 = (first..=end).map(weight).sum();
         weights.fill([0; 2]);
@@ -56,7 +57,7 @@ impl Axis {
         for sample in first..=end {
             sum += weight(sample);
             let due = (sum * i64::from(UNIT) + total / 2).checked_div(total).unwrap_or(0);
-            let place = usize::try_from(sample.clamp(0, last) - start).ok();
+            let place = usize::try_from(sample.min(last).max(0) - start).ok();
             if let Some(place) = place.and_then(|place| weights.get_mut(place)) {
                 *place = (u16::from_le_bytes(*place) + (due - given) as u16).to_le_bytes();
             }

@@ -1,21 +1,22 @@
 //! Where along a row something changes.
 
-/// The places of samples along a row, in half pixels: the middle of sample n is n times `step` and `middle`.
+/// The places of samples along a row, in half pixels: they are 2 to the power of `shift` apart, and the middle of the
+/// first is at `middle`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
-    step: u32,
+    shift: u32,
     middle: u32,
 }
 
 impl Grid {
     /// Pixels.
-    pub(crate) const LUMA: Self = Self { step: 2, middle: 1 };
+    pub(crate) const LUMA: Self = Self { shift: 1, middle: 1 };
     /// Pairs of pixels.
-    pub(crate) const CHROMA: Self = Self { step: 4, middle: 2 };
+    pub(crate) const CHROMA: Self = Self { shift: 2, middle: 2 };
 
     /// The first sample whose middle is at `x` or to the right of it.
     pub(crate) const fn first(self, x: u32) -> u32 {
-        (x + self.step - 1).saturating_sub(self.middle) >> self.step.trailing_zeros()
+        (x + (1 << self.shift) - 1).saturating_sub(self.middle) >> self.shift
     }
 
     /// The first sample whose middle is to the right of `x`.
@@ -25,7 +26,7 @@ impl Grid {
 
     /// The middle of a sample.
     pub(crate) const fn middle(self, sample: u32) -> u32 {
-        sample * self.step + self.middle
+        (sample << self.shift) + self.middle
     }
 }
 

@@ -40,10 +40,13 @@ pub struct DemoOptions {
 /// Measure the driver: time per picture beside a bare copy of the same bytes, connecting, the rig's own speed.
 ///
 /// Builds the driver and the rig optimised, and runs `ksrig bench`, which prints a table. Measures this machine as it
-/// is, so let nothing else run beside it.
+/// is, so let nothing else run beside it. With --pixels, measures the conversions and pictures of crate video instead.
 #[derive(Args)]
-#[command(after_help = "Example:\n  cargo xtask bench")]
+#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --pixels")]
 pub struct BenchOptions {
+    /// Measure conversions and painted pictures, each beside a bare copy
+    #[arg(long, conflicts_with = "more")]
+    pixels: bool,
     /// More arguments for `ksrig bench`
     #[arg(last = true, value_name = "KSRIG ARGUMENTS")]
     more: Vec<String>,
@@ -70,6 +73,10 @@ pub fn demo(options: &DemoOptions) -> Result<()> {
 
 /// The command.
 pub fn bench(options: &BenchOptions) -> Result<()> {
+    if options.pixels {
+        let arguments = ["run", "--locked", "--profile", "rig", "--package", "video", "--example", "bench"];
+        return process::run(toolchain::host_cargo().args(arguments));
+    }
     process::run(rig("bench")?.args(&options.more))
 }
 

@@ -2,9 +2,9 @@
 
 use ks_sys::*;
 
+use super::Status;
 use super::bytes;
 use super::property;
-use super::Status;
 use super::sys;
 use crate::nt::{NtClose, NtCreateEvent, NtWaitForSingleObject, io, user};
 

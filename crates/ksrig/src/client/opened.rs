@@ -2,13 +2,13 @@
 
 use ks_sys::*;
 
+use super::Status;
 use super::bytes;
 use super::event::Event;
 use super::filter::Filter;
 use super::guid;
 use super::pin::{Pin, State};
 use super::property::{self, Answer};
-use super::Status;
 use super::sys::Handle;
 
 /// A clock, allocator or node that a client has open. Closed on drop.

@@ -74,7 +74,7 @@ pub fn mutations() -> impl Iterator<Item = Vec<u8>> {
         usize::try_from(state >> 33).expect("31 bits") % below
     };
     const INTERESTING: &[u8] = b"[]%\"=,;\\\n\r\t .{}()@_\0\xFF\xFEAN019";
-    (0..1500).map(move |_| {
+    (0..500).map(move |_| {
         let mut bytes = MODERN.as_bytes().to_vec();
         for _ in 0..=random(12) {
             let at = random(bytes.len());

@@ -20,6 +20,7 @@ pub struct Builder {
     ks: ks::Options,
     hardware_id: Option<String>,
     ks_image: Option<PathBuf>,
+    registry: Vec<nt::registry::Seed>,
 }
 
 impl Builder {
@@ -68,6 +69,7 @@ impl Builder {
     /// Takes names and hardware id from the driver's INF.
     pub fn inf(mut self, inf: &Inf) -> Self {
         self.ks.names.extend(inf.names.clone());
+        self.registry.extend(inf.registry.clone());
         self.hardware_id = inf.hardware_id.clone().or(self.hardware_id);
         self
     }
@@ -75,6 +77,7 @@ impl Builder {
     /// Builds it. The calling thread becomes the user's.
     pub fn build(self) -> Rig {
         let machine = Machine::new(self.machine);
+        nt::registry::seed(self.registry);
         let names = self.ks.names.clone();
         if self.ks_image.is_none() {
             ks::install(self.ks);
@@ -185,6 +188,16 @@ impl Rig {
         body: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<T> {
         self.machine.spawn(name, body)
+    }
+
+    /// Sets a value of the registry; false when the path is not one below `\Registry`.
+    pub fn set_registry_value(&self, path: &str, name: &str, kind: u32, data: &[u8]) -> bool {
+        nt::registry::set_value(path, name, kind, data)
+    }
+
+    /// A value of the registry: its type and its bytes.
+    pub fn registry_value(&self, path: &str, name: &str) -> Option<(u32, Vec<u8>)> {
+        nt::registry::value(path, name)
     }
 
     /// Virtual time, 100 ns units.

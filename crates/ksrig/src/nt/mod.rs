@@ -14,6 +14,7 @@
     clippy::too_many_arguments
 )]
 
+mod ansi;
 pub mod bugcheck;
 pub mod callback;
 mod crt;
@@ -36,7 +37,9 @@ pub mod object;
 pub mod pnp;
 pub mod pool;
 mod print;
+mod queued_lock;
 pub mod registry;
+mod remove_lock;
 mod resource;
 pub mod sched;
 pub mod seh;
@@ -51,6 +54,7 @@ pub mod timer;
 pub mod trace;
 pub mod user;
 pub mod user_event;
+mod version;
 pub mod violation;
 pub mod wait;
 pub mod work;

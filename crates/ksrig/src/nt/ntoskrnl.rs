@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use ks_sys::*;
 
 use super::{
+    ansi,
     bugcheck::{self, KeBugCheckEx},
     crt,
     dpc::*,
@@ -18,7 +19,7 @@ use super::{
     mutex::*,
     object::*,
     pool::{self, ExFreePool, ExFreePoolWithTag},
-    print, registry, resource, seh,
+    print, queued_lock, registry, remove_lock, resource, seh,
     semaphore::*,
     slist,
     spinlock::*,
@@ -26,6 +27,7 @@ use super::{
     thread::*,
     time::*,
     timer::*,
+    version,
     wait::*,
     work::*,
 };
@@ -70,7 +72,9 @@ exports! {
     static DISPATCH = RULE;
     ExAcquireFastMutex(FastMutex: PFAST_MUTEX) -> (), 0..=1;
     ExAcquireFastMutexUnsafe(FastMutex: PFAST_MUTEX) -> (), 0..=1;
+    ExAllocatePool(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T) -> PVOID, 0..=2, pool::driver_pool;
     ExAllocatePool2(Flags: POOL_FLAGS, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID, 0..=2, pool::driver_pool2;
+    ExAllocatePoolWithQuotaTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID, 0..=2, pool::driver_pool_with_quota_tag;
     ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID, 0..=2, pool::driver_pool_with_tag;
     ExFreePool(P: PVOID) -> (), 0..=2;
     ExFreePoolWithTag(P: PVOID, Tag: ULONG) -> (), 0..=2;
@@ -92,6 +96,7 @@ exports! {
     IoFreeWorkItem(IoWorkItem: PIO_WORKITEM) -> (), 0..=2;
     IoGetAttachedDeviceReference(DeviceObject: PDEVICE_OBJECT) -> PDEVICE_OBJECT, 0..=2;
     IoGetDriverObjectExtension(DriverObject: PDRIVER_OBJECT, ClientIdentificationAddress: PVOID) -> PVOID, 0..=2;
+    IoGetFileObjectGenericMapping() -> PGENERIC_MAPPING, 0..=2;
     IoGetRelatedDeviceObject(FileObject: PFILE_OBJECT) -> PDEVICE_OBJECT, 0..=2;
     IoInvalidateDeviceRelations(DeviceObject: PDEVICE_OBJECT, Type: DEVICE_RELATION_TYPE) -> (), 0..=2;
     IoQueueWorkItem(IoWorkItem: PIO_WORKITEM, WorkerRoutine: PIO_WORKITEM_ROUTINE, QueueType: WORK_QUEUE_TYPE, Context: PVOID) -> (), 0..=2;
@@ -118,6 +123,8 @@ exports! {
     KeInsertQueueDpc(Dpc: PRKDPC, SystemArgument1: PVOID, SystemArgument2: PVOID) -> BOOLEAN, 0..=ANY;
     KeLeaveCriticalRegion() -> (), 0..=1;
     KeLowerIrql(NewIrql: KIRQL) -> (), 0..=ANY;
+    KeQueryInterruptTime() -> ULONGLONG, 0..=ANY;
+    KeQuerySystemTimePrecise(CurrentTime: PLARGE_INTEGER) -> (), 0..=ANY, KeQuerySystemTime;
     KeQueryTimeIncrement() -> ULONG, 0..=ANY;
     KeRaiseIrqlToDpcLevel() -> KIRQL, 0..=2;
     KeReadStateEvent(Event: PRKEVENT) -> LONG, 0..=2;
@@ -137,6 +144,7 @@ exports! {
     KeWaitForSingleObject(Object: PVOID, WaitReason: KWAIT_REASON, WaitMode: KPROCESSOR_MODE, Alertable: BOOLEAN, Timeout: PLARGE_INTEGER) -> NTSTATUS, 0..=2;
     KfRaiseIrql(NewIrql: KIRQL) -> KIRQL, 0..=ANY;
     MmBuildMdlForNonPagedPool(MemoryDescriptorList: PMDL) -> (), 0..=2;
+    MmMapLockedPages(MemoryDescriptorList: PMDL, AccessMode: KPROCESSOR_MODE) -> PVOID, 0..=2;
     MmMapLockedPagesSpecifyCache(MemoryDescriptorList: PMDL, AccessMode: KPROCESSOR_MODE, CacheType: MEMORY_CACHING_TYPE, RequestedAddress: PVOID, BugCheckOnFailure: ULONG, Priority: ULONG) -> PVOID, 0..=2;
     MmProbeAndLockPages(MemoryDescriptorList: PMDL, AccessMode: KPROCESSOR_MODE, Operation: LOCK_OPERATION) -> (), 0..=2, probe_and_lock;
     MmUnlockPages(MemoryDescriptorList: PMDL) -> (), 0..=2;
@@ -172,7 +180,18 @@ unsafe extern "win64" fn breakpoint() {
 
 /// The tables of this file and of those that have their own.
 fn tables() -> impl Iterator<Item = &'static [&'static Export]> {
-    let own = [PASSIVE, DISPATCH, print::EXPORTS, resource::EXPORTS, seh::EXPORTS, slist::EXPORTS];
+    let own = [
+        PASSIVE,
+        DISPATCH,
+        ansi::EXPORTS,
+        print::EXPORTS,
+        queued_lock::EXPORTS,
+        remove_lock::EXPORTS,
+        resource::EXPORTS,
+        seh::EXPORTS,
+        slist::EXPORTS,
+        version::EXPORTS,
+    ];
     own.into_iter().chain(registry::tables())
 }
 

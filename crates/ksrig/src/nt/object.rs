@@ -186,6 +186,17 @@ pub(super) fn prefix(path: &[u16], name: &str) -> Option<usize> {
     (ends && same).then_some(length)
 }
 
+/// What the generic rights mean for files. (`nf-ntddk-iogetfileobjectgenericmapping.md`)
+pub fn IoGetFileObjectGenericMapping() -> PGENERIC_MAPPING {
+    static MAPPING: GENERIC_MAPPING = GENERIC_MAPPING {
+        GenericRead: FILE.generic[0],
+        GenericWrite: FILE.generic[1],
+        GenericExecute: FILE.generic[2],
+        GenericAll: FILE.generic[3],
+    };
+    (&raw const MAPPING).cast_mut()
+}
+
 /// `IoFileObjectType`.
 pub fn IoFileObjectType() -> POBJECT_TYPE {
     (&raw const FILE).cast_mut().cast()

@@ -171,7 +171,7 @@ fn pool2(flags: u64, bytes: SIZE_T, tag: u32, driver: bool) -> PVOID {
     let zero = flags & POOL_FLAG_UNINITIALIZED == 0;
     let memory = allocate(bytes as usize, tag, kinds == POOL_FLAG_PAGED, zero, driver);
     if memory.is_null() && flags & POOL_FLAG_RAISE_ON_FAILURE != 0 {
-        bugcheck::stop("unhandled exception", "ExAllocatePool2 raised STATUS_INSUFFICIENT_RESOURCES");
+        super::seh::raise(STATUS_INSUFFICIENT_RESOURCES);
     }
     memory
 }
@@ -184,6 +184,26 @@ pub unsafe fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, 
 /// The same, asked by a driver.
 pub(super) unsafe fn driver_pool_with_tag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
     allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, true)
+}
+
+/// The same without a tag, which is then `None`. (`nf-wdm-exallocatepool.md`)
+pub(super) unsafe fn driver_pool(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T) -> PVOID {
+    allocate(NumberOfBytes as usize, u32::from_le_bytes(*b"None"), PoolType & 1 != 0, false, true)
+}
+
+/// The same, which raises STATUS_INSUFFICIENT_RESOURCES when there is none, unless it is told not to.
+/// (`nf-wdm-exallocatepoolwithquotatag.md`)
+pub(super) unsafe fn driver_pool_with_quota_tag(
+    PoolType: POOL_TYPE,
+    NumberOfBytes: SIZE_T,
+    Tag: ULONG,
+) -> PVOID {
+    const POOL_QUOTA_FAIL_INSTEAD_OF_RAISE: POOL_TYPE = 8;
+    let memory = allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, true);
+    if memory.is_null() && PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE == 0 {
+        super::seh::raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    memory
 }
 
 /// Frees pool memory.

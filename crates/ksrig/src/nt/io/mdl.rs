@@ -164,6 +164,13 @@ pub unsafe fn MmMapLockedPagesSpecifyCache(
     }
 }
 
+/// The same with a cached mapping; the page calls it obsolete. (`nf-wdm-mmmaplockedpages.md`)
+pub unsafe fn MmMapLockedPages(MemoryDescriptorList: PMDL, AccessMode: KPROCESSOR_MODE) -> PVOID {
+    let cached = _MEMORY_CACHING_TYPE::MmCached;
+    // SAFETY: the caller's MDL.
+    unsafe { MmMapLockedPagesSpecifyCache(MemoryDescriptorList, AccessMode, cached, null_mut(), 0, 0) }
+}
+
 /// A system address of the buffer (macro in the headers); NULL when there is none.
 pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL, Priority: ULONG) -> PVOID {
     // SAFETY: the caller's MDL.

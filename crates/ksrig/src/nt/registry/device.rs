@@ -127,3 +127,62 @@ pub unsafe fn IoOpenDeviceInterfaceRegistryKey(
     unsafe { DeviceInterfaceKey.write(zw::open(key(&path, mine), DesiredAccess, OBJ_KERNEL_HANDLE)) };
     STATUS_SUCCESS
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::null_mut;
+
+    use super::*;
+    use crate::nt::{Machine, MachineOptions, ZwClose, registry::value};
+
+    unsafe extern "win64" fn entry(driver: PDRIVER_OBJECT, _: PUNICODE_STRING) -> NTSTATUS {
+        unsafe extern "win64" fn add(_: PDRIVER_OBJECT, _: PDEVICE_OBJECT) -> NTSTATUS {
+            STATUS_SUCCESS
+        }
+        // SAFETY: DriverEntry's own driver object.
+        unsafe { (*(*driver).DriverExtension).AddDevice = Some(add) };
+        STATUS_SUCCESS
+    }
+
+    /// A device's keys hold what its installation put there, each its own; other objects have none.
+    #[test]
+    fn keys_of_a_device() {
+        let machine = Machine::new(MachineOptions::default());
+        let value_of = |place, name: &str| Seed {
+            place,
+            subkey: String::new(),
+            name: name.to_owned(),
+            kind: REG_DWORD,
+            data: vec![1, 0, 0, 0],
+        };
+        seed(vec![value_of(Place::Driver, "D"), value_of(Place::Hardware, "H")]);
+        let driver = pnp::load_builtin("cam.sys", Some(entry)).unwrap();
+        let device = driver.add_device("ROOT\\CAM").unwrap();
+        let open = |object, kind| {
+            let mut handle = null_mut();
+            // SAFETY: a local variable; the handle is closed once.
+            unsafe {
+                let status = IoOpenDeviceRegistryKey(object, kind, KEY_ALL_ACCESS, &raw mut handle);
+                if status >= 0 {
+                    assert_eq!(ZwClose(handle), STATUS_SUCCESS);
+                }
+                status
+            }
+        };
+        assert_eq!(open(device.pdo(), PLUGPLAY_REGKEY_DEVICE), STATUS_SUCCESS);
+        assert_eq!(open(device.pdo(), PLUGPLAY_REGKEY_DRIVER), STATUS_SUCCESS);
+        assert_eq!(open(device.pdo(), 0), STATUS_INVALID_PARAMETER);
+        assert_eq!(open(null_mut(), PLUGPLAY_REGKEY_DEVICE), STATUS_INVALID_DEVICE_REQUEST);
+        let hardware = format!("{CONTROL_SET}\\Enum\\ROOT\\CAM\\0000\\Device Parameters");
+        assert_eq!(value(&hardware, "H"), Some((REG_DWORD, vec![1, 0, 0, 0])));
+        assert_eq!(value(&hardware, "D"), None);
+        let mut handle = null_mut();
+        let name = crate::nt::string::wide("\\??\\none");
+        let mut name = crate::nt::string::counted(&name);
+        // SAFETY: local variables.
+        let status =
+            unsafe { IoOpenDeviceInterfaceRegistryKey(&raw mut name, KEY_ALL_ACCESS, &raw mut handle) };
+        assert_eq!(status, STATUS_OBJECT_NAME_NOT_FOUND);
+        machine.shutdown();
+    }
+}

@@ -1,8 +1,8 @@
 //! Structured exception handling: a driver's `__try`, `__except` and `__finally`, by the tables of its image.
 //!
-//! An exception is raised by an export ([`raise`]) or by the processor ([`fault`]). [`dispatch`] walks the driver's
+//! An exception is raised by an export (`raise`) or by the processor (`fault`). `dispatch` walks the driver's
 //! frames outwards and asks each frame's handler; one that takes the exception has the frames below it unwound
-//! ([`unwind`]) and goes on in its `__except` block. The walk ends where the rig called the driver: exceptions do not
+//! (`unwind`) and goes on in its `__except` block. The walk ends where the rig called the driver: exceptions do not
 //! cross a callback.
 //!
 //! None of the functions between the raise and the `__except` block returns, so that none of them may own anything

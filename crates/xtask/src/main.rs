@@ -3,8 +3,10 @@
 //! One file per noun: [`house`] knows the places of the workspace, [`toolchain`] the compilers, [`wdk_tree`] makes
 //! what stands in for a WDK, [`rustc_wrapper`] lets the WDK crates compile on Linux; the rest are the commands.
 
+mod bench;
 mod build;
 mod c_driver;
+mod endurance;
 mod fidelity;
 mod house;
 mod image;
@@ -17,6 +19,7 @@ mod reproduce;
 mod rig;
 mod rustc_wrapper;
 mod setup;
+mod specification;
 mod test;
 mod toolchain;
 mod wdk_tree;
@@ -46,8 +49,10 @@ enum Command {
     Reproduce(reproduce::Options),
     Demo(rig::DemoOptions),
     Test(test::Options),
-    Bench(rig::BenchOptions),
+    Bench(bench::Options),
+    Endurance(endurance::Options),
     Fidelity(fidelity::Options),
+    Specification(specification::Options),
     Cargo(build::CargoOptions),
 }
 
@@ -65,7 +70,9 @@ fn main() -> ExitCode {
         Command::Demo(options) => rig::demo(&options),
         Command::Test(options) => test::run(&options),
         Command::Fidelity(options) => fidelity::run(&options),
-        Command::Bench(options) => rig::bench(&options),
+        Command::Specification(options) => specification::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Endurance(options) => endurance::run(&options),
         Command::Cargo(options) => build::run_cargo(&options),
     };
     match result {

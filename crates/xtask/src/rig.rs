@@ -1,7 +1,7 @@
-//! Running the rig: `cargo xtask demo` and `cargo xtask bench`. Its command line is known here and nowhere else.
+//! Running the rig, and `cargo xtask demo`.
 
 use std::{
-    path::{PathBuf, absolute},
+    path::{Path, PathBuf, absolute},
     process::Command,
 };
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    build::{Flavour, Profile, Workshop},
+    build::{self, Flavour, Profile, Workshop},
     house, process, toolchain,
 };
 
@@ -37,24 +37,9 @@ pub struct DemoOptions {
     more: Vec<String>,
 }
 
-/// Measure the driver: time per picture beside a bare copy of the same bytes, connecting, the rig's own speed.
-///
-/// Builds the driver and the rig optimised, and runs `ksrig bench`, which prints a table. Measures this machine as it
-/// is, so let nothing else run beside it. With --pixels, measures the conversions and pictures of crate video instead.
-#[derive(Args)]
-#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --pixels")]
-pub struct BenchOptions {
-    /// Measure conversions and painted pictures, each beside a bare copy
-    #[arg(long, conflicts_with = "more")]
-    pixels: bool,
-    /// More arguments for `ksrig bench`
-    #[arg(last = true, value_name = "KSRIG ARGUMENTS")]
-    more: Vec<String>,
-}
-
 /// The command.
 pub fn demo(options: &DemoOptions) -> Result<()> {
-    let mut rig = rig("demo")?;
+    let mut rig = Rig::build()?.command("demo");
     // A path of the user's is relative to where the user is, the default one to the workspace.
     let out = match options.out.to_str() {
         Some("target/demo") => house::root().join("target/demo"),
@@ -71,25 +56,34 @@ pub fn demo(options: &DemoOptions) -> Result<()> {
     process::run(&mut rig)
 }
 
-/// The command.
-pub fn bench(options: &BenchOptions) -> Result<()> {
-    if options.pixels {
-        let arguments = ["run", "--locked", "--profile", "rig", "--package", "video", "--example", "bench"];
-        return process::run(toolchain::host_cargo().args(arguments));
-    }
-    process::run(rig("bench")?.args(&options.more))
+/// The rig and a freshly built driver.
+pub struct Rig {
+    program: PathBuf,
+    driver: PathBuf,
 }
 
-/// The rig with a freshly built driver: `ksrig <command> target/driver/default/loopcam.sys`, options are to follow.
-fn rig(command: &str) -> Result<Command> {
-    let driver = Workshop::open()?.driver(Flavour::Default, Profile::Release)?;
-    println!("building the rig");
-    let mut cargo = toolchain::host_cargo();
-    let package = ["--locked", "--profile", "rig", "--package", "ksrig"];
-    process::run(cargo.arg("build").args(package))?;
-    let mut cargo = toolchain::host_cargo();
-    cargo.args(["run", "--quiet"]).args(package).args(["--bin", "ksrig", "--", command]).arg(driver);
-    // The names that users see.
-    cargo.arg("--inf").arg(house::root().join("inf/loopcam.inx"));
-    Ok(cargo)
+impl Rig {
+    /// Builds both, the driver in the default flavour.
+    pub fn build() -> Result<Self> {
+        let driver = Workshop::open()?.driver(Flavour::Default, Profile::Release)?;
+        println!("building the rig");
+        let mut cargo = toolchain::host_cargo();
+        process::run(cargo.args(["build", "--locked", "--profile", "rig", "--package", "ksrig"]))?;
+        let program = build::metadata()?.target_directory.join("rig/ksrig").into();
+        Ok(Self { program, driver })
+    }
+
+    /// The same rig with another driver.
+    pub fn with(&self, driver: &Path) -> Self {
+        Self { program: self.program.clone(), driver: driver.to_owned() }
+    }
+
+    /// `ksrig <command> target/driver/default/loopcam.sys`, options are to follow.
+    pub fn command(&self, command: &str) -> Command {
+        let mut rig = Command::new(&self.program);
+        rig.arg(command).arg(&self.driver);
+        // The names that users see.
+        rig.arg("--inf").arg(house::root().join("inf/loopcam.inx"));
+        rig
+    }
 }

@@ -152,6 +152,7 @@ fn needs() -> Vec<Need> {
         ),
         Need::new(Package, "openssl", "makes the test certificate", program("openssl").is_some()),
         Need::new(Package, "osslsigncode", "signs drivers and catalogs", program("osslsigncode").is_some()),
+        Need::new(Test, "valgrind", "counts instructions", program("valgrind").is_some()),
         Need::new(Test, "ffmpeg", "real video for the tests", program("ffmpeg").is_some()),
         Need::new(Test, "python3-venv", "runs others' verifiers of packages", has_venv()),
         Need::new(

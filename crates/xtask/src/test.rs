@@ -54,6 +54,8 @@ pub fn run(options: &Options) -> Result<()> {
         steps.run("documentation", || documentation(&metadata))?;
     }
     steps.run("tests", || tests(&metadata))?;
+    steps.run("endurance", || itself(&["endurance", "--minutes", "0.2"]))?;
+    steps.run("specification", || itself(&["specification"]))?;
     steps.run("package", || itself(&["package"]))?;
     steps.run("packaged drivers", || packaged_drivers(&metadata))?;
     if !options.quick {

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{args, show};
-use crate::client::bench::{self, FrameCost};
+use crate::client::Video;
+use crate::client::bench::{self, Footprint, FrameCost};
 use crate::client::graph::PinName;
-use crate::client::{Pixels, Video};
 
 /// Arguments of `ksrig bench`.
 #[derive(Debug, clap::Args)]
@@ -31,9 +31,18 @@ pub struct Args {
     /// Frames measured in each case
     #[arg(long, default_value_t = 200, value_name = "N")]
     frames: usize,
+    /// The frames' formats
+    #[arg(long, value_delimiter = ',', default_values = ["nv12:16x16@30", "nv12:1920x1080@30"], value_name = "FORMAT,...")]
+    format: Vec<Video>,
+    /// What the readers read [default: what is written]
+    #[arg(long, value_name = "FORMAT")]
+    read_format: Option<Video>,
     /// Connections measured
     #[arg(long, default_value_t = 2000, value_name = "N")]
     connections: usize,
+    /// Measure the frames only
+    #[arg(long)]
+    frames_only: bool,
     /// Numbers of readers
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16], value_name = "N,N,...")]
     readers: Vec<usize>,
@@ -46,61 +55,98 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 struct Figures {
     frames: Vec<FrameCost>,
+    #[serde(flatten)]
+    rest: Option<Rest>,
+}
+
+/// What is not about frames.
+#[derive(Debug, Serialize)]
+struct Rest {
     connect_disconnect_ns: f64,
     times_real_time: f64,
+    idle_calls: u64,
+    footprint: Vec<Footprint>,
 }
+
+/// What is connected, and what is streamed through the connection.
+const TINY: &str = "nv12:16x16@30";
+const HD: &str = "nv12:1280x720@30";
 
 /// Measures.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
-    let tiny = Video::new(Pixels::NV12, 16, 16, 30.0);
-    let full = Video::new(Pixels::NV12, 1920, 1080, 30.0);
-    let mut frames = Vec::new();
-    {
-        let rig = args.machine.rig()?.trace(false).preemption(0).measure(true).build();
-        let _driver = args.machine.load(&rig)?;
-        for format in [tiny, full] {
-            for readers in &args.readers {
-                if !args.json {
-                    eprintln!("measuring {format}, {readers} readers ...");
-                }
-                frames.push(bench::frames(&rig, &args.sink, &args.read, format, *readers, args.frames)?);
-            }
-        }
-    }
-    let rig = args.machine.rig()?.trace(false).preemption(0).build();
-    let driver = args.machine.load(&rig)?;
-    let connect = bench::connect(&rig, &args.from, &args.sink, &tiny, args.connections)?;
-    let hd = Video::new(Pixels::NV12, 1280, 720, 30.0);
-    let speed = bench::speed(&rig, &args.from, &args.sink, &args.read, hd, args.frames as u64)?;
-    drop(driver);
-    let result = Figures { frames, connect_disconnect_ns: connect, times_real_time: speed };
+    let frames = frames(args)?;
+    let rest = if args.frames_only { None } else { Some(rest(args)?) };
+    let result = Figures { frames, rest };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&result)?);
     } else {
-        table(&result, &hd);
+        table(&result);
     }
     Ok(true)
 }
 
-fn table(result: &Figures, streamed: &Video) {
+fn frames(args: &Args) -> anyhow::Result<Vec<FrameCost>> {
+    let rig = args.machine.rig()?.trace(false).preemption(0).measure(true).build();
+    let _driver = args.machine.load(&rig)?;
+    let mut frames = Vec::new();
+    for format in &args.format {
+        for readers in &args.readers {
+            if !args.json {
+                eprintln!("measuring {format}, {readers} readers ...");
+            }
+            let read_format = args.read_format.unwrap_or(*format);
+            let (sink, read) = (&args.sink, &args.read);
+            frames.push(bench::frames(&rig, sink, read, *format, read_format, *readers, args.frames)?);
+        }
+    }
+    Ok(frames)
+}
+
+fn rest(args: &Args) -> anyhow::Result<Rest> {
+    let parse = |text: &str| text.parse::<Video>().map_err(anyhow::Error::msg);
+    let (tiny, hd) = (parse(TINY)?, parse(HD)?);
+    let idle_calls = {
+        let rig = args.machine.rig()?.trace(false).measure(true).build();
+        let _driver = args.machine.load(&rig)?;
+        bench::idle(&rig, &args.sink, &args.read, &hd)?
+    };
+    let rig = args.machine.rig()?.trace(false).preemption(0).build();
+    let footprint = bench::footprint(&rig, || args.machine.load(&rig), &args.sink, &args.read, &hd)?;
+    let _driver = args.machine.load(&rig)?;
+    Ok(Rest {
+        connect_disconnect_ns: bench::connect(&rig, &args.from, &args.sink, &tiny, args.connections)?,
+        times_real_time: bench::speed(&rig, &args.from, &args.sink, &args.read, hd, args.frames as u64)?,
+        idle_calls,
+        footprint,
+    })
+}
+
+fn table(result: &Figures) {
     show::headline("Time in the driver for a frame (medians)");
     println!(
-        "  {:<26} {:>7} {:>12} {:>14} {:>12} {:>10} {:>6}",
-        "format", "readers", "driver", "a reader", "bare copy", "copy/driver", "calls"
+        "  {:<26} {:>7} {:>12} {:>14} {:>12} {:>10} {:>6} {:>11}",
+        "written", "readers", "driver", "a reader", "bare copy", "copy/driver", "calls", "allocations"
     );
     for cost in &result.frames {
-        let FrameCost { format, readers, driver_ns, copy_ns, ratio, calls, .. } = cost;
+        let FrameCost { format, readers, driver_ns, copy_ns, ratio, calls, allocations, .. } = cost;
         println!(
-            "  {format:<26} {readers:>7} {:>12} {:>14} {:>12} {ratio:>11.2} {calls:>6.0}",
+            "  {format:<26} {readers:>7} {:>12} {:>14} {:>12} {ratio:>11.2} {calls:>6.0} {allocations:>11}",
             time(*driver_ns),
             time(driver_ns / *readers as f64),
             time(*copy_ns)
         );
     }
+    let Some(rest) = &result.rest else { return };
     show::headline("Connections");
-    println!("  connect and disconnect, driver and rig together: {}", time(result.connect_disconnect_ns));
+    println!("  connect and disconnect, driver and rig together: {}", time(rest.connect_disconnect_ns));
     show::headline("Speed");
-    println!("  {streamed} through a kernel connection: {:.0} times real time", result.times_real_time);
+    println!("  {HD} through a kernel connection: {:.0} times real time", rest.times_real_time);
+    show::headline("Idle");
+    println!("  calls into the driver while its pins are paused for ten seconds: {}", rest.idle_calls);
+    show::headline("Pool that the driver takes");
+    for Footprint { what, bytes, allocations } in &rest.footprint {
+        println!("  {what:<26} {bytes:>7} bytes in {allocations} allocations");
+    }
 }
 
 fn time(ns: f64) -> String {

@@ -158,7 +158,9 @@ impl Sink {
     pub fn fault(&self, got: &Got) -> Option<String> {
         let dropped = || got.dropped.filter(|count| *count != 0);
         let dropped = || dropped().map(|count| format!("the driver dropped {count} frames"));
-        got.error.clone().or_else(|| self.state().fault.take()).or_else(dropped)
+        let backwards =
+            || got.backwards.map(|index| format!("frame {index} is not presented after the one before"));
+        got.error.clone().or_else(|| self.state().fault.take()).or_else(dropped).or_else(backwards)
     }
 }
 

@@ -2,30 +2,45 @@
 
 use std::time::Instant;
 
-use super::Video;
 use super::error::Error;
 use super::graph::PinName;
 use super::rig::Rig;
 use super::session::{Input, Read};
-use crate::nt::{measure, sched, user};
+use super::{State, Video};
+use crate::nt::{measure, pool, sched, user};
 
 /// One measured case; times are medians.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct FrameCost {
-    /// The frames' format.
+    /// What is written.
     pub format: String,
+    /// What is read.
+    pub read_format: String,
     /// Pins that read at once.
     pub readers: usize,
     /// Frames measured.
     pub frames: usize,
     /// Nanoseconds in the driver for a frame, all readers together.
     pub driver_ns: f64,
-    /// Nanoseconds of bare copies of the same bytes to as many buffers.
+    /// Nanoseconds of bare copies of the bytes that are read to as many buffers.
     pub copy_ns: f64,
     /// Bare copy by driver, frame by frame; the median of that. 1 is the best there can be.
     pub ratio: f64,
     /// Calls into the driver for a frame.
     pub calls: f64,
+    /// Allocations of pool by the driver, in all the measured frames.
+    pub allocations: u64,
+}
+
+/// Pool that the driver holds at some point more than before it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Footprint {
+    /// What has been made.
+    pub what: &'static str,
+    /// Bytes that it takes.
+    pub bytes: usize,
+    /// In so many allocations.
+    pub allocations: usize,
 }
 
 /// The median of some numbers; 0 of none.
@@ -48,7 +63,9 @@ impl Copies {
     }
 
     fn time(&mut self, frame: &[u8], readers: usize) -> f64 {
-        self.source.bytes_mut().copy_from_slice(frame);
+        let source = self.source.bytes_mut();
+        let len = source.len().min(frame.len());
+        source[..len].copy_from_slice(&frame[..len]);
         let begun = Instant::now();
         for _ in 0..readers {
             self.buffers[self.next].bytes_mut().copy_from_slice(self.source.bytes());
@@ -65,13 +82,15 @@ pub fn frames(
     sink: &PinName,
     read: &PinName,
     format: Video,
+    read_format: Video,
     readers: usize,
     count: usize,
 ) -> Result<FrameCost, Error> {
     let warm = count / 10 + 4;
     let (mut driver, mut copy, mut calls) = (Vec::new(), Vec::new(), Vec::new());
-    let mut copies = Copies::new(readers, format.frame_len());
+    let mut copies = Copies::new(readers, read_format.frame_len());
     let mut index = 0;
+    let mut allocated = None;
     let mut next = |frame: &mut [u8]| {
         // What the frame before has cost is known when everything has come to rest.
         sched::settle();
@@ -81,14 +100,21 @@ pub fn frames(
             driver.push(totals.nanoseconds);
             calls.push(totals.calls as f64);
             copy.push(copies.time(frame, readers));
+            let now = pool::allocations();
+            let (first, _) = allocated.unwrap_or((now, now));
+            allocated = Some((first, now));
         }
         frame.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
         index += 1;
         measure::reset();
         Ok(index <= warm + count)
     };
-    let one =
-        || Read { pin: read.clone(), format, frames: (warm + count) as u64, on_frame: Box::new(|_| ()) };
+    let one = || Read {
+        pin: read.clone(),
+        format: read_format,
+        frames: (warm + count) as u64,
+        on_frame: Box::new(|_| ()),
+    };
     let reads = (0..readers).map(|_| one()).collect();
     let outcome = rig.session(Input::Write { to: sink.clone(), format, next: &mut next }, reads)?;
     if let Some(reason) = outcome.readers.iter().find_map(|got| got.error.clone()) {
@@ -97,13 +123,64 @@ pub fn frames(
     let ratios = driver.iter().zip(&copy).map(|(driver, copy)| copy / driver.max(1.0)).collect();
     Ok(FrameCost {
         format: format.to_string(),
+        read_format: read_format.to_string(),
         readers,
         frames: driver.len(),
         driver_ns: median(driver),
         copy_ns: median(copy),
         ratio: median(ratios),
         calls: median(calls),
+        allocations: allocated.map_or(0, |(first, last)| last - first),
     })
+}
+
+/// Calls into a driver in ten seconds in which its pins are paused. The rig must measure.
+pub fn idle(rig: &Rig, sink: &PinName, read: &PinName, format: &Video) -> Result<u64, Error> {
+    let (sink, reader) = (rig.place(sink)?, rig.place(read)?);
+    let (sink_format, read_format) = (sink.format(format)?, reader.format(format)?);
+    let pins = [sink.create(&sink_format)?, reader.create(&read_format)?];
+    for state in [State::Acquire, State::Pause] {
+        for pin in &pins {
+            pin.set_state(state).map_err(Error::status("pausing a pin"))?;
+        }
+    }
+    sched::settle();
+    measure::reset();
+    rig.sleep(100_000_000);
+    Ok(measure::totals().calls)
+}
+
+/// What pool the driver takes for each thing that it is asked for. `load` loads it into the rig.
+pub fn footprint<T, E: From<Error>>(
+    rig: &Rig,
+    load: impl FnOnce() -> Result<T, E>,
+    sink: &PinName,
+    read: &PinName,
+    format: &Video,
+) -> Result<Vec<Footprint>, E> {
+    let mut steps = Vec::new();
+    let mut before = pool::in_use();
+    let mut step = |what| {
+        let now = pool::in_use();
+        let (allocations, bytes) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+        steps.push(Footprint { what, bytes, allocations });
+        before = now;
+    };
+    let _driver = load()?;
+    step("driver and device");
+    let (sink, reader) = (rig.place(sink)?, rig.place(read)?);
+    step("two filter handles");
+    let sink_format = sink.format(format)?;
+    let sink_pin = sink.create(&sink_format)?;
+    step("sink pin");
+    let read_format = reader.format(format)?;
+    let read_pin = reader.create(&read_format)?;
+    step("reading pin");
+    sink_pin.run().map_err(Error::status("running the sink pin"))?;
+    step("sink pin that runs");
+    read_pin.run().map_err(Error::status("running the reading pin"))?;
+    step("reading pin that runs");
+    Ok(steps)
 }
 
 /// Nanoseconds of a connection and its end, driver and rig together: the median of `count`.

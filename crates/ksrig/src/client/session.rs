@@ -57,6 +57,8 @@ pub struct Got {
     pub pin: String,
     /// The virtual time of each frame's arrival.
     pub arrivals: Vec<u64>,
+    /// The first frame whose presentation time is not later than that of the one before.
+    pub backwards: Option<u64>,
     /// The last `KS_FRAME_INFO.DropCount`, where the driver counts.
     pub dropped: Option<i64>,
     /// Why it stopped early.
@@ -200,6 +202,7 @@ impl Rig {
 fn read_all(mut read: Read, place: &Place, format: &Format, pin: Pin, stop: &AtomicBool) -> Got {
     let mut got = Got { pin: place.name(), ..Got::default() };
     let len = format.head().map_or(0, |head| head.SampleSize as usize).max(read.format.frame_len());
+    let mut last = None;
     let result = (|| {
         set_state(&pin, "a reader", State::Acquire)?;
         set_state(&pin, "a reader", State::Pause)?;
@@ -209,6 +212,12 @@ fn read_all(mut read: Read, place: &Place, format: &Format, pin: Pin, stop: &Ato
         while (got.arrivals.len() as u64) < read.frames && !stop.load(Ordering::Relaxed) {
             reader.next(|frame| {
                 got.arrivals.push(frame.time);
+                if frame.header.OptionsFlags & ks_sys::KSSTREAM_HEADER_OPTIONSF_TIMEVALID != 0 {
+                    let time = frame.header.PresentationTime.Time;
+                    if last.replace(time).is_some_and(|last| time <= last) {
+                        got.backwards.get_or_insert(frame.index);
+                    }
+                }
                 got.dropped = frame.info.map(|info| info.DropCount);
                 (read.on_frame)(&frame);
             })?;

@@ -42,6 +42,8 @@ type Predicate = Box<dyn FnMut(usize, u32) -> bool>;
 #[derive(Default)]
 pub(super) struct Pool {
     blocks: BTreeMap<usize, Block>,
+    /// By drivers, so far.
+    allocations: u64,
     fail_after: Option<u64>,
     fail_when: Option<Predicate>,
 }
@@ -76,9 +78,11 @@ fn allocate(bytes: usize, tag: u32, paged: bool, zero: bool, driver: bool) -> PV
         unsafe { address.write_bytes(0xA5, bytes) };
     }
     let owner = driver.then(pnp::driver_stack);
-    lock(&Machine::current().pool)
-        .blocks
-        .insert(address as usize, Block { layout, bytes, tag, paged, owner });
+    let machine = Machine::current();
+    let mut pool = lock(&machine.pool);
+    pool.allocations += u64::from(driver);
+    pool.blocks.insert(address as usize, Block { layout, bytes, tag, paged, owner });
+    drop(pool);
     address.cast()
 }
 
@@ -246,6 +250,11 @@ pub fn fails_now(bytes: usize, tag: u32) -> bool {
         None => false,
     };
     by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag))
+}
+
+/// How often drivers have allocated, in all.
+pub fn allocations() -> u64 {
+    lock(&Machine::current().pool).allocations
 }
 
 /// Driver allocations that are alive: (count, bytes).

@@ -8,7 +8,7 @@ mod headers;
 mod imports;
 mod map;
 mod panics;
-mod parse;
+pub mod parse;
 mod report;
 mod sections;
 #[cfg(test)]
@@ -16,7 +16,7 @@ pub mod specimen;
 mod stack;
 #[cfg(test)]
 mod tests;
-mod unwind;
+pub mod unwind;
 mod version;
 
 use std::{

@@ -1,0 +1,73 @@
+//! What `ksrig bench --json` prints.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{process, rig::Rig};
+
+/// Everything of one driver.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    /// Frames, case by case.
+    pub frames: Vec<Case>,
+    /// Connecting and disconnecting, driver and rig together.
+    pub connect_disconnect_ns: f64,
+    /// How fast the rig streams.
+    pub times_real_time: f64,
+    /// Calls into the driver in ten seconds with paused pins.
+    pub idle_calls: u64,
+    /// Pool.
+    pub footprint: Vec<Step>,
+}
+
+/// Frames of one format for some readers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Case {
+    /// What is written.
+    pub format: String,
+    /// Pins that read.
+    pub readers: usize,
+    /// Nanoseconds in the driver.
+    pub driver_ns: f64,
+    /// Nanoseconds of bare copies.
+    pub copy_ns: f64,
+    /// The second by the first, frame by frame.
+    pub ratio: f64,
+    /// Allocations in all frames.
+    pub allocations: u64,
+}
+
+/// Pool that something takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// What has been made.
+    pub what: String,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+impl Measured {
+    /// Measures.
+    pub fn by(rig: &Rig, more: &[String]) -> Result<Self> {
+        let text = process::output(rig.command("bench").arg("--json").args(more))?;
+        serde_json::from_str(&text).context("the output of ksrig bench")
+    }
+
+    /// Each figure's median of several rounds; what is counted is the same in each.
+    pub fn median(rounds: Vec<Self>) -> Option<Self> {
+        let mut result = rounds.first()?.clone();
+        let middle = |of: &dyn Fn(&Self) -> f64| {
+            let mut figures: Vec<f64> = rounds.iter().map(of).collect();
+            figures.sort_by(f64::total_cmp);
+            figures[figures.len() / 2]
+        };
+        for (index, case) in result.frames.iter_mut().enumerate() {
+            case.driver_ns = middle(&|round| round.frames[index].driver_ns);
+            case.copy_ns = middle(&|round| round.frames[index].copy_ns);
+            case.ratio = middle(&|round| round.frames[index].ratio);
+        }
+        result.connect_disconnect_ns = middle(&|round| round.connect_disconnect_ns);
+        result.times_real_time = middle(&|round| round.times_real_time);
+        Some(result)
+    }
+}

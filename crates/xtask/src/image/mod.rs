@@ -8,8 +8,8 @@ mod headers;
 mod imports;
 mod map;
 mod panics;
-mod parse;
-mod report;
+pub mod parse;
+pub mod report;
 mod sections;
 #[cfg(test)]
 pub mod specimen;

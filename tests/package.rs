@@ -66,3 +66,27 @@ fn interfaces_have_names() {
         }
     }
 }
+
+/// What compliance.ps1 promises of the driver's interface classes is what the INF files say.
+#[test]
+fn the_compliance_script_promises_the_classes() {
+    let script = std::fs::read_to_string(images::root().join("scripts/windows/compliance.ps1"));
+    let script = script.expect("the script");
+    let list =
+        script.lines().find_map(|line| line.trim().strip_prefix("$Category = '")).expect("its classes");
+    let promised: BTreeSet<String> = list
+        .trim_end_matches('\'')
+        .split(',')
+        .map(|class| match class {
+            "KSCATEGORY_CAPTURE" => guid::text(&ks_sys::KSCATEGORY_CAPTURE),
+            "KSCATEGORY_VIDEO" => guid::text(&ks_sys::KSCATEGORY_VIDEO),
+            "KSCATEGORY_VIDEO_CAMERA" => guid::text(&ks_sys::KSCATEGORY_VIDEO_CAMERA),
+            other => other.to_owned(),
+        })
+        .collect();
+    for (_, inf) in flavours() {
+        let listed: BTreeSet<String> =
+            inf.interfaces().iter().map(|interface| interface.category().to_uppercase()).collect();
+        assert_eq!(listed, promised);
+    }
+}

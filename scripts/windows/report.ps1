@@ -3,7 +3,7 @@
 Collects what helps to find out why the camera does not work, in a folder to look at and to pass on.
 .DESCRIPTION
 Windows' version and boot settings, the device and its driver, what installing it logged, Driver Verifier's state,
-relevant events, and the list of crash dumps (not the dumps). Nothing is changed and nothing is sent.
+relevant events, what compliance.ps1 found last, and the list of crash dumps (not the dumps). Nothing is changed and nothing is sent.
 .PARAMETER Folder
 Where to leave it.
 .EXAMPLE
@@ -62,5 +62,12 @@ Save 'setup.txt' {
     $log = "$env:windir\INF\setupapi.dev.log"
     $lines = @(Get-Content $log)
     $lines[[Math]::Max(0, $lines.Count - 5000)..($lines.Count - 1)]
+}
+# compliance.ps1 is not run from here: it may stop a Windows whose driver is faulty.
+Save 'compliance.txt' {
+    $last = Get-ChildItem (Join-Path ([Environment]::GetFolderPath('Desktop')) 'loopcam-compliance-*') -ErrorAction SilentlyContinue |
+        Sort-Object Name | Select-Object -Last 1
+    if ($last) { $last.FullName; Get-Content (Join-Path $last.FullName 'compliance.txt') }
+    else { 'compliance.ps1 has left nothing on the desktop.' }
 }
 Write-Host "The report is in $Folder."

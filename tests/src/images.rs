@@ -34,6 +34,16 @@ pub fn raw(variant: &str) -> PathBuf {
     built(&format!("tests/{variant}.sys"))
 }
 
+/// ks-compliance.exe: as built, or as it lies in the packages.
+pub fn windows_program() -> PathBuf {
+    let path = match env::var_os(PACKAGE) {
+        Some(folder) => root().join(&folder).join("tools/ks-compliance.exe"),
+        None => root().join("target/driver/tools/ks-compliance.exe"),
+    };
+    assert!(path.exists(), "{} is missing: run `cargo xtask program`", path.display());
+    path
+}
+
 /// The top of the workspace.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")

@@ -8,7 +8,7 @@ use crate::{
     client::{Filter, Pin},
     outcome::{Finding, Verdict},
     survey::{self, Subject},
-    system::{Footprint, Machine, System},
+    system::{Footprint, Interface, Machine, System},
     wire::Status,
 };
 
@@ -19,6 +19,20 @@ pub struct Promises {
     pub categories: Vec<ks_sys::GUID>,
     /// A part of the name, reference or link of the filters to look at; none: all.
     pub filter: Option<String>,
+}
+
+impl Promises {
+    /// The filters to look at.
+    pub fn chosen(&self, mut filters: Vec<Interface>) -> Vec<Interface> {
+        if let Some(wanted) = self.filter.as_ref().map(|text| text.to_lowercase()) {
+            filters.retain(|filter| {
+                [&filter.link, &filter.name, &filter.reference]
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&wanted))
+            });
+        }
+        filters
+    }
 }
 
 #[derive(Default)]

@@ -1,6 +1,10 @@
 //! What the commands of both systems share: arguments, and the run through the checks.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 use crate::{
     Check, Outcome,
@@ -29,6 +33,9 @@ pub struct Suite {
     /// Lists the checks and makes none
     #[arg(long)]
     pub list: bool,
+    /// Writes what is shown to a file as well, check by check: what is there when a driver has stopped the computer
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
     /// Writes the report as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -71,27 +78,53 @@ impl Suite {
         mut make: impl FnMut(&'static Check) -> Outcome,
     ) -> Result<bool, String> {
         let checks = check::select(&self.family)?;
-        println!("KS compliance of {driver} on {system}\n");
+        let mut text = Text::new(self.text.as_deref())?;
+        text.put(&format!("KS compliance of {driver} on {system}\n\n"))?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         for check in checks {
-            if let Some(heading) =
-                report::heading(check.id, outcomes.last().map(|outcome| outcome.id.as_str()))
-            {
-                println!("{heading}");
+            let before = outcomes.last().map(|outcome| outcome.id.as_str());
+            if let Some(heading) = report::heading(check.id, before) {
+                text.put(&format!("{heading}\n"))?;
             }
+            text.put(&report::begin(check.id, check.title))?;
             let outcome = make(check);
-            print!("{}", report::lines(&outcome));
-            let _ = std::io::stdout().flush();
+            text.put(&report::end(&outcome))?;
             outcomes.push(outcome);
         }
         let report = Report::new(driver, system, outcomes);
-        println!("\n{}", report.totals_line());
+        text.put(&format!("\n{}\n", report.totals_line()))?;
         for (path, text) in [(&self.json, report.json()), (&self.html, report.html())] {
             if let Some(path) = path {
-                std::fs::write(path, text)
-                    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+                std::fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
             }
         }
         Ok(report.is_ok())
     }
+}
+
+/// Where the text goes: to the terminal, and to a file if there is one.
+struct Text<'a> {
+    file: Option<(&'a Path, File)>,
+}
+
+impl<'a> Text<'a> {
+    fn new(path: Option<&'a Path>) -> Result<Self, String> {
+        let open =
+            |path| File::create(path).map(|file| (path, file)).map_err(|error| cannot_write(path, &error));
+        Ok(Self { file: path.map(open).transpose()? })
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), String> {
+        print!("{text}");
+        let _ = io::stdout().flush();
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        // The next check may stop the computer.
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_data())
+            .map_err(|error| cannot_write(path, &error))
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
 }

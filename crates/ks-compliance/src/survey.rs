@@ -91,14 +91,7 @@ pub fn interval(format: &Format) -> u64 {
 
 /// Opens and asks the filters under test. That they can be opened is an assertion.
 pub fn subjects<'a>(bench: &Bench<'a>) -> Vec<Subject<'a>> {
-    let mut interfaces = bench.system.interfaces();
-    if let Some(wanted) = &bench.promises.filter {
-        interfaces.retain(|interface| {
-            [&interface.link, &interface.name, &interface.reference]
-                .iter()
-                .any(|text| text.to_lowercase().contains(&wanted.to_lowercase()))
-        });
-    }
+    let interfaces = bench.promises.chosen(bench.system.interfaces());
     bench.holds(!interfaces.is_empty(), "the list of filters", "a filter under test", "none");
     let mut subjects = Vec::new();
     for interface in interfaces {

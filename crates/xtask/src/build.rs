@@ -206,6 +206,11 @@ impl Workshop {
         self.route
     }
 
+    /// Where cargo leaves what it makes; whoever builds there holds the workshop.
+    pub fn target_dir(&self) -> &Path {
+        &self.target_dir
+    }
+
     /// A cargo command for packages of the driver's side.
     pub fn cargo(&self, subcommand: &str) -> Result<std::process::Command> {
         self.cargo_for(toolchain::TARGET, subcommand)
@@ -286,8 +291,8 @@ fn discard_stale(target_dir: &Path, tree: &WdkTree) -> Result<()> {
     fs::write(&stamp, content).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-fn replace(file: &Path, content: &[u8]) -> Result<()> {
-    // In one step, so that a rig which has the old file open keeps the old content.
+/// Writes a file in one step, so that who has the old one open keeps the old content.
+pub fn replace(file: &Path, content: &[u8]) -> Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, content).with_context(|| format!("cannot write {}", new.display()))?;
     fs::rename(&new, file).with_context(|| format!("cannot write {}", file.display()))

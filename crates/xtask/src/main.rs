@@ -15,6 +15,7 @@ mod linked;
 mod lint_package;
 mod package;
 mod process;
+mod program;
 mod reproduce;
 mod rig;
 mod rustc_wrapper;
@@ -44,6 +45,7 @@ enum Command {
     Setup(setup::Options),
     Build(build::Options),
     Image(image::Options),
+    Program(program::Options),
     Package(package::Options),
     LintPackage(lint_package::Options),
     Reproduce(reproduce::Options),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Image(options) => image::run(&options),
+        Command::Program(options) => program::run(&options),
         Command::Package(options) => package::run(&options),
         Command::LintPackage(options) => lint_package::run(&options),
         Command::Reproduce(options) => reproduce::run(&options),

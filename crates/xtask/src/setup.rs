@@ -34,9 +34,11 @@ pub struct Options {
 pub enum Purpose {
     /// The driver can be built.
     Build,
-    /// A signed package can be made of it.
+    /// A program for Windows can be built as well.
+    Program,
+    /// A signed package can be made of them.
     Package,
-    /// It can be checked and tested as well.
+    /// Everything can be checked and tested.
     Test,
 }
 
@@ -81,34 +83,43 @@ pub fn ensure(purpose: Purpose) -> Result<()> {
 }
 
 fn needs() -> Vec<Need> {
-    use Purpose::{Build, Package, Test};
+    use Purpose::{Build, Package, Program, Test};
 
     let llvm = Path::new(LLVM_ROOT);
     let clang_headers = llvm.join(format!("lib/clang/{LLVM}/include/stddef.h"));
     let file = |path: &str| Path::new(path).exists();
     let mut needs = Vec::new();
-    if toolchain::rustup_has_target(TARGET) {
+    let by_rustup = toolchain::rustup_has_target(TARGET);
+    if by_rustup {
         needs.push(Need::new(Build, "(rustup)", format!("rustup's toolchain for {TARGET}"), true));
-    } else {
-        let new_enough =
-            toolchain::rust_version("/usr/bin/rustc").is_some_and(|version| version >= OLDEST_RUST);
-        let (major, minor) = OLDEST_RUST;
-        needs.extend([
-            Need::new(
-                Build,
-                "rustc-web",
-                format!("the driver's compiler, {major}.{minor} or later"),
-                new_enough,
-            ),
-            Need::new(Build, "cargo-web", "its cargo", file("/usr/bin/cargo")),
-            Need::new(
-                Build,
-                "rust-web-src",
-                "its library's source",
-                file("/usr/lib/rustlib/src/rust/library/core"),
-            ),
-            Need::new(Test, "rust-web-clippy", "its clippy", file(toolchain::DEBIAN_CLIPPY)),
-        ]);
+    }
+    // rustup has no library for the programs' target.
+    let compiler = if by_rustup { Program } else { Build };
+    let new_enough = toolchain::rust_version("/usr/bin/rustc").is_some_and(|version| version >= OLDEST_RUST);
+    let (major, minor) = OLDEST_RUST;
+    needs.extend([
+        Need::new(
+            compiler,
+            "rustc-web",
+            format!("a compiler for Windows, {major}.{minor} or later"),
+            new_enough,
+        ),
+        Need::new(compiler, "cargo-web", "its cargo", file("/usr/bin/cargo")),
+        Need::new(
+            compiler,
+            "rust-web-src",
+            "its library's source",
+            file("/usr/lib/rustlib/src/rust/library/core"),
+        ),
+        Need::new(
+            Program,
+            "gcc-mingw-w64-x86-64-win32",
+            "the linker of programs for Windows",
+            file(toolchain::MINGW_GCC),
+        ),
+    ]);
+    if !by_rustup {
+        needs.push(Need::new(Test, "rust-web-clippy", "its clippy", file(toolchain::DEBIAN_CLIPPY)));
     }
     let formatter = file(toolchain::DEBIAN_FMT) || toolchain::host_has("fmt");
     needs.extend([
@@ -154,6 +165,7 @@ fn needs() -> Vec<Need> {
         Need::new(Package, "osslsigncode", "signs drivers and catalogs", program("osslsigncode").is_some()),
         Need::new(Test, "valgrind", "counts instructions", program("valgrind").is_some()),
         Need::new(Test, "ffmpeg", "real video for the tests", program("ffmpeg").is_some()),
+        Need::new(Test, "wine64", "runs the program for Windows", file("/usr/lib/wine/wine64")),
         Need::new(Test, "python3-venv", "runs others' verifiers of packages", has_venv()),
         Need::new(
             Test,

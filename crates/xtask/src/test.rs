@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     build::{self, Flavour, Flavours, Profile, Workshop},
-    image, package, process,
+    image, package, process, program,
     setup::{self, Purpose},
     toolchain::{self, Route},
 };
@@ -43,9 +43,11 @@ pub fn run(options: &Options) -> Result<()> {
             steps.run(&name, || workshop.driver(flavour, Profile::Release))?;
         }
         steps.run("build of the test drivers", || workshop.test_drivers(Profile::Release))?;
+        steps.run("build of ks-compliance.exe", || program::build(&workshop))?;
         steps.run("image", || image::run(&image::Options { file: None, flavour: Some(Flavours::All) }))?;
         if !options.quick {
             steps.run("clippy, driver", || driver_clippy(&workshop, &metadata))?;
+            steps.run("clippy, ks-compliance.exe", || program::clippy(&workshop))?;
             steps.run("documentation, driver", || driver_documentation(&workshop))?;
         }
     }
@@ -162,12 +164,12 @@ fn itself(arguments: &[&str]) -> Result<()> {
     process::run(Command::new(program).args(arguments))
 }
 
-/// Connecting, streaming and the demo, with the drivers as a Windows machine gets them.
+/// Connecting, streaming and the demo, with the drivers and the program as a Windows machine gets them.
 fn packaged_drivers(metadata: &Metadata) -> Result<()> {
     let mut cargo = toolchain::host_cargo();
     // Of the whole workspace, as the tests before: for one package, features differ and all is compiled again.
     cargo.args(["test", "--no-fail-fast"]).args(host_packages(metadata));
-    for test in ["capture", "connect", "package"] {
+    for test in ["capture", "connect", "package", "windows_program"] {
         cargo.args(["--test", test]);
     }
     process::run(cargo.env("LOOPCAM_PACKAGE", package::default_folder()))

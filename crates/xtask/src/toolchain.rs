@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{house, process, rustc_wrapper, wdk_tree::WdkTree};
 
@@ -19,6 +19,10 @@ use crate::{house, process, rustc_wrapper, wdk_tree::WdkTree};
 pub const TARGET: &str = "x86_64-pc-windows-msvc";
 /// The driver's other target.
 pub const ARM64: &str = "aarch64-pc-windows-msvc";
+/// The target of programs for Windows: as `x86_64-pc-windows-gnu`, but its library asks for nothing that Windows 7 lacks.
+pub const PROGRAM: &str = "x86_64-win7-windows-gnu";
+/// What links them: GCC, with the runtime library and start-up code that go with it.
+pub const MINGW_GCC: &str = "/usr/bin/x86_64-w64-mingw32-gcc-win32";
 /// The version of LLVM whose libclang, linker and tools are used.
 pub const LLVM: &str = "22";
 /// Where Debian installs it.
@@ -137,7 +141,7 @@ impl Route {
             Self::Rustup => Ok(()),
             Self::Debian => {
                 let targets = ["--target", TARGET, "--target", ARM64];
-                process::run(debian_with_library().args(["fetch", "--locked"]).args(targets))
+                process::run(debian_with_library(DRIVER_LIBRARY).args(["fetch", "--locked"]).args(targets))
             }
         }
     }
@@ -149,7 +153,7 @@ impl Route {
                 bail!("rustup's toolchain has no library for {target}: `rustup target add {target}`")
             }
             Self::Rustup => host_cargo(),
-            Self::Debian => debian_with_library(),
+            Self::Debian => debian_with_library(DRIVER_LIBRARY),
         };
         let llvm_library = format!("{LLVM_ROOT}/lib");
         // libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a compiler that
@@ -188,11 +192,45 @@ fn debian() -> Command {
     cargo
 }
 
+/// What a driver takes of the library.
+const DRIVER_LIBRARY: &str = "core,alloc";
+
 /// With the unstable options of a stable compiler: the target's library is made from its own source.
-fn debian_with_library() -> Command {
+fn debian_with_library(crates: &str) -> Command {
     let mut cargo = debian();
-    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "core,alloc");
+    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", crates);
     cargo
+}
+
+/// A cargo that compiles programs for [`PROGRAM`]: `build`, `clippy`… are to follow.
+///
+/// Always Debian's compiler: nobody gives away this target's library, and Debian has the source.
+pub fn program_cargo(target_dir: &Path, subcommand: &str) -> Result<Command> {
+    let home = match env::var_os("CARGO_HOME") {
+        Some(folder) => folder.into(),
+        None => env::home_dir().context("where is your home folder? Set HOME")?.join(".cargo"),
+    };
+    let flags = [
+        // No older Windows has all that is imported, and so it says so.
+        "-Clink-arg=-Wl,--major-os-version,6,--minor-os-version,1".to_owned(),
+        "-Clink-arg=-Wl,--major-subsystem-version,6,--minor-subsystem-version,1".to_owned(),
+        "-Clink-arg=-Wl,--nxcompat".to_owned(),
+        // The same bytes whenever it is linked.
+        "-Clink-arg=-Wl,--no-insert-timestamp".to_owned(),
+        // Messages name a crate's source, but not where this machine has it.
+        format!("--remap-path-prefix={}=crates.io", home.join("registry/src").display()),
+    ];
+    let mut cargo = debian_with_library("std,panic_abort");
+    cargo
+        .args([subcommand, "--locked", "--target", PROGRAM, "--target-dir"])
+        .arg(target_dir)
+        .args(["--config", &format!("target.{PROGRAM}.linker={MINGW_GCC:?}")])
+        .args(["--config", &format!("target.{PROGRAM}.rustflags={flags:?}")])
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET")
+        .env_remove("CARGO_TARGET_DIR");
+    Ok(cargo)
 }
 
 /// Whether the ordinary compiler has the library of a target.

@@ -4,7 +4,7 @@ use std::ptr::{null, null_mut};
 
 use ks_sys::{
     GUID, KSCATEGORY_AUDIO, KSCATEGORY_BRIDGE, KSCATEGORY_CAPTURE, KSCATEGORY_DATATRANSFORM,
-    KSCATEGORY_RENDER, KSCATEGORY_SPLITTER, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA,
+    KSCATEGORY_RENDER, KSCATEGORY_SPLITTER, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA, is_equal_guid,
 };
 use windows_sys::Win32::{
     Devices::DeviceAndDriverInstallation::{
@@ -38,10 +38,11 @@ impl Drop for List {
     }
 }
 
-/// The filters; one with several interfaces is listed once.
-pub fn all() -> Vec<Interface> {
+/// The filters, those in more classes among them; one with several interfaces is listed once.
+pub fn all(more: &[GUID]) -> Vec<Interface> {
     let mut found: Vec<Interface> = Vec::new();
-    for class in CLASSES {
+    let others = more.iter().filter(|class| !CLASSES.iter().any(|known| is_equal_guid(known, class)));
+    for &class in CLASSES.iter().chain(others) {
         for (link, name) in of_class(&class) {
             let device = link.split("#{").next().unwrap_or_default().to_lowercase();
             let tail = link.rsplit('\\').next().unwrap_or_default().to_lowercase();

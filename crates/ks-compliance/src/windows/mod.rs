@@ -8,16 +8,19 @@ mod request;
 use std::{process::ExitCode, ptr::null_mut, time::Duration};
 
 use clap::Parser;
+use ks_sys::GUID;
 use windows_sys::{
     Wdk::{
         Foundation::{NtClose, OBJECT_ATTRIBUTES},
         Storage::FileSystem::{FILE_OPEN, NtCreateFile, NtDuplicateObject},
+        System::SystemServices::RtlGetVersion,
     },
     Win32::{
         Foundation::{HANDLE, UNICODE_STRING, WAIT_OBJECT_0},
         Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE},
         System::{
             IO::IO_STATUS_BLOCK,
+            SystemInformation::OSVERSIONINFOW,
             Threading::{CreateEventW, GetCurrentProcess, WaitForSingleObject},
             WindowsProgramming::QueryUnbiasedInterruptTime,
         },
@@ -25,7 +28,7 @@ use windows_sys::{
 };
 
 use crate::{
-    Bench, command,
+    Bench, check, command,
     system::{Interface, Memory, Request, Span, System},
     wire::Status,
 };
@@ -57,14 +60,20 @@ pub fn main() -> ExitCode {
         print!("{}", command::list());
         return ExitCode::SUCCESS;
     }
-    let filters = Handles.interfaces();
-    if filters.is_empty() {
-        eprintln!("ks-compliance: no KS filter is installed on this computer: there is nothing to check");
+    if let Err(reason) = check::select(&suite.family) {
+        eprintln!("ks-compliance: {reason}");
+        return ExitCode::from(2);
+    }
+    let handles = Handles { categories: suite.category.clone() };
+    let filters = handles.interfaces();
+    let chosen = suite.promises().chosen(filters.clone()).len();
+    if chosen == 0 {
+        eprintln!("ks-compliance: {}", nothing_to_check(&suite, &filters));
         return ExitCode::from(3);
     }
-    let driver = suite.filter.clone().unwrap_or_else(|| format!("{} filters", filters.len()));
-    let made = suite.run(driver, Handles.name(), |check| {
-        let mut bench = Bench::new(&Handles, suite.promises());
+    let driver = suite.filter.clone().unwrap_or_else(|| format!("{chosen} filters"));
+    let made = suite.run(driver, handles.name(), |check| {
+        let mut bench = Bench::new(&handles, suite.promises());
         bench.requests = suite.requests;
         check.make(bench)
     });
@@ -78,16 +87,41 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Why nothing can be checked, and what to do about it.
+fn nothing_to_check(suite: &command::Suite, filters: &[Interface]) -> String {
+    match &suite.filter {
+        Some(filter) if !filters.is_empty() => {
+            let names: Vec<_> = filters.iter().map(|filter| format!("\n  {}  {}", filter.name, filter.link)).collect();
+            format!("no KS filter of this computer has {filter:?} in its name or link. There are:{}", names.concat())
+        }
+        _ => "this computer has no KS filter, so there is nothing to check. Install the driver (Device Manager shows \
+              whether its device has started), then run this again. A filter that is only in a class of its own is \
+              found by --category {GUID OF THE CLASS}."
+            .to_owned(),
+    }
+}
+
 /// The handles of this process.
-struct Handles;
+struct Handles {
+    /// Interface classes to look into besides those that everybody knows.
+    categories: Vec<GUID>,
+}
 
 impl System for Handles {
     fn name(&self) -> String {
-        "Windows".to_owned()
+        let mut version = OSVERSIONINFOW {
+            dwOSVersionInfoSize: size_of::<OSVERSIONINFOW>() as u32,
+            ..OSVERSIONINFOW::default()
+        };
+        // Not GetVersionEx, which tells the program what it wants to hear.
+        // SAFETY: a local structure that says its size.
+        unsafe { RtlGetVersion(&raw mut version) };
+        let OSVERSIONINFOW { dwMajorVersion, dwMinorVersion, dwBuildNumber, .. } = version;
+        format!("Windows {dwMajorVersion}.{dwMinorVersion}.{dwBuildNumber}")
     }
 
     fn interfaces(&self) -> Vec<Interface> {
-        interfaces::all()
+        interfaces::all(&self.categories)
     }
 
     fn open(&self, root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {

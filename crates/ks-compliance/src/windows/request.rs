@@ -60,9 +60,10 @@ impl Control {
             // An error of the call itself leaves the block as it was.
             Some(status) if Status(status).is_error() => Reply { status: Status(status), information: 0 },
             Some(status) => Reply { status: Status(status), information: block.Information },
-            // SAFETY: the kernel writes the status, not the pointer.
             None => {
-                Reply { status: Status(unsafe { block.Anonymous.Status }), information: block.Information }
+                // SAFETY: the kernel writes the status, not the pointer.
+                let status = unsafe { block.Anonymous.Status };
+                Reply { status: Status(status), information: block.Information }
             }
         }
     }

@@ -9,7 +9,7 @@ mod imports;
 mod map;
 mod panics;
 pub mod parse;
-mod report;
+pub mod report;
 mod sections;
 #[cfg(test)]
 pub mod specimen;

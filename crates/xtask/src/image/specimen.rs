@@ -45,6 +45,8 @@ pub const ENTRY: usize = OPTIONAL_HEADER + 16;
 /// The field in the file.
 pub const SECTION_ALIGNMENT: usize = OPTIONAL_HEADER + 32;
 /// The field in the file.
+pub const SYSTEM_VERSION: usize = OPTIONAL_HEADER + 40;
+/// The field in the file.
 pub const SUBSYSTEM_VERSION: usize = OPTIONAL_HEADER + 48;
 /// The field in the file.
 pub const SUBSYSTEM: usize = OPTIONAL_HEADER + 68;
@@ -121,7 +123,7 @@ impl Specimen {
         put32(file, ENTRY, &[TEXT as u32]);
         file[OPTIONAL_HEADER + 24..OPTIONAL_HEADER + 32].copy_from_slice(&0x1_8000_0000u64.to_le_bytes());
         put32(file, SECTION_ALIGNMENT, &[0x1000, 0x1000]);
-        put16(file, OPTIONAL_HEADER + 40, &[10, 0]);
+        put16(file, SYSTEM_VERSION, &[10, 0]);
         put16(file, SUBSYSTEM_VERSION, &[10, 0]);
         put32(file, OPTIONAL_HEADER + 56, &[END as u32, 0x1000]);
         put16(file, SUBSYSTEM, &[1, 0x21e0]);

@@ -16,7 +16,7 @@ use driver_package::{date::Date, digest::Digest, inf::DriverVer, sign::Identity,
 pub use self::set::SETS;
 use crate::{
     build::{Flavours, Profile, Workshop},
-    house, image,
+    house, image, program,
     setup::{self, Purpose},
 };
 
@@ -24,8 +24,8 @@ use crate::{
 ///
 /// Builds all flavours of the driver, checks the images, and leaves in target/package/loopcam-VERSION/ one package for
 /// each family of Windows: windows-10-2004 (x64 and ARM64; the latter was never run), windows-8 (to Windows 10 1909)
-/// and windows-xp (to Windows 7, signed with SHA-1, as these want it), with the certificate, the scripts and the
-/// documentation. Checks each package as `cargo xtask lint-package` does, and fails if anything is found.
+/// and windows-xp (to Windows 7, signed with SHA-1, as these want it), with the certificate, the scripts, the compliance
+/// suite and the documentation. Checks each package as `cargo xtask lint-package` does, and fails if anything is found.
 ///
 /// Signs with a certificate for tests, which is made on first use in ~/.local/share/loopcam and must be trusted on the
 /// machine that installs the package; or with a given one.
@@ -100,7 +100,7 @@ pub fn default_folder() -> PathBuf {
     house::root().join("target/package").join(NAME)
 }
 
-/// Builds all flavours; only good images go into a package.
+/// Builds all flavours and the program; only good images go into a package.
 fn build() -> Result<()> {
     let workshop = Workshop::open()?;
     for &flavour in Flavours::All.each() {
@@ -112,6 +112,7 @@ fn build() -> Result<()> {
             house::short(&driver)
         );
     }
+    program::build(&workshop)?;
     Ok(())
 }
 
@@ -184,6 +185,8 @@ fn readme(driver_ver: DriverVer, signers: Option<&Signers>) -> Vec<u8> {
              powershell -ExecutionPolicy Bypass -File install.ps1\n"
         }
     };
+    text +=
+        "\ntools\\ks-compliance.exe measures how well a camera's driver behaves: scripts\\compliance.ps1.\n";
     text += "\ndocs\\windows.md tells the rest, Windows XP's way among it.\n";
     text.replace('\n', "\r\n").into_bytes()
 }
@@ -191,9 +194,10 @@ fn readme(driver_ver: DriverVer, signers: Option<&Signers>) -> Vec<u8> {
 /// What lies beside the packages.
 fn extras(folder: &Path) -> Result<()> {
     let root = house::root();
-    for name in ["LICENSE-APACHE", "LICENSE-MIT", "docs/windows.md"] {
+    for name in ["LICENSE-APACHE", "LICENSE-MIT", "docs/windows.md", "docs/compliance.md"] {
         copy(&root.join(name), &folder.join(name))?;
     }
+    copy(&program::file(), &folder.join("tools/ks-compliance.exe"))?;
     let scripts = root.join("scripts/windows");
     for entry in fs::read_dir(&scripts).with_context(|| format!("cannot read {}", scripts.display()))? {
         let path = entry?.path();

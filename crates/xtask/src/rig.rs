@@ -1,8 +1,9 @@
-//! Running the rig: `cargo xtask demo` and `cargo xtask bench`. Its command line is known here and nowhere else.
+//! Running the rig: `cargo xtask demo`, `cargo xtask bench`, and the compliance suite in `cargo xtask test`. Its command line is known here and nowhere else.
 
 use std::{
-    path::{PathBuf, absolute},
+    path::{Path, PathBuf, absolute},
     process::Command,
+    time::Instant,
 };
 
 use anyhow::{Context, Result};
@@ -80,16 +81,41 @@ pub fn bench(options: &BenchOptions) -> Result<()> {
     process::run(rig("bench")?.args(&options.more))
 }
 
-/// The rig with a freshly built driver: `ksrig <command> target/driver/default/loopcam.sys`, options are to follow.
+/// Requests by chance that a change has to withstand, and their seed.
+const REQUESTS: [&str; 4] = ["--requests", "1000000", "--seed", "7"];
+/// With each switch the checks are made once more; those that repeat themselves for ever, less often.
+const EACH_SWITCH: [&str; 5] = ["--each-switch", "--requests", "5000", "--rounds", "200"];
+
+/// Runs the compliance suite on the driver: whole, with a million random requests, then with each open point the other
+/// way. Prints how long each part took.
+pub fn compliance() -> Result<()> {
+    build()?;
+    for arguments in [&REQUESTS[..], &EACH_SWITCH] {
+        let start = Instant::now();
+        process::run(run("compliance", &Flavour::Default.image()).args(arguments))?;
+        println!("{}: {:.1} s", arguments.join(" "), start.elapsed().as_secs_f32());
+    }
+    Ok(())
+}
+
+/// The rig with a freshly built driver: options are to follow.
 fn rig(command: &str) -> Result<Command> {
     let driver = Workshop::open()?.driver(Flavour::Default, Profile::Release)?;
+    build()?;
+    Ok(run(command, &driver))
+}
+
+const PACKAGE: [&str; 5] = ["--locked", "--profile", "rig", "--package", "ksrig"];
+
+fn build() -> Result<()> {
     println!("building the rig");
+    process::run(toolchain::host_cargo().arg("build").args(PACKAGE))
+}
+
+/// `ksrig <command> DRIVER`, with the names that users see.
+fn run(command: &str, driver: &Path) -> Command {
     let mut cargo = toolchain::host_cargo();
-    let package = ["--locked", "--profile", "rig", "--package", "ksrig"];
-    process::run(cargo.arg("build").args(package))?;
-    let mut cargo = toolchain::host_cargo();
-    cargo.args(["run", "--quiet"]).args(package).args(["--bin", "ksrig", "--", command]).arg(driver);
-    // The names that users see.
+    cargo.args(["run", "--quiet"]).args(PACKAGE).args(["--bin", "ksrig", "--", command]).arg(driver);
     cargo.arg("--inf").arg(house::root().join("inf/loopcam.inx"));
-    Ok(cargo)
+    cargo
 }

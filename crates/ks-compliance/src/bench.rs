@@ -35,6 +35,9 @@ impl Promises {
     }
 }
 
+/// How often what must not grow is done: 100,000 connections, 1,000 restarts.
+pub const ROUNDS: u32 = 100_000;
+
 #[derive(Default)]
 struct Tally {
     assertions: u64,
@@ -53,6 +56,9 @@ pub struct Bench<'a> {
     pub seed: u64,
     /// How many random requests are sent.
     pub requests: u64,
+    /// How often what must not grow is done: connections as often, restarts a hundredth, the threads of H11 a
+    /// five-hundredth of it.
+    pub rounds: u32,
     tally: RefCell<Tally>,
 }
 
@@ -71,7 +77,7 @@ fn add(list: &mut Vec<Finding>, at: &Location<'_>, what: String, expected: Strin
 impl<'a> Bench<'a> {
     /// A bench with nothing found yet.
     pub fn new(system: &'a dyn System, promises: Promises) -> Self {
-        Self { system, promises, seed: 1, requests: 20_000, tally: RefCell::default() }
+        Self { system, promises, seed: 1, requests: 20_000, rounds: ROUNDS, tally: RefCell::default() }
     }
 
     /// An assertion. True if it holds.
@@ -120,6 +126,11 @@ impl<'a> Bench<'a> {
     #[track_caller]
     pub fn known(&self, what: impl Display, got: Status) -> bool {
         self.holds(got.name().is_some(), what, "a documented status", got)
+    }
+
+    /// So many assertions were made elsewhere, and held.
+    pub fn made(&self, assertions: u64) {
+        self.tally.borrow_mut().assertions += assertions;
     }
 
     /// Works, but dubious.

@@ -1,11 +1,13 @@
 //! Filters and pins that a check has open.
 
+use std::mem::ManuallyDrop;
+
 use ks_sys::*;
 
 use crate::{
     packet::Packet,
     property::{self, Answer, GET, SET},
-    system::{Request, Span, System},
+    system::{Job, Request, Span, System},
     wire::{
         Format, Range, Status,
         bytes::{self, Identifier},
@@ -163,6 +165,11 @@ impl<'a> Filter<'a> {
 }
 
 impl<'a> Pin<'a> {
+    /// The pin of a handle that is this one's to close from now on.
+    pub fn adopt(system: &'a dyn System, value: usize) -> Self {
+        Self { handle: Handle { system, value } }
+    }
+
     /// Sets KSPROPERTY_CONNECTION_STATE to any value.
     pub fn set_state(&self, state: u32) -> Status {
         let id = KSPROPERTY_CONNECTION::KSPROPERTY_CONNECTION_STATE as u32;
@@ -229,6 +236,42 @@ impl Handle<'_> {
     /// The handle's value.
     pub fn value(&self) -> usize {
         self.value
+    }
+
+    /// The handle's value, which nobody closes any more but the end of the program.
+    fn into_value(self) -> usize {
+        ManuallyDrop::new(self).value
+    }
+}
+
+/// A program that streams: its pin, and requests that nobody waits for.
+pub struct Streaming {
+    /// The handle of the pin. Only the end of the program closes it, and the filter's.
+    pub pin: usize,
+    requests: Vec<(Box<dyn Request>, Packet)>,
+}
+
+impl Streaming {
+    /// Does a job: filter, pin, RUN, requests.
+    pub fn begin(system: &dyn System, job: &Job) -> Result<Self, Status> {
+        let filter = Filter::open(system, &job.link)?;
+        let pin = filter.create(&job.connect)?;
+        pin.step_to(3)?;
+        let one = |_| {
+            let packet = match job.reads {
+                true => Packet::new(system, &[job.frame], false),
+                false => Packet::from_frame(system, &vec![0x42; job.frame]),
+            };
+            (if job.reads { pin.read(&packet) } else { pin.write(&packet) }, packet)
+        };
+        let requests = (0..job.requests).map(one).collect();
+        filter.handle.into_value();
+        Ok(Self { pin: pin.handle.into_value(), requests })
+    }
+
+    /// Asks for the cancellation of all requests.
+    pub fn cancel(&self) {
+        self.requests.iter().for_each(|(request, _)| request.cancel());
     }
 }
 

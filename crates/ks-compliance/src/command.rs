@@ -8,9 +8,10 @@ use std::{
 
 use crate::{
     Check, Outcome,
-    bench::Promises,
+    bench::{self, Bench, Promises},
     check,
     report::{self, Report},
+    system::System,
     wire::guid,
 };
 
@@ -30,6 +31,10 @@ pub struct Suite {
     /// Random requests that H10 sends
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub requests: u64,
+    /// How often D9 makes and ends a connection; H3 restarts the driver a hundredth as often, H11 plays a
+    /// five-hundredth as many rounds
+    #[arg(long, value_name = "N", default_value_t = bench::ROUNDS)]
+    pub rounds: u32,
     /// Lists the checks and makes none
     #[arg(long)]
     pub list: bool,
@@ -68,6 +73,13 @@ impl Suite {
     /// What the user promises.
     pub fn promises(&self) -> Promises {
         Promises { categories: self.category.clone(), filter: self.filter.clone() }
+    }
+
+    /// A bench as the arguments say.
+    pub fn bench<'a>(&self, system: &'a dyn System) -> Bench<'a> {
+        let mut bench = Bench::new(system, self.promises());
+        (bench.requests, bench.rounds) = (self.requests, self.rounds);
+        bench
     }
 
     /// Makes the chosen checks one after the other, shows and writes the report; true if none failed.

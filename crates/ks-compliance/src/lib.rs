@@ -14,6 +14,7 @@ pub mod checks;
 pub mod client;
 pub mod command;
 pub mod fuzz;
+pub mod narrow;
 pub mod outcome;
 pub mod packet;
 pub mod page;

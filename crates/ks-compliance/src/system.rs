@@ -1,6 +1,9 @@
 //! What a check needs of the computer that runs the driver.
 
+use std::rc::Rc;
+
 use ks_sys::GUID;
+use serde::{Deserialize, Serialize};
 
 use crate::wire::Status;
 
@@ -39,6 +42,14 @@ pub trait Memory {
     fn bytes_mut(&mut self) -> &mut [u8];
 }
 
+/// What reaches a program's memory by its addresses.
+pub trait Reach {
+    /// The bytes of a range; none where there is no memory of the program.
+    fn peek(&self, span: Span) -> Option<Vec<u8>>;
+    /// Changes bytes; nothing where there is no memory of the program.
+    fn poke(&self, address: usize, bytes: &[u8]);
+}
+
 /// What a request came back with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -55,6 +66,37 @@ pub trait Request {
     /// Asks for its cancellation (`CancelIoEx`); it still has to be waited for.
     fn cancel(&self);
 }
+
+/// What another program is to do with a pin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The name of the filter's interface.
+    pub link: String,
+    /// `KSPIN_CONNECT` and the format behind it.
+    pub connect: Vec<u8>,
+    /// The length of a frame.
+    pub frame: usize,
+    /// Whether it reads frames, or writes them.
+    pub reads: bool,
+    /// How many requests it keeps pending.
+    pub requests: usize,
+}
+
+/// Another program: a process that has handles of its own.
+///
+/// Dropped, it is killed: the system cancels its requests and closes its handles, as for any process that ends.
+pub trait Program {
+    /// Opens a filter, makes a pin on it, takes the pin to RUN and sends requests that nobody waits for. The program's
+    /// handle of the pin.
+    fn stream(&self, job: &Job) -> Result<usize, Status>;
+    /// Duplicates a handle of the calling program into this one.
+    fn give(&self, handle: usize) -> Result<usize, Status>;
+    /// Duplicates a handle of this program into the calling one.
+    fn take(&self, handle: usize) -> Result<usize, Status>;
+}
+
+/// What a thread of the program does, and what it met: what was asked, and the answer.
+pub type Work = Box<dyn FnOnce(&dyn System) -> Vec<(String, Status)> + Send>;
 
 /// A computer with a driver on it, and a program that has handles.
 ///
@@ -86,8 +128,15 @@ pub trait System {
     fn image_version(&self) -> Option<[u16; 4]> {
         None
     }
-    /// `NtDuplicateObject`, where the system can.
-    fn duplicate(&self, _handle: usize) -> Option<Result<usize, Status>> {
+    /// `NtDuplicateObject` within the process.
+    fn duplicate(&self, handle: usize) -> Result<usize, Status>;
+    /// Starts another program.
+    fn program(&self) -> Result<Box<dyn Program + '_>, Status>;
+    /// Runs each work in a thread of its own, all at once, and waits for them; what all of them met.
+    fn together(&self, threads: Vec<Work>) -> Vec<(String, Status)>;
+    /// The same program, compiled for 32 bits: requests hold structures of that size, and addresses lie below 4 GiB.
+    /// With it what reaches its memory. None where the system runs no such program beside this one.
+    fn narrow(&self) -> Option<(Box<dyn System + '_>, Rc<dyn Reach>)> {
         None
     }
     /// What can be done to the machine itself, where anything can.
@@ -120,7 +169,16 @@ pub trait Machine {
     /// The rules that the driver broke so far.
     fn broken_rules(&self) -> Vec<String>;
     /// Pulls the device out: SURPRISE_REMOVAL.
-    fn pull(&self);
+    fn pull(&self) {
+        self.puller()();
+    }
+    /// What pulls the device out, for a thread to call.
+    fn puller(&self) -> Box<dyn FnOnce() + Send>;
+    /// Threads run by priorities that the seed draws, and fall behind at so many of the first `steps` points at which
+    /// another could go on.
+    fn prioritize(&self, seed: u64, changes: usize, steps: u64);
+    /// Ends that; how many such points there were.
+    fn unprioritize(&self) -> u64;
     /// QUERY_REMOVE_DEVICE, and CANCEL_REMOVE_DEVICE where something refuses: the status.
     fn query_remove(&self) -> Status;
     /// Removes the device, unloads the driver, loads and starts it again.

@@ -1,8 +1,9 @@
-//! Running the rig, and `cargo xtask demo`.
+//! Running the rig: `cargo xtask demo`, and the compliance suite in `cargo xtask test`.
 
 use std::{
     path::{Path, PathBuf, absolute},
     process::Command,
+    time::Instant,
 };
 
 use anyhow::{Context, Result};
@@ -86,4 +87,21 @@ impl Rig {
         rig.arg("--inf").arg(house::root().join("inf/loopcam.inx"));
         rig
     }
+}
+
+/// Requests by chance that a change has to withstand, and their seed.
+const REQUESTS: [&str; 4] = ["--requests", "1000000", "--seed", "7"];
+/// With each switch the checks are made once more; those that repeat themselves for ever, less often.
+const EACH_SWITCH: [&str; 5] = ["--each-switch", "--requests", "5000", "--rounds", "200"];
+
+/// Runs the compliance suite on the driver: whole, with a million random requests, then with each open point the other
+/// way. Prints how long each part took.
+pub fn compliance() -> Result<()> {
+    let rig = Rig::build()?;
+    for arguments in [&REQUESTS[..], &EACH_SWITCH] {
+        let start = Instant::now();
+        process::run(rig.command("compliance").args(arguments))?;
+        println!("{}: {:.1} s", arguments.join(" "), start.elapsed().as_secs_f32());
+    }
+    Ok(())
 }

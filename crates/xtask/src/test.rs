@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     build::{self, Flavour, Flavours, Profile, Workshop},
-    image, package, process, program,
+    fidelity, image, package, process, program, rig,
     setup::{self, Purpose},
     toolchain::{self, Route},
 };
@@ -19,7 +19,8 @@ use crate::{
 /// Test everything: format, driver images, lints, documentation, and the driver on the rig.
 ///
 /// Installs what is missing, builds all flavours of the driver and the raw test drivers, checks the images, runs
-/// clippy over both sides of the ABI, builds the documentation, runs all tests (with cargo-nextest if it is there),
+/// clippy over both sides of the ABI, builds the documentation, runs all tests (with cargo-nextest if it is there) and
+/// the compliance suite with a million random requests and with each open point the other way,
 /// makes the packages, runs the drivers in them, and builds the driver again in another folder. Stops at the first step that fails. From nothing it takes about half an hour on two cores.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask test --quick")]
@@ -34,6 +35,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("setup", || setup::ensure(Purpose::Test))?;
     let metadata = build::metadata()?;
+    steps.run("fidelity", || fidelity::run(&fidelity::Options { all: false }))?;
     steps.run("format", || process::run(toolchain::formatter().args(["--all", "--check"])))?;
     {
         // Held while it is used, and no longer: tests may build drivers too.
@@ -56,6 +58,7 @@ pub fn run(options: &Options) -> Result<()> {
         steps.run("documentation", || documentation(&metadata))?;
     }
     steps.run("tests", || tests(&metadata))?;
+    steps.run("compliance", rig::compliance)?;
     steps.run("endurance", || itself(&["endurance", "--minutes", "0.2"]))?;
     steps.run("specification", || itself(&["specification"]))?;
     steps.run("package", || itself(&["package"]))?;

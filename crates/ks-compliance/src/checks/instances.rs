@@ -6,7 +6,8 @@ use super::formats::{each_format, each_pin};
 use crate::{
     Bench, Check,
     client::{self, Filter, Object, Pin},
-    survey::{self, PinModel, Subject},
+    survey::{self, PinModel, Subject, frame_size},
+    system::Job,
     wire::{
         Format, Status,
         bytes::{self, Identifier},
@@ -40,7 +41,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "D5",
-        title: "a duplicate of a handle keeps the pin alive",
+        title: "a duplicate of a handle keeps the pin alive, in another program too, and when its owner dies",
         page: "kernel/object-handles",
         run: duplicates,
     },
@@ -64,7 +65,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "D9",
-        title: "connecting and disconnecting for ever: nothing grows",
+        title: "connecting and disconnecting a hundred thousand times: nothing grows",
         page: "stream/ks-pins",
         run: many_cycles,
     },
@@ -187,17 +188,64 @@ fn order_of_closing(bench: &Bench<'_>) {
 fn duplicates(bench: &Bench<'_>) {
     each_pin(bench, |subject, pin, name| {
         let Some(format) = pin.formats.first().filter(|_| pin.can_be_sink()) else { return };
-        let Ok(made) = subject.filter.create_pin(pin.id, format) else { return };
-        let Some(copy) = bench.system.duplicate(made.handle()) else {
-            bench.note(format_args!("{} cannot duplicate handles", bench.system.name()));
-            return;
+        let before = bench.footprint();
+        let count = |what: &str, expected: u32| {
+            bench.equal(
+                format_args!("{name}: CINSTANCES {what}"),
+                current(&subject.filter, pin.id),
+                Some(expected),
+            );
         };
+        let Some(made) = bench.take(name, subject.filter.create_pin(pin.id, format)) else { return };
+        let copy = bench.system.duplicate(made.handle());
         let Some(copy) = bench.take(format_args!("{name}: a duplicate"), copy) else { return };
         drop(made);
-        bench.equal(format_args!("{name}: CINSTANCES"), current(&subject.filter, pin.id), Some(1));
+        count("with a duplicate", 1);
         bench.succeeds(format_args!("{name}: closing the duplicate"), bench.system.close(copy));
-        bench.equal(format_args!("{name}: CINSTANCES"), current(&subject.filter, pin.id), Some(0));
+        count("without it", 0);
+
+        // The other program holds the last handle, and dies.
+        let Some(made) = bench.take(name, subject.filter.create_pin(pin.id, format)) else { return };
+        let other = bench.system.program();
+        let Some(other) = bench.take("another program", other) else { return };
+        let given = other.give(made.handle());
+        bench.take(format_args!("{name}: a duplicate in another program"), given);
+        drop(made);
+        count("with a duplicate in another program", 1);
+        drop(other);
+        count("after the end of the other program", 0);
+        bench.nothing_left(format_args!("the end of a program that had the last handle of {name}"), before);
+
+        // The other program made the pin and dies while it runs; the duplicate goes on.
+        let Some(other) = bench.take("another program", bench.system.program()) else { return };
+        let job = program_job(subject, pin);
+        let owned = other.stream(&job);
+        let Some(owned) = bench.take(format_args!("{name}: a pin of another program"), owned) else { return };
+        let copy = other.take(owned);
+        let Some(copy) = bench.take(format_args!("{name}: a duplicate of another program's"), copy) else {
+            return;
+        };
+        drop(other);
+        let copy = Pin::adopt(bench.system, copy);
+        bench.equal(format_args!("{name}: the state after the end of its owner"), copy.state(), Ok(3));
+        bench.take(format_args!("{name}: STOP after the end of its owner"), copy.step_to(0));
+        bench.take(format_args!("{name}: ACQUIRE after the end of its owner"), copy.step_to(1));
+        drop(copy);
+        count("after the last duplicate of a dead program's pin", 0);
+        bench.nothing_left(format_args!("a duplicate of a dead program's {name}"), before);
     });
+}
+
+/// A pin type as another program uses it: a few requests pending.
+pub fn program_job(subject: &Subject<'_>, pin: &PinModel) -> Job {
+    let format = &pin.formats[0];
+    Job {
+        link: subject.interface.link.clone(),
+        connect: [bytes::of(&client::connect(pin.id, 0)), &format.0].concat(),
+        frame: frame_size(format),
+        reads: pin.output,
+        requests: 6,
+    }
 }
 
 /// What is wrong about a connection.
@@ -369,23 +417,25 @@ fn failed_connect(bench: &Bench<'_>) {
 }
 
 fn many_cycles(bench: &Bench<'_>) {
-    const CYCLES: usize = 1000;
+    let cycles = bench.rounds;
     each_pair(bench, |name, connect| {
         drop(connect());
         let before = bench.footprint();
-        for _ in 0..CYCLES {
+        for _ in 0..cycles {
             let Some(link) = bench.take(name, connect()) else { return };
             drop(link);
         }
-        bench.nothing_left(format_args!("{CYCLES} connections of {name}"), before);
+        bench.nothing_left(format_args!("{cycles} connections of {name}"), before);
     });
     each_pin(bench, |subject: &Subject<'_>, pin: &PinModel, name| {
         let Some(format) = pin.formats.first().filter(|_| pin.can_be_sink()) else { return };
         let before = bench.footprint();
-        for _ in 0..CYCLES {
-            drop(bench.take(name, create(subject, pin, format)));
+        for _ in 0..cycles {
+            if bench.take(name, create(subject, pin, format)).is_none() {
+                return;
+            }
         }
-        bench.nothing_left(format_args!("{CYCLES} instances of {name}"), before);
+        bench.nothing_left(format_args!("{cycles} instances of {name}"), before);
     });
 }
 

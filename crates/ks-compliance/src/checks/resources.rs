@@ -8,8 +8,8 @@ use crate::{
     packet::Packet,
     property::PATIENCE,
     survey::{PinModel, Subject, frame_size, interval},
-    system::{Machine, Request},
-    wire::Status,
+    system::{Machine, Request, Work},
+    wire::{Format, Status},
 };
 
 pub const CHECKS: &[Check] = &[
@@ -39,9 +39,9 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "H11",
-        title: "writers, readers and connections that come and go by chance",
+        title: "two writers, four readers and a remover at once, scheduled by chance",
         page: "devtest/df---concurrent-hardware-and-operating-system--chaos--tests",
-        run: chaos,
+        run: at_once,
     },
 ];
 
@@ -212,6 +212,11 @@ impl<'a> Program<'a> {
     }
 }
 
+fn at_once(bench: &Bench<'_>) {
+    chaos(bench);
+    together(bench);
+}
+
 fn chaos(bench: &Bench<'_>) {
     const STEPS: usize = 3000;
     let mut random = Random::new(bench.seed);
@@ -257,6 +262,157 @@ fn chaos(bench: &Bench<'_>) {
     }
     if let Some(machine) = bench.system.machine() {
         bench.equal("broken rules", machine.broken_rules(), Vec::new());
+    }
+    for subject in &bench.subjects() {
+        for model in subject.pins.iter().filter(|pin| pin.can_be_sink() && !pin.formats.is_empty()) {
+            bench.take(format_args!("{} afterwards", subject.name(model)), use_pin(bench, subject, model));
+        }
+    }
+}
+
+/// A pin type that threads use.
+#[derive(Clone)]
+struct Target {
+    name: String,
+    reference: String,
+    pin: u32,
+    format: Format,
+    output: bool,
+    size: usize,
+}
+
+/// What a thread of [`together`] does: pins come, run, take requests, and go, until the filter is gone or enough is done.
+fn user(target: &Target, link: &str, seed: u64) -> Work {
+    const PINS: usize = 6;
+    let (target, link) = (target.clone(), link.to_owned());
+    Box::new(move |system| {
+        let mut random = Random::new(seed);
+        let mut met = Vec::new();
+        for _ in 0..1 + random.below(PINS) {
+            let mut note = |what: &str, status: Status| {
+                met.push((format!("{}: {what}", target.name), status));
+                status.is_success()
+            };
+            let filter = match Filter::open(system, &link) {
+                Ok(filter) => filter,
+                Err(status) => {
+                    note("opening the filter", status);
+                    break;
+                }
+            };
+            let pin = match filter.create_pin(target.pin, &target.format) {
+                Ok(pin) => pin,
+                Err(status) => {
+                    // Another one has it, or it is gone.
+                    note("making the pin", status);
+                    continue;
+                }
+            };
+            note("RUN", pin.step_to(3).err().unwrap_or(Status::SUCCESS));
+            let mut requests = Vec::new();
+            for _ in 0..1 + random.below(6) {
+                let packet = match target.output {
+                    true => Packet::new(system, &[target.size], true),
+                    false => Packet::from_frame(system, &vec![random.below(256) as u8; target.size]),
+                };
+                let request = if target.output { pin.read(&packet) } else { pin.write(&packet) };
+                match random.below(4) {
+                    0 => request.cancel(),
+                    1 => _ = request.wait(random.below(1_000_000) as u64),
+                    _ => {}
+                }
+                requests.push((request, packet));
+            }
+            match random.below(4) {
+                0 => _ = note("PAUSE", pin.set_state(2)),
+                1 => _ = note("a reset", pin.reset(random.below(2) as u32)),
+                2 => system.sleep(random.below(2_000_000) as u64),
+                _ => {}
+            }
+            for (request, _) in &requests {
+                if let Some(reply) = request.wait(0) {
+                    note("a request", reply.status);
+                }
+            }
+            // Requests before the pin, or with it: their drop cancels them and waits.
+            if random.below(2) == 0 {
+                drop(requests);
+                note("STOP", pin.set_state(0));
+                drop(pin);
+                drop(filter);
+            } else {
+                drop(filter);
+                note("STOP", pin.set_state(0));
+                drop(requests);
+            }
+        }
+        met
+    })
+}
+
+/// Two writers, four readers and a remover in threads of their own. On a machine that can be told so, they run by
+/// priorities that the seed draws, with few changes at drawn places: each seed is another schedule.
+fn together(bench: &Bench<'_>) {
+    const CHANGES: usize = 3;
+    let targets: Vec<Target> = {
+        let subjects = bench.subjects();
+        let one = |subject: &Subject<'_>, model: &PinModel| Target {
+            name: subject.name(model),
+            reference: subject.interface.reference.clone(),
+            pin: model.id,
+            format: model.formats[0].clone(),
+            output: model.output,
+            size: frame_size(&model.formats[0]),
+        };
+        let pins = subjects.iter().flat_map(|subject| subject.pins.iter().map(move |pin| (subject, pin)));
+        pins.filter(|(_, pin)| pin.is_readable() || pin.is_writable())
+            .map(|(subject, pin)| one(subject, pin))
+            .collect()
+    };
+    let (readable, writable): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.output);
+    let machine = bench.system.machine();
+    let rounds = bench.rounds.div_ceil(500);
+    let mut steps = 2000;
+    let mut baseline = None;
+    for round in 0..rounds {
+        let seed = bench.seed.wrapping_mul(0x1_0000).wrapping_add(u64::from(round));
+        let mut random = Random::new(seed);
+        let interfaces = bench.system.interfaces();
+        let mut threads: Vec<Work> = Vec::new();
+        for (list, count) in [(&writable, 2), (&readable, 4)] {
+            for number in 0..count {
+                let Some(target) = list.get((number + round as usize) % list.len().max(1)) else { break };
+                let link = interfaces.iter().find(|interface| interface.reference == target.reference);
+                if let Some(link) = link {
+                    threads.push(user(target, &link.link, random.number()));
+                }
+            }
+        }
+        if let Some(machine) = machine {
+            let (pull, delay) = (machine.puller(), random.below(4_000_000) as u64);
+            threads.push(Box::new(move |system| {
+                system.sleep(delay);
+                pull();
+                Vec::new()
+            }));
+            machine.prioritize(seed, CHANGES, steps);
+        }
+        let what = format!("round {round} of seed {}", bench.seed);
+        let met = bench.system.together(threads);
+        if let Some(machine) = machine {
+            steps = machine.unprioritize().max(100);
+        }
+        for (place, status) in met {
+            bench.known(format_args!("{what}: {place}"), status);
+        }
+        if let Some(machine) = machine {
+            if !bench.holds(machine.restart().is_ok(), &what, "the driver starts again", "it does not") {
+                return;
+            }
+            bench.equal(format_args!("{what}: broken rules"), machine.broken_rules(), Vec::new());
+            let now = bench.footprint();
+            bench.equal(format_args!("what is alive after {what}"), now, *baseline.get_or_insert(now));
+        }
     }
     for subject in &bench.subjects() {
         for model in subject.pins.iter().filter(|pin| pin.can_be_sink() && !pin.formats.is_empty()) {

@@ -3,11 +3,17 @@
 use ks_sys::*;
 
 use super::{
-    formats::{each_format, each_pin},
+    formats::each_pin,
+    instances::program_job,
     transfer::{each_reader, finish},
 };
 use crate::{
-    Bench, Check, packet::Packet, property::PATIENCE, survey::frame_size, system::SECOND, wire::Status,
+    Bench, Check,
+    packet::Packet,
+    property::PATIENCE,
+    survey::{frame_size, interval},
+    system::SECOND,
+    wire::Status,
 };
 
 pub const CHECKS: &[Check] = &[
@@ -31,7 +37,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "F12",
-        title: "the program ends in RUN, with requests pending",
+        title: "a program is killed in RUN, with requests pending",
         page: "kernel/dispatchcleanup-routines",
         run: program_ends,
     },
@@ -153,43 +159,44 @@ fn cancellation(bench: &Bench<'_>) {
 
 fn program_ends(bench: &Bench<'_>) {
     each_pin(bench, |subject, model, name| {
-        if !model.is_readable() {
+        if !(model.is_readable() || model.is_writable()) {
             return;
         }
-        let size = frame_size(&model.formats[0]);
-        for pin_first in [true, false] {
+        let job = program_job(subject, model);
+        // Dead at once, after some frames, and in the middle of a frame.
+        let frame = interval(&model.formats[0]);
+        for (life, again) in [(0, false), (frame * 4, true), (frame * 5 / 2, false)] {
             let before = bench.footprint();
-            let packets: Vec<Packet> = (0..6).map(|_| Packet::new(bench.system, &[size], false)).collect();
-            let Some(filter) = bench.reopen(subject) else { return };
-            let Ok(pin) = filter.create_pin(model.id, &model.formats[0]) else { return };
-            if pin.step_to(3).is_err() {
+            let Some(other) = bench.take("another program", bench.system.program()) else { return };
+            let made = other.stream(&job);
+            if bench.take(format_args!("{name}: a pin of another program in RUN"), made).is_none() {
                 return;
             }
-            let reads: Vec<_> = packets.iter().map(|packet| pin.read(packet)).collect();
-            // A process that ends has its requests cancelled and its handles closed, in no order one could rely on.
-            if pin_first {
-                drop(pin);
-                drop(filter);
-            } else {
-                drop(filter);
-                drop(pin);
+            bench.equal(
+                format_args!("{name}: CINSTANCES while the other program runs"),
+                subject.filter.instances(model.id).map(|counts| counts.CurrentCount),
+                Ok(0),
+            );
+            bench.system.sleep(life);
+            let begun = bench.system.now();
+            drop(other);
+            let taken = bench.system.now() - begun;
+            let what = format!("{name}: the end of a program after {life} x 100 ns");
+            bench.holds(taken <= SECOND, &what, "within a second", format_args!("{taken} x 100 ns"));
+            bench.nothing_left(&what, before);
+            // What the program held is free again.
+            if again {
+                let Some(next) = bench.take("another program", bench.system.program()) else { return };
+                bench.take(format_args!("{what}: another program afterwards"), next.stream(&job));
             }
-            for (index, read) in reads.iter().enumerate() {
-                read.cancel();
-                let status = read.wait(PATIENCE).map_or(Status(STATUS_IO_TIMEOUT), |reply| reply.status);
-                bench.status(
-                    format_args!("{name}: read {index} of a program that ended"),
-                    status,
-                    &[STATUS_CANCELLED, STATUS_SUCCESS],
-                );
-            }
-            drop(reads);
-            drop(packets);
-            bench.nothing_left(format_args!("a program that ended while it read {name}"), before);
         }
-    });
-    each_format(bench, |subject, model, _, name| {
-        let Ok(pin) = subject.filter.create_pin(model.id, &model.formats[0]) else { return };
-        bench.equal(format_args!("{name}: a program afterwards"), pin.state(), Ok(0));
+        if let Some(pin) = bench.take(name, subject.filter.create_pin(model.id, &model.formats[0])) {
+            bench.equal(format_args!("{name}: a pin afterwards"), pin.state(), Ok(0));
+            if model.is_readable() && bench.take(name, pin.step_to(3)).is_some() {
+                let packet = Packet::new(bench.system, &[job.frame], false);
+                let status = finish(&*pin.read(&packet), model).status;
+                bench.succeeds(format_args!("{name}: a frame afterwards"), status);
+            }
+        }
     });
 }

@@ -3,6 +3,7 @@
 
 mod interfaces;
 mod memory;
+mod program;
 mod request;
 
 use std::{process::ExitCode, ptr::null_mut, time::Duration};
@@ -28,8 +29,8 @@ use windows_sys::{
 };
 
 use crate::{
-    Bench, check, command,
-    system::{Interface, Memory, Request, Span, System},
+    check, command,
+    system::{Interface, Memory, Program, Request, Span, System, Work},
     wire::Status,
 };
 
@@ -51,11 +52,17 @@ Exit codes: 0 nothing failed; 1 something failed; 2 wrong usage; 3 there is no K
 struct Arguments {
     #[command(flatten)]
     suite: command::Suite,
+    /// Is the other program of a check: does what its standard input says, until it is killed
+    #[arg(long, hide = true)]
+    program: bool,
 }
 
 /// The program.
 pub fn main() -> ExitCode {
-    let Arguments { suite } = Arguments::parse();
+    let Arguments { suite, program } = Arguments::parse();
+    if program {
+        return program::serve();
+    }
     if suite.list {
         print!("{}", command::list());
         return ExitCode::SUCCESS;
@@ -72,11 +79,7 @@ pub fn main() -> ExitCode {
         return ExitCode::from(3);
     }
     let driver = suite.filter.clone().unwrap_or_else(|| format!("{chosen} filters"));
-    let made = suite.run(driver, handles.name(), |check| {
-        let mut bench = Bench::new(&handles, suite.promises());
-        bench.requests = suite.requests;
-        check.make(bench)
-    });
+    let made = suite.run(driver, handles.name(), |check| check.make(suite.bench(&handles)));
     match made {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -194,17 +197,32 @@ impl System for Handles {
         std::thread::sleep(Duration::from_nanos(units * 100));
     }
 
-    fn duplicate(&self, handle: usize) -> Option<Result<usize, Status>> {
-        const DUPLICATE_SAME_ACCESS: u32 = 2;
-        let mut copy: HANDLE = null_mut();
+    fn duplicate(&self, handle: usize) -> Result<usize, Status> {
         // SAFETY: a constant that means this process.
         let process = unsafe { GetCurrentProcess() };
-        // SAFETY: any handle may be given; the copy's place is a local variable.
-        let status = unsafe {
-            NtDuplicateObject(process, handle as HANDLE, process, &raw mut copy, 0, 0, DUPLICATE_SAME_ACCESS)
-        };
-        Some(Status(status).check().map(|_| copy as usize))
+        duplicate(process, handle, process)
     }
+
+    fn program(&self) -> Result<Box<dyn Program + '_>, Status> {
+        Ok(Box::new(program::start()?))
+    }
+
+    fn together(&self, threads: Vec<Work>) -> Vec<(String, Status)> {
+        let threads: Vec<_> =
+            threads.into_iter().map(|work| std::thread::spawn(move || work(&Handles))).collect();
+        // A thread that panics has met nothing that could be told.
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    }
+}
+
+/// `NtDuplicateObject` with the same rights: a handle in the process `to` for what `handle` is in the process `from`.
+fn duplicate(from: HANDLE, handle: usize, to: HANDLE) -> Result<usize, Status> {
+    const DUPLICATE_SAME_ACCESS: u32 = 2;
+    let mut copy: HANDLE = null_mut();
+    // SAFETY: any handle may be given; the copy's place is a local variable.
+    let status =
+        unsafe { NtDuplicateObject(from, handle as HANDLE, to, &raw mut copy, 0, 0, DUPLICATE_SAME_ACCESS) };
+    Status(status).check().map(|_| copy as usize)
 }
 
 const OBJ_CASE_INSENSITIVE: u32 = 0x40;

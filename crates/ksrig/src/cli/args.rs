@@ -5,7 +5,13 @@ use std::{ops::Deref, path::PathBuf};
 use anyhow::Context as _;
 
 use crate::client::{Builder, Driver, Rig, inf::Inf};
-use crate::{ks, nt::violation::Violation};
+use crate::{
+    ks::{
+        self,
+        options::{SWITCHES, Switch},
+    },
+    nt::violation::Violation,
+};
 
 /// The driver and how its machine behaves.
 #[derive(Debug, clap::Args)]
@@ -25,26 +31,25 @@ pub struct Machine {
     /// The same seed gives the same run, bit for bit
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// Open point 10.1: the sink's Connect comes after the source's Create
-    #[arg(long, help_heading = "Points that the documentation leaves open")]
-    connect_after_create: bool,
-    /// Open point 10.1b: the sink's Disconnect comes before the source's Close
-    #[arg(long, help_heading = "Points that the documentation leaves open")]
-    disconnect_before_close: bool,
-    /// Open point 10.33: the peer cannot be asked for inside Connect
-    #[arg(long, help_heading = "Points that the documentation leaves open")]
-    peer_hidden_in_connect: bool,
+    /// A point that the documentation leaves open, set the other way than by default: 10.1, 10.1b, 10.2, 10.5, 10.7,
+    /// 10.11, 10.14, 10.21, 10.33, R1.16 (docs/fidelity.md); may be repeated
+    #[arg(long, value_name = "POINT", value_parser = switch)]
+    pub flip: Vec<Switch>,
+}
+
+fn switch(point: &str) -> Result<Switch, String> {
+    Switch::of(point).copied().ok_or_else(|| {
+        let known: Vec<_> = SWITCHES.iter().map(|switch| switch.point).collect();
+        format!("no open point with a switch; those are {}", known.join(", "))
+    })
 }
 
 impl Machine {
     /// A rig as the arguments say.
     pub fn rig(&self) -> anyhow::Result<Builder> {
-        let mut rig = Rig::builder().seed(self.seed).options(ks::Options {
-            connect_after_create: self.connect_after_create,
-            disconnect_before_close: self.disconnect_before_close,
-            peer_visible_in_connect: !self.peer_hidden_in_connect,
-            ..ks::Options::default()
-        });
+        let mut options = ks::Options::default();
+        self.flip.iter().for_each(|switch| switch.flip(&mut options));
+        let mut rig = Rig::builder().seed(self.seed).options(options);
         if let Some(path) = &self.inf {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             rig = rig.inf(&Inf::parse(&text(&bytes)));

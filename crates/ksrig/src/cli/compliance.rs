@@ -1,14 +1,25 @@
 //! `ksrig compliance`
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read as _;
+use std::num::NonZero;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use ks_compliance::{Bench, Check, Outcome, Verdict, check, command, outcome::Finding};
+use ks_compliance::{
+    Check, Outcome, Verdict, check, command,
+    outcome::{Finding, Totals},
+    report,
+};
 
 use super::args;
 use crate::client::UnderTest;
+use crate::ks::options::SWITCHES;
 use crate::nt::bugcheck::Stop;
 
 /// Arguments of `ksrig compliance`.
@@ -25,6 +36,10 @@ pub struct Args {
     machine: args::Machine,
     #[command(flatten)]
     suite: command::Suite,
+    /// Makes the chosen checks once with each switch of --flip set the other way, alone, and shows what fails; H6, which
+    /// makes A to G once more, only where it is named
+    #[arg(long, conflicts_with_all = ["flip", "json", "html"])]
+    each_switch: bool,
     /// Makes one check in this process and prints the outcome as JSON
     #[arg(long, hide = true, value_name = "NUMBER")]
     one: Option<String>,
@@ -44,20 +59,92 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     }
     let program = std::env::current_exe().context("where this program is")?;
     let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    arguments.push("--one".into());
-    let make = |check: &'static Check| {
-        apart(&program, &arguments, check)
-            .unwrap_or_else(|error| check.stopped("the check", format!("{error:#}")))
-    };
-    args.suite.run(args.machine.driver_name(), "the rig".to_owned(), make).map_err(|reason| anyhow!(reason))
+    let mut checks = check::select(&args.suite.family).map_err(|reason| anyhow!(reason))?;
+    if args.each_switch {
+        arguments.retain(|argument| argument != "--each-switch");
+        // H6 makes A to G once more.
+        let named = args.suite.family.iter().any(|name| name.eq_ignore_ascii_case("H6"));
+        checks.retain(|check| named || check.id != "H6");
+        return each_switch(&program, &arguments, &checks);
+    }
+    let outcomes = Outcomes::begin(&program, &arguments, &checks);
+    args.suite
+        .run(args.machine.driver_name(), "the rig".to_owned(), |check| outcomes.of(check))
+        .map_err(|reason| anyhow!(reason))
+}
+
+/// Makes the checks with each switch the other way.
+fn each_switch(program: &Path, arguments: &[OsString], checks: &[&'static Check]) -> anyhow::Result<bool> {
+    let mut all_well = true;
+    for switch in SWITCHES {
+        let arguments: Vec<_> =
+            arguments.iter().cloned().chain(["--flip".into(), switch.point.into()]).collect();
+        let outcomes = Outcomes::begin(program, &arguments, checks);
+        let outcomes: Vec<_> = checks.iter().map(|check| outcomes.of(check)).collect();
+        let totals = Totals::of(&outcomes);
+        println!(
+            "{:<6} {}: {} checks, {} assertions, {} failed",
+            switch.point, switch.meaning, totals.checks, totals.assertions, totals.failed
+        );
+        for outcome in outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Fail) {
+            print!("{}", report::lines(outcome));
+        }
+        all_well &= totals.failed == 0;
+    }
+    Ok(all_well)
+}
+
+/// The outcomes of checks, made by as many processes at a time as the computer has processors.
+struct Outcomes {
+    receiver: mpsc::Receiver<(&'static str, Outcome)>,
+    early: RefCell<BTreeMap<&'static str, Outcome>>,
+}
+
+/// The checks that take longest: they begin first.
+const LONG: [&str; 5] = ["H10", "D9", "H3", "H11", "E10"];
+
+impl Outcomes {
+    /// Begins to make the checks.
+    fn begin(program: &Path, arguments: &[OsString], checks: &[&'static Check]) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let mut queue = checks.to_vec();
+        queue.sort_by_key(|check| LONG.iter().position(|id| *id == check.id).unwrap_or(LONG.len()));
+        let queue = Arc::new(Mutex::new(queue.into_iter()));
+        let arguments: Arc<[OsString]> = arguments.iter().cloned().chain(["--one".into()]).collect();
+        for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+            let (sender, queue, arguments) = (sender.clone(), Arc::clone(&queue), Arc::clone(&arguments));
+            let program = program.to_owned();
+            std::thread::spawn(move || {
+                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                while let Some(check) = next() {
+                    let outcome = apart(&program, &arguments, check)
+                        .unwrap_or_else(|error| check.stopped("the check", format!("{error:#}")));
+                    if sender.send((check.id, outcome)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Self { receiver, early: RefCell::default() }
+    }
+
+    /// The outcome of a check, waited for.
+    fn of(&self, check: &Check) -> Outcome {
+        let mut early = self.early.borrow_mut();
+        loop {
+            if let Some(outcome) = early.remove(check.id) {
+                return outcome;
+            }
+            match self.receiver.recv() {
+                Ok((id, outcome)) => drop(early.insert(id, outcome)),
+                Err(_) => return check.stopped("the check", "it was not made".to_owned()),
+            }
+        }
+    }
 }
 
 /// Makes a check in a process of its own.
-fn apart(
-    program: &std::path::Path,
-    arguments: &[std::ffi::OsString],
-    check: &Check,
-) -> anyhow::Result<Outcome> {
+fn apart(program: &Path, arguments: &[OsString], check: &Check) -> anyhow::Result<Outcome> {
     let mut child = Command::new(program)
         .args(arguments)
         .arg(check.id)
@@ -115,10 +202,11 @@ fn one(args: &Args, id: &str) -> anyhow::Result<bool> {
     let checks = check::select(&[id.to_owned()]).map_err(|reason| anyhow!(reason))?;
     let check = checks.first().context("a check")?;
     // Calls are counted in the log, which a million requests would fill.
-    let rig = args.machine.rig()?.trace(check.id != "H10").on_stop(on_stop).build();
+    let endless = ["D9", "H3", "H10", "H11"].contains(&check.id);
+    let rig = args.machine.rig()?.trace(!endless).on_stop(on_stop).build();
     let system = UnderTest::new(rig, &args.machine.driver)?;
-    let mut bench = Bench::new(&system, args.suite.promises());
-    (bench.seed, bench.requests) = (args.machine.seed, args.suite.requests);
+    let mut bench = args.suite.bench(&system);
+    bench.seed = args.machine.seed;
     let mut outcome = check.make(bench);
     let broken = system.end();
     if outcome.verdict != Verdict::NotSupported || !broken.is_empty() {

@@ -15,6 +15,7 @@ pub mod inf;
 mod opened;
 mod packet;
 mod pin;
+mod program;
 pub mod property;
 mod request;
 mod rig;

@@ -7,6 +7,7 @@ use ks_sys::*;
 
 use super::Status;
 use super::bytes;
+use crate::nt::thread::Process;
 use crate::nt::{self, io, user};
 
 /// A macro that the bindings lack.
@@ -121,6 +122,11 @@ impl Drop for Handle {
 pub fn close(handle: usize) -> Status {
     // SAFETY: any value may be given.
     Status(unsafe { nt::NtClose(handle as HANDLE) })
+}
+
+/// A handle in one process for the object of a handle in another, with the same rights.
+pub fn duplicate(from: Process, handle: usize, to: Process) -> Result<usize, Status> {
+    nt::handle::duplicate(from, handle as HANDLE, to).map(|copy| copy as usize).map_err(Status)
 }
 
 /// A new event, not set, that stays set once it is: its handle.

@@ -2,14 +2,19 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use ks_compliance::system::{self, Footprint, Interface, Memory, Reply, Span};
+use ks_compliance::fuzz::Random;
+use ks_compliance::system::{self, Footprint, Interface, Memory, Reply, Span, Work};
 use ks_sys::*;
 
 use super::driver::Driver;
+use super::program::Program;
 use super::rig::Rig;
 use super::sys::{self, Handle};
 use super::{Error, Status};
+use crate::nt::machine::{JoinHandle, Machine};
+use crate::nt::thread::{Process, as_narrow};
 use crate::nt::{self, inject, io, pool, sched, user, violation};
 
 /// A rig with a driver loaded, and the user's program on it.
@@ -64,10 +69,144 @@ impl system::Request for io::request::Request {
     }
 }
 
-impl system::System for UnderTest {
+/// A thread of the user's program, as the suite sees it.
+pub(super) struct Caller;
+
+fn open(root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {
+    Handle::open(root, name, access).map(Handle::into_value)
+}
+
+fn start(handle: usize, code: u32, input: Span, output: Span) -> Box<dyn system::Request> {
+    // SAFETY: the executive probes user addresses before it uses them; memory of the process outlives the
+    // request (`System`).
+    let request = unsafe {
+        io::request::Request::device_io_control(
+            handle as HANDLE,
+            code,
+            input.address as PVOID,
+            input.length,
+            output.address as PVOID,
+            output.length,
+        )
+    };
+    Box::new(request)
+}
+
+/// What does not depend on the caller's width either.
+macro_rules! delegate {
+    () => {
+        fn memory(&self, length: usize) -> Box<dyn Memory> {
+            Box::new(user::Buffer::new(length))
+        }
+
+        fn event(&self) -> usize {
+            sys::event()
+        }
+
+        fn is_set(&self, event: usize, units: u64) -> bool {
+            sys::is_set(event, units)
+        }
+
+        fn now(&self) -> u64 {
+            sched::now()
+        }
+
+        fn sleep(&self, units: u64) {
+            sched::sleep(units);
+        }
+
+        fn duplicate(&self, handle: usize) -> Result<usize, Status> {
+            sys::duplicate(Process::User, handle, Process::User)
+        }
+
+        fn program(&self) -> Result<Box<dyn system::Program + '_>, Status> {
+            Ok(Box::new(Program::default()))
+        }
+
+        fn together(&self, threads: Vec<Work>) -> Vec<(String, Status)> {
+            let machine = Machine::current();
+            let one = |(number, work): (usize, Work)| {
+                machine.spawn(&format!("program thread {number}"), move || work(&Caller))
+            };
+            let threads: Vec<_> = threads.into_iter().enumerate().map(one).collect();
+            threads.into_iter().flat_map(JoinHandle::join).collect()
+        }
+    };
+}
+
+/// What does not depend on the thread that asks.
+macro_rules! anywhere {
+    () => {
+        fn name(&self) -> String {
+            "the rig".to_owned()
+        }
+
+        fn open(&self, root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {
+            open(root, name, access)
+        }
+
+        fn close(&self, handle: usize) -> Status {
+            sys::close(handle)
+        }
+
+        fn start(&self, handle: usize, code: u32, input: Span, output: Span) -> Box<dyn system::Request> {
+            start(handle, code, input, output)
+        }
+
+        delegate!();
+    };
+}
+
+/// A thread of the user's program as one of 32 bits.
+struct NarrowCaller;
+
+impl system::System for NarrowCaller {
     fn name(&self) -> String {
         "the rig".to_owned()
     }
+
+    fn open(&self, root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {
+        as_narrow(|| open(root, name, access))
+    }
+
+    fn close(&self, handle: usize) -> Status {
+        as_narrow(|| sys::close(handle))
+    }
+
+    fn start(&self, handle: usize, code: u32, input: Span, output: Span) -> Box<dyn system::Request> {
+        as_narrow(|| start(handle, code, input, output))
+    }
+
+    delegate!();
+
+    fn interfaces(&self) -> Vec<Interface> {
+        Vec::new()
+    }
+}
+
+/// The memory of the user's program.
+struct UserMemory;
+
+impl system::Reach for UserMemory {
+    fn peek(&self, span: Span) -> Option<Vec<u8>> {
+        if span.length == 0 { Some(Vec::new()) } else { user::read(span.address, span.length as usize) }
+    }
+
+    fn poke(&self, address: usize, bytes: &[u8]) {
+        user::write(address, bytes);
+    }
+}
+
+impl system::System for Caller {
+    anywhere!();
+
+    fn interfaces(&self) -> Vec<Interface> {
+        Vec::new()
+    }
+}
+
+impl system::System for UnderTest {
+    anywhere!();
 
     fn interfaces(&self) -> Vec<Interface> {
         let one = |filter: super::Interface| {
@@ -77,52 +216,12 @@ impl system::System for UnderTest {
         self.rig.filters().into_iter().map(one).collect()
     }
 
-    fn open(&self, root: Option<usize>, name: &[u8], access: u32) -> Result<usize, Status> {
-        Handle::open(root, name, access).map(Handle::into_value)
-    }
-
-    fn close(&self, handle: usize) -> Status {
-        sys::close(handle)
-    }
-
-    fn start(&self, handle: usize, code: u32, input: Span, output: Span) -> Box<dyn system::Request> {
-        // SAFETY: the executive probes user addresses before it uses them; memory of the process outlives the
-        // request (`System`).
-        let request = unsafe {
-            io::request::Request::device_io_control(
-                handle as HANDLE,
-                code,
-                input.address as PVOID,
-                input.length,
-                output.address as PVOID,
-                output.length,
-            )
-        };
-        Box::new(request)
-    }
-
-    fn memory(&self, length: usize) -> Box<dyn Memory> {
-        Box::new(user::Buffer::new(length))
-    }
-
-    fn event(&self) -> usize {
-        sys::event()
-    }
-
-    fn is_set(&self, event: usize, units: u64) -> bool {
-        sys::is_set(event, units)
-    }
-
-    fn now(&self) -> u64 {
-        sched::now()
-    }
-
-    fn sleep(&self, units: u64) {
-        sched::sleep(units);
-    }
-
     fn image_version(&self) -> Option<[u16; 4]> {
         file_version(&std::fs::read(&self.path).ok()?)
+    }
+
+    fn narrow(&self) -> Option<(Box<dyn system::System + '_>, Rc<dyn system::Reach>)> {
+        user::is_narrow().then(|| (Box::new(NarrowCaller) as _, Rc::new(UserMemory) as _))
     }
 
     fn machine(&self) -> Option<&dyn system::Machine> {
@@ -159,8 +258,7 @@ impl system::Machine for UnderTest {
     }
 
     fn calls(&self, callback: &str) -> usize {
-        let events = nt::trace::events();
-        events.iter().filter(|event| event.kind == "callback" && event.detail == callback).count()
+        nt::trace::count(|event| event.kind == "callback" && event.detail == callback)
     }
 
     fn broken_rules(&self) -> Vec<String> {
@@ -172,9 +270,24 @@ impl system::Machine for UnderTest {
         violation::list().iter().filter(|v| v.rule != "KsConnectSameFilter").map(one).collect()
     }
 
-    fn pull(&self) {
-        let _ = self.with_device(nt::pnp::Device::surprise_remove);
-        sched::settle();
+    fn puller(&self) -> Box<dyn FnOnce() + Send> {
+        let device = self.with_device(|device| device);
+        Box::new(move || {
+            if let Some(device) = device {
+                device.surprise_remove();
+            }
+            sched::settle();
+        })
+    }
+
+    fn prioritize(&self, seed: u64, changes: usize, steps: u64) {
+        let mut random = Random::new(seed);
+        let places = (0..changes).map(|_| 1 + random.number() % steps.max(1)).collect();
+        sched::by_priority(seed, places);
+    }
+
+    fn unprioritize(&self) -> u64 {
+        sched::by_chance()
     }
 
     fn query_remove(&self) -> Status {

@@ -33,7 +33,15 @@ use crate::nt::{
 
 const fn get(id: i32, min_data: usize, get: fn(&mut Request) -> NTSTATUS) -> Item {
     let min_data = min_data as u32;
-    Item { id: id as u32, min_property: 0x18, min_data, get: Some(get), set: None, control: false }
+    Item {
+        id: id as u32,
+        min_property: 0x18,
+        min_data,
+        get: Some(get),
+        set: None,
+        control: false,
+        handle: false,
+    }
 }
 
 /// The properties of an allocator.

@@ -9,7 +9,7 @@ use ks_sys::{
 use super::{
     allocator_requests,
     child::{Child, What},
-    clock_properties, connection_properties, descriptor, end_of_stream, frame_properties, method,
+    clock_properties, connection_properties, descriptor, end_of_stream, frame_properties, method, narrow,
     pin_properties,
     property_request::Request,
     subject::Subject,
@@ -39,6 +39,8 @@ pub struct Item {
     pub set: Option<Handler>,
     /// Whether the control mutex is held around the handler (10.21).
     pub control: bool,
+    /// Whether the value is a handle, shorter from a program of 32 bits.
+    pub handle: bool,
 }
 
 /// A handler of AVStream's own.
@@ -220,11 +222,14 @@ pub enum Found {
 }
 
 impl Found {
-    /// MinProperty and MinData.
-    pub fn minimum(&self) -> (usize, usize) {
+    /// MinProperty and MinData, for a request of this width.
+    pub fn minimum(&self, is_narrow: bool) -> (usize, usize) {
         match self {
             // SAFETY: the driver's item.
             Self::Driver(_, item) => unsafe { ((**item).MinProperty as usize, (**item).MinData as usize) },
+            Self::Default(item) if item.handle && is_narrow => {
+                (item.min_property as usize, narrow::HANDLE_BYTES)
+            }
             Self::Default(item) => (item.min_property as usize, item.min_data as usize),
         }
     }

@@ -25,7 +25,15 @@ use crate::nt::{
 
 const fn item<T>(id: i32, get: Handler) -> Item {
     let min_data = size_of::<T>() as u32;
-    Item { id: id as u32, min_property: 0x18, min_data, get: Some(get), set: None, control: false }
+    Item {
+        id: id as u32,
+        min_property: 0x18,
+        min_data,
+        get: Some(get),
+        set: None,
+        control: false,
+        handle: false,
+    }
 }
 
 /// The properties of a clock.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::nt::{IoFileObjectType, Machine, ObReferenceObjectByHandle, trace, violation};
 
-const CONNECTING: mutex::Rule = mutex::Rule { name: "KsConnecting", code: 0 };
+const CONNECTING: mutex::Rule = mutex::Rule::private("KsConnecting");
 
 struct Connecting(mutex::Mutex);
 

@@ -19,7 +19,7 @@ use super::{
     allocator, allocator_requests,
     automation::{Handler, Item, Set},
     format::{self, Format},
-    master_clock,
+    master_clock, narrow,
     object::Pin,
     property_request::Request,
     state,
@@ -31,7 +31,22 @@ use crate::nt::trace;
 const PROPERTY: u32 = 0x18;
 
 const fn item(id: i32, min_data: u32, get: Option<Handler>, set: Option<Handler>, control: bool) -> Item {
-    Item { id: id as u32, min_property: PROPERTY, min_data, get, set, control }
+    Item { id: id as u32, min_property: PROPERTY, min_data, get, set, control, handle: false }
+}
+
+/// A property whose value is a handle.
+const fn handle_item(id: i32, get: Handler, set: Handler) -> Item {
+    Item { handle: true, ..item(id, size_of::<HANDLE>() as u32, Some(get), Some(set), true) }
+}
+
+/// The handle in a request.
+fn handle(request: &Request) -> HANDLE {
+    if narrow::is_narrow(request.irp) { narrow::handle(request.value()) } else { request.value_as() }
+}
+
+/// Answers with a handle.
+fn answer_handle(request: &mut Request, handle: usize) -> NTSTATUS {
+    if narrow::is_narrow(request.irp) { request.answer(&(handle as u32)) } else { request.answer(&handle) }
 }
 
 /// KSPROPSETID_Connection.
@@ -58,9 +73,9 @@ pub const CONNECTION: Set = Set {
 pub const STREAM: Set = Set {
     guid: KSPROPSETID_Stream,
     items: &[
-        item(KSPROPERTY_STREAM_ALLOCATOR, 8, Some(get_null), Some(set_allocator), true),
-        item(KSPROPERTY_STREAM_MASTERCLOCK, 8, Some(get_null), Some(set_master_clock), true),
-        item(KSPROPERTY_STREAM_PIPE_ID, 8, Some(get_pipe_id), Some(set_pipe_id), true),
+        handle_item(KSPROPERTY_STREAM_ALLOCATOR, get_null, set_allocator),
+        handle_item(KSPROPERTY_STREAM_MASTERCLOCK, get_null, set_master_clock),
+        handle_item(KSPROPERTY_STREAM_PIPE_ID, get_pipe_id, set_pipe_id),
     ],
 };
 
@@ -164,7 +179,7 @@ fn get_acquire_ordering(request: &mut Request) -> NTSTATUS {
 
 /// R7.3, R4.31: always NULL; success means that a clock or an allocator can be set.
 fn get_null(request: &mut Request) -> NTSTATUS {
-    request.answer(&0u64)
+    answer_handle(request, 0)
 }
 
 fn requestor_mode(request: &Request) -> i8 {
@@ -173,22 +188,22 @@ fn requestor_mode(request: &Request) -> i8 {
 }
 
 fn set_master_clock(request: &mut Request) -> NTSTATUS {
-    let handle = request.value_as::<HANDLE>();
+    let handle = handle(request);
     with(request, |request, pin| master_clock::set(pin, handle, requestor_mode(request)))
 }
 
 fn set_allocator(request: &mut Request) -> NTSTATUS {
-    let handle = request.value_as::<HANDLE>();
+    let handle = handle(request);
     with(request, |request, pin| allocator_requests::assign(pin, handle, requestor_mode(request)))
 }
 
 /// R4.32: what ksproxy stores here comes back unchanged; nobody else looks at it.
 fn get_pipe_id(request: &mut Request) -> NTSTATUS {
-    with(request, |request, pin| request.answer(&pin.pipe_id.load(Ordering::Relaxed)))
+    with(request, |request, pin| answer_handle(request, pin.pipe_id.load(Ordering::Relaxed)))
 }
 
 fn set_pipe_id(request: &mut Request) -> NTSTATUS {
-    let id = request.value_as::<usize>();
+    let id = handle(request) as usize;
     with(request, |_, pin| {
         pin.pipe_id.store(id, Ordering::Relaxed);
         STATUS_SUCCESS

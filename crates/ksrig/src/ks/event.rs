@@ -16,7 +16,7 @@ use super::{
     call::{EVENT_ADD, EVENT_GENERATE, EVENT_SUPPORT, driver_call, driver_error},
     event_entry::{self, Enable},
     event_list::Named,
-    irp,
+    irp, narrow,
     object::Object,
     property_request::parts,
     subject::Subject,
@@ -150,10 +150,19 @@ fn enable_found(subject: Subject, irp: PIRP, buffers: &Buffers, found: &Found, f
     // SAFETY: the item lives as long as its object.
     let item = unsafe { &*found.item };
     let least = (item.DataInput as usize).max(size_of::<KSEVENTDATA>());
-    if buffers.data_length < least {
+    // SAFETY: the copy has that length.
+    let given = unsafe { std::slice::from_raw_parts(buffers.data, buffers.data_length) };
+    let mut wide = match narrow::is_narrow(irp) {
+        true => narrow::event_data(given).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let (data, length): (PKSEVENTDATA, usize) = match narrow::is_narrow(irp) {
+        true => (wide.as_mut_ptr().cast(), size_of_val(wide.as_slice())),
+        false => (buffers.data.cast(), buffers.data_length),
+    };
+    if length < least {
         return STATUS_BUFFER_TOO_SMALL;
     }
-    let data: PKSEVENTDATA = buffers.data.cast();
     // SAFETY: the request is ours.
     let (mode, client) = unsafe { ((*irp).RequestorMode, (*irp).UserBuffer.cast()) };
     let file = irp::file_object(irp);
@@ -189,11 +198,19 @@ fn enable_found(subject: Subject, irp: PIRP, buffers: &Buffers, found: &Found, f
 
 /// KSEVENT_TYPE_QUERYBUFFER: the next notification of a buffered event.
 fn query_buffer(subject: Subject, irp: PIRP, buffers: &Buffers) -> (NTSTATUS, usize) {
-    if buffers.input_length < size_of::<KSQUERYBUFFER>() {
+    let at = size_of::<KSEVENT>();
+    // SAFETY: the copy has that length.
+    let input = unsafe { std::slice::from_raw_parts(buffers.input, buffers.input_length) };
+    let client = if narrow::is_narrow(irp) {
+        // The pointer, and one that is reserved.
+        let Some(pointer) = input.get(at..at + 8) else { return (STATUS_INVALID_BUFFER_SIZE, 0) };
+        narrow::handle(pointer) as u32 as usize as PKSEVENTDATA
+    } else if input.len() < size_of::<KSQUERYBUFFER>() {
         return (STATUS_INVALID_BUFFER_SIZE, 0);
-    }
-    // SAFETY: the copy has that length and is aligned to 8.
-    let client = unsafe { (*buffers.input.cast::<KSQUERYBUFFER>()).EventData };
+    } else {
+        // SAFETY: the copy has that length and is aligned to 8.
+        unsafe { (*buffers.input.cast::<KSQUERYBUFFER>()).EventData }
+    };
     let file = irp::file_object(irp);
     let list = subject.events().named();
     // SAFETY: the list is AVStream's own; entries in it are alive; the output's copy has its length.
@@ -221,9 +238,10 @@ pub fn disable(subject: Subject, irp: PIRP) -> NTSTATUS {
     let control = irp::control(irp);
     let length = control.InputBufferLength as usize;
     let client: PKSEVENTDATA = control.Type3InputBuffer.cast();
+    let least = if narrow::is_narrow(irp) { narrow::EVENT_DATA } else { size_of::<KSEVENTDATA>() };
     let status = match length {
         0 => disable_in(subject, irp, std::ptr::null_mut()),
-        _ if length < size_of::<KSEVENTDATA>() => STATUS_INVALID_BUFFER_SIZE,
+        _ if length < least => STATUS_INVALID_BUFFER_SIZE,
         // Not all events by mistake.
         _ if client.is_null() => STATUS_INVALID_PARAMETER,
         _ => disable_in(subject, irp, client),

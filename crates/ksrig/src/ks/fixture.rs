@@ -116,10 +116,20 @@ impl Fixture {
         dispatch: KSDEVICE_DISPATCH,
         filters: Vec<KSFILTER_DESCRIPTOR>,
     ) -> Self {
-        let machine = Machine::new(MachineOptions { seed, preemption: 2, ..MachineOptions::default() });
-        install(options);
         let mut device: KSDEVICE_DESCRIPTOR = zeroed();
         device.Dispatch = leak(dispatch);
+        Self::described(seed, options, device, filters)
+    }
+
+    /// The same with this device descriptor, into which the filters go.
+    pub fn described(
+        seed: u64,
+        options: Options,
+        mut device: KSDEVICE_DESCRIPTOR,
+        filters: Vec<KSFILTER_DESCRIPTOR>,
+    ) -> Self {
+        let machine = Machine::new(MachineOptions { seed, preemption: 2, ..MachineOptions::default() });
+        install(options);
         device.FilterDescriptorsCount = filters.len() as u32;
         let table: Vec<*const KSFILTER_DESCRIPTOR> =
             filters.into_iter().map(|filter| &raw const *leak(filter)).collect();
@@ -128,6 +138,13 @@ impl Fixture {
         let driver = pnp::load_builtin("test", Some(driver_entry)).expect("DriverEntry succeeds");
         let device = driver.add_device("ROOT\\TEST").expect("AddDevice succeeds");
         Self { machine, driver, device }
+    }
+
+    /// The device as AVStream has it.
+    pub fn object(&self) -> &'static super::Device {
+        // SAFETY: the device object on top of the PDO is the driver's.
+        let fdo = unsafe { (*self.device.pdo()).AttachedDevice };
+        super::Device::of_fdo(fdo).expect("AVStream is on the device object")
     }
 
     /// Opens the filter with that number.

@@ -96,6 +96,8 @@ pub struct Request {
     pub length: u32,
     /// The client's headers.
     pub client_headers: PVOID,
+    /// Whether they are those of a program of 32 bits.
+    pub narrow: bool,
     /// Where an injected frame came from.
     pub injected: Option<Injected>,
     /// Whether the MDLs of the IRP were made here.
@@ -123,6 +125,7 @@ impl Request {
             header_size: 0,
             length: 0,
             client_headers: null_mut(),
+            narrow: false,
             injected: None,
             own_mdls: false,
             next: null_mut(),

@@ -16,7 +16,15 @@ pub const KSPROPSETID_FRAME: GUID = guid(0xA60D_8368_5324_4893_B020_C431_A50B_CB
 /// HOLDING. ASSUMED: a value that is kept; nothing else looks at it.
 pub const SET: Set = Set {
     guid: KSPROPSETID_FRAME,
-    items: &[Item { id: 0, min_property: 0x18, min_data: 4, get: Some(get), set: Some(set), control: true }],
+    items: &[Item {
+        id: 0,
+        min_property: 0x18,
+        min_data: 4,
+        get: Some(get),
+        set: Some(set),
+        control: true,
+        handle: false,
+    }],
 };
 
 fn get(request: &mut Request) -> NTSTATUS {

@@ -188,11 +188,6 @@ pub unsafe fn KsGetObjectTypeFromIrp(Irp: PIRP) -> KSOBJECTTYPE::Type {
 /// None beyond the object, which is checked.
 pub unsafe fn KsAcquireControl(Object: PVOID) {
     if let Some(filter) = filter_of(Object) {
-        // R8.1: the control mutex comes before the processing mutex, which Process runs under.
-        if callback::inside("PinProcess") || callback::inside("FilterProcess") {
-            let message = "the filter control mutex is acquired in Process, under the processing mutex";
-            violation::report("KsProcessingMutex", 0x8100B, filter.name(), message);
-        }
         if ["PinSleep", "PinWake", "FilterSleep", "FilterWake"].into_iter().any(callback::inside) {
             let message = "the filter control mutex is acquired in a sleep or wake callback";
             violation::report("KsPowerCallbacks", 0, filter.name(), message);

@@ -52,6 +52,7 @@ pub mod master_clock;
 pub mod merge;
 pub mod method;
 pub mod mutex;
+mod narrow;
 pub mod options;
 pub mod peer;
 pub mod pending;

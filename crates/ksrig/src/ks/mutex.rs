@@ -33,14 +33,23 @@ pub struct Rule {
     pub name: &'static str,
     /// The first parameter of bug check 0xC4.
     pub code: u32,
+    /// Its place in the order in which a thread takes mutexes (R8.1); none for those that drivers do not know.
+    level: Option<usize>,
+}
+
+impl Rule {
+    /// The rule of a mutex that drivers do not know.
+    pub const fn private(name: &'static str) -> Self {
+        Self { name, code: 0, level: None }
+    }
 }
 
 /// Rule of the device mutex.
-pub const DEVICE: Rule = Rule { name: "KsDeviceMutex", code: 0x81001 };
+pub const DEVICE: Rule = Rule { name: "KsDeviceMutex", code: 0x81001, level: Some(0) };
 /// Rule of the filter control mutex.
-pub const CONTROL: Rule = Rule { name: "KsFilterMutex", code: 0x8100A };
+pub const CONTROL: Rule = Rule { name: "KsFilterMutex", code: 0x8100A, level: Some(1) };
 /// Rule of the processing mutex.
-pub const PROCESSING: Rule = Rule { name: "KsProcessingMutex", code: 0x8100B };
+pub const PROCESSING: Rule = Rule { name: "KsProcessingMutex", code: 0x8100B, level: Some(2) };
 
 // SAFETY: the kernel mutex is made to be shared.
 unsafe impl Sync for Mutex {}
@@ -94,6 +103,10 @@ impl Mutex {
     fn taken(&self) {
         self.holder.store(current(), Ordering::Relaxed);
         self.depth.fetch_add(1, Ordering::Relaxed);
+        if let Some(level) = self.rule.level {
+            let level = &Thread::current().levels[level];
+            level.set(level.get() + 1);
+        }
         if trace::enabled() {
             Thread::current().holds.borrow_mut().push(self.name.clone());
         }
@@ -106,6 +119,10 @@ impl Mutex {
                 holds.remove(place);
             }
         }
+        if let Some(level) = self.rule.level {
+            let level = &Thread::current().levels[level];
+            level.set(level.get() - 1);
+        }
         if self.depth.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.holder.store(0, Ordering::Relaxed);
         }
@@ -113,10 +130,18 @@ impl Mutex {
         unsafe { KeReleaseMutex(self.kernel.get(), 0) };
     }
 
-    /// The driver takes the mutex (KsAcquireControl, KsAcquireDevice). A second time is a violation.
+    /// The driver takes the mutex (KsAcquireControl, KsAcquireDevice). A second time is a violation, and so is one
+    /// while the thread holds a mutex that comes later in the order: device, control, processing (R8.1).
     pub fn acquire_for_driver(&self, object: &str) {
+        let holds = |rule: Rule| rule.level.is_some_and(|level| Thread::current().levels[level].get() > 0);
         if self.held_by_current_thread() {
             self.violation(object, "the thread holds the mutex already; it is not recursive");
+        } else if self.rule.level < PROCESSING.level && holds(PROCESSING) {
+            let message = format!("{} is acquired under the processing mutex", self.name);
+            violation::report(PROCESSING.name, PROCESSING.code, object, message);
+        } else if self.rule.level < CONTROL.level && holds(CONTROL) {
+            let message = format!("{} is acquired under a filter control mutex", self.name);
+            violation::report("KsLockOrder", 0, object, message);
         }
         std::mem::forget(self.acquire());
     }

@@ -68,3 +68,80 @@ impl Default for Options {
         }
     }
 }
+
+/// A switch: an open point with its setting other than the contract's choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    /// The point, as the contract numbers it: "10.1b".
+    pub point: &'static str,
+    /// What is so then.
+    pub meaning: &'static str,
+    flip: fn(&mut Options),
+}
+
+impl Switch {
+    /// Sets the options so.
+    pub fn flip(&self, options: &mut Options) {
+        (self.flip)(options);
+    }
+
+    /// The switch of a point.
+    pub fn of(point: &str) -> Option<&'static Self> {
+        SWITCHES.iter().find(|switch| switch.point.eq_ignore_ascii_case(point))
+    }
+}
+
+const fn switch(point: &'static str, meaning: &'static str, flip: fn(&mut Options)) -> Switch {
+    Switch { point, meaning, flip }
+}
+
+/// All of them: a driver is right with each.
+pub const SWITCHES: &[Switch] = &[
+    switch("10.1", "the sink's Connect comes after the source's Create", |o| o.connect_after_create = true),
+    switch("10.1b", "the sink's Disconnect comes before the source's Close", |o| {
+        o.disconnect_before_close = true
+    }),
+    switch("10.2", "after an error of Connect frames go as requests, as to a foreign pin", |o| {
+        o.connect_error = ConnectError::FallsBack;
+    }),
+    switch("10.5", "an intersection handler gets the filter's context", |o| {
+        o.intersect_context = IntersectContext::Context;
+    }),
+    switch("10.7", "a pin that a client talks to is external", |o| o.client_is_external = true),
+    switch("10.11", "a second source onto a sink is STATUS_DEVICE_BUSY", |o| {
+        o.second_source = ks_sys::STATUS_DEVICE_BUSY;
+    }),
+    switch("10.14", "a fresh pin's StreamHeaderSize is a header's", |o| {
+        o.stream_header_size = size_of::<ks_sys::KSSTREAM_HEADER>() as u32;
+    }),
+    switch("10.21", "property handlers run under the filter control mutex", |o| {
+        o.control_around_handlers = true
+    }),
+    switch("10.33", "the peer cannot be asked for inside Connect", |o| o.peer_visible_in_connect = false),
+    switch("R1.16", "pins go back to RUN before SetPower when the device wakes up", |o| {
+        o.run_before_power = true
+    }),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each switch changes the options in one place, and no two the same.
+    #[test]
+    fn switches_differ() {
+        let text = |flip: &dyn Fn(&mut Options)| {
+            let mut options = Options::default();
+            flip(&mut options);
+            format!("{options:?}")
+        };
+        let mut all: Vec<String> =
+            SWITCHES.iter().map(|switch| text(&|options| switch.flip(options))).collect();
+        all.push(text(&|_| ()));
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), SWITCHES.len() + 1);
+        assert!(Switch::of("10.1B").is_some_and(|switch| switch.point == "10.1b"));
+        assert!(Switch::of("10.3").is_none());
+    }
+}

@@ -14,6 +14,7 @@ use super::{
     filter::Filter,
     format, irp,
     mutex::Guard,
+    narrow,
     object::Pin,
     options::Options,
     validate::Request,
@@ -49,7 +50,8 @@ pub fn open(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> NTSTATUS {
 
 /// Everything before Create. On an error nothing is left.
 fn begin(filter: &'static Filter, bytes: &[u8], irp: PIRP) -> Result<(&'static Pin, Locks), NTSTATUS> {
-    let request = Request::parse(bytes)?;
+    let wide = narrow::is_narrow(irp).then(|| narrow::connect(bytes)).transpose()?;
+    let request = Request::parse(wide.as_deref().unwrap_or(bytes))?;
     // SAFETY: the request is ours.
     let mode = unsafe { (*irp).RequestorMode };
     let mut locks = Locks::take(filter, request.is_source());

@@ -17,7 +17,7 @@ use super::{
 };
 
 const fn get(id: i32, min_property: u32, min_data: u32, get: fn(&mut Request) -> NTSTATUS) -> Item {
-    Item { id: id as u32, min_property, min_data, get: Some(get), set: None, control: true }
+    Item { id: id as u32, min_property, min_data, get: Some(get), set: None, control: true, handle: false }
 }
 
 /// The set.

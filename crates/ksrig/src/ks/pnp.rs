@@ -74,7 +74,8 @@ fn set_started(device: &Device, started: bool) {
     unsafe { (*device.ks()).Started = u8::from(started) };
 }
 
-/// R1.9: the lower drivers first, then Start; then PostStart on a worker thread, then the interfaces (R1.11).
+/// R1.9: the lower drivers first, then Start; then PostStart on a worker thread, then the interfaces (R1.11). It may
+/// come again without a STOP (R1.12): then `Started` tells the driver so.
 fn start(device: &'static Device, irp: PIRP) -> NTSTATUS {
     // SAFETY: the request is ours; it comes back to us.
     let mut status = unsafe {

@@ -165,7 +165,8 @@ impl Processor {
     }
 }
 
-/// Frames arrived at a pin and processing is due (R6.29b).
+/// Frames arrived at a pin and processing is due (R6.29b). It is not while frames are ahead of the edge: a driver that
+/// returned STATUS_PENDING then attempts itself (R6.33).
 pub(super) fn arrival(pin: &'static PinObject) {
     attempt(Subject::of(pin), pin.flags() & KSPIN_FLAG_ASYNCHRONOUS_PROCESSING != 0);
 }

@@ -17,7 +17,7 @@ use super::{
     automation::{self, Found, Verb},
     buffers::{Buffers, Copies, captured_input},
     call::{PROPERTY_GET, PROPERTY_SET, driver_call, driver_error},
-    irp,
+    irp, narrow,
     object::Object,
     options::Options,
     property_request::{Request, parts},
@@ -161,7 +161,7 @@ fn dispatch(request: &mut Request) -> NTSTATUS {
 
 /// The checks of R7.12 and the handler.
 fn run(request: &mut Request, found: &Found, verb: Verb) -> NTSTATUS {
-    let (min_property, min_data) = found.minimum();
+    let (min_property, min_data) = found.minimum(narrow::is_narrow(request.irp));
     if request.property_length < min_property {
         return STATUS_INVALID_BUFFER_SIZE;
     }

@@ -60,7 +60,7 @@ fn members(values: Option<&KSPROPERTY_VALUES>) -> Vec<u8> {
 
 /// BASICSUPPORT: access flags to a ULONG, the description to a KSPROPERTY_DESCRIPTION, members behind it.
 pub fn basic(request: &mut Request, found: &Found) -> NTSTATUS {
-    if request.property_length < found.minimum().0 {
+    if request.property_length < found.minimum(false).0 {
         return ks_sys::STATUS_INVALID_BUFFER_SIZE;
     }
     if let Found::Driver(set, item) = found {

@@ -3,7 +3,7 @@
 //! A client's frames exist only as its requests (R4.28), of any size, whatever the framing said (R7.8); the flags of
 //! headers go through as they are (R6.7).
 
-use std::ptr::null_mut;
+use std::{borrow::Cow, ptr::null_mut};
 
 use ks_sys::{
     _LOCK_OPERATION::{IoReadAccess, IoWriteAccess},
@@ -17,6 +17,7 @@ use ks_sys::{
 
 use super::{
     frame::{Cancel, Request},
+    narrow,
     object::Pin,
     processing,
 };
@@ -100,7 +101,9 @@ unsafe fn capture(
     headers: PVOID,
     length: usize,
 ) -> Result<(), NTSTATUS> {
-    if !(HEADER..=MOST_HEADERS * HEADER).contains(&length) {
+    request.narrow = narrow::is_narrow(irp);
+    let least = if request.narrow { narrow::HEADER } else { HEADER };
+    if !(least..=MOST_HEADERS * HEADER).contains(&length) {
         return Err(STATUS_INVALID_BUFFER_SIZE);
     }
     user::probe(mode, headers, length, align_of::<KSSTREAM_HEADER>() as u32)?;
@@ -110,6 +113,13 @@ unsafe fn capture(
     unsafe {
         std::ptr::copy_nonoverlapping(headers.cast::<u8>(), request.headers.as_mut_ptr().cast(), length)
     };
+    let mut length = length;
+    if request.narrow {
+        // SAFETY: the copy has that length.
+        let copy = unsafe { std::slice::from_raw_parts(request.headers.as_ptr().cast::<u8>(), length) };
+        request.headers = narrow::headers(copy)?;
+        length = size_of_val(request.headers.as_slice());
+    }
     request.irp = irp;
     // A driver that builds requests may have locked its buffers itself (kind D).
     // SAFETY: the IRP is ours.
@@ -314,12 +324,20 @@ unsafe fn finish(pin: &'static Pin, request: *mut Request, status: NTSTATUS) {
                 // SAFETY: the header is part of the request. R6.5: the client's own pointer goes back.
                 unsafe { (*frame.header).Data = frame.client_data };
             }
+            // SAFETY: the copy has that length.
+            let mut answer: Cow<'_, [u8]> = Cow::Borrowed(unsafe {
+                std::slice::from_raw_parts(request.headers.as_ptr().cast::<u8>(), information)
+            });
+            if request.narrow {
+                answer = answer.chunks(request.header_size as usize).flat_map(narrow::header).collect();
+                information = answer.len();
+            }
             match user::probe(mode, request.client_headers, information, align_of::<KSSTREAM_HEADER>() as u32)
             {
                 // SAFETY: the client's memory was probed once more.
                 Ok(()) => unsafe {
-                    let copy = request.headers.as_ptr().cast::<u8>();
-                    std::ptr::copy_nonoverlapping(copy, request.client_headers.cast(), information);
+                    let place = request.client_headers.cast::<u8>();
+                    std::ptr::copy_nonoverlapping(answer.as_ptr(), place, information);
                 },
                 // The client freed its headers meanwhile.
                 Err(gone) => (status, information) = (gone, 0),

@@ -25,7 +25,7 @@ use super::{
 use crate::nt::IoGetCurrentIrpStackLocation;
 
 /// The mutex of a pipe: one change of state at a time.
-const PIPE: mutex::Rule = mutex::Rule { name: "KsPipe", code: 0 };
+const PIPE: mutex::Rule = mutex::Rule::private("KsPipe");
 
 /// A pin's part in moving frames.
 pub struct Transport {

@@ -19,8 +19,8 @@ struct Entry {
 #[derive(Default)]
 pub(super) struct Handles {
     /// By process: handle to entry. Kernel handles are the system process's.
-    tables: [BTreeMap<u64, Entry>; 2],
-    next: [u64; 2],
+    tables: [BTreeMap<u64, Entry>; 3],
+    next: [u64; 3],
 }
 
 /// Open handles, for leak checks.
@@ -146,6 +146,28 @@ pub unsafe fn NtClose(Handle: HANDLE) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
+/// What `NtDuplicateObject` does with DUPLICATE_SAME_ACCESS: a handle in one process for the object that a handle of
+/// the same or another one names. STATUS_INVALID_HANDLE.
+pub fn duplicate(from: Process, handle: HANDLE, to: Process) -> Result<HANDLE, NTSTATUS> {
+    let found = lock(&Machine::current().handles).tables[from as usize]
+        .get(&(handle as u64))
+        .map(|entry| (entry.body as PVOID, entry.access));
+    let (body, access) = found.ok_or(STATUS_INVALID_HANDLE)?;
+    // SAFETY: the table holds live objects.
+    Ok(unsafe { create_handle(body, access, to) })
+}
+
+/// Closes all handles of a process, the oldest first, as the end of the process does.
+pub fn close_all(process: Process) {
+    let next = || lock(&Machine::current().handles).tables[process as usize].keys().next().copied();
+    Thread::current().with(process, USER_MODE, || {
+        while let Some(handle) = next() {
+            // SAFETY: a handle of the process.
+            let _ = unsafe { NtClose(handle as HANDLE) };
+        }
+    });
+}
+
 /// Closes a handle with previous mode KernelMode.
 pub unsafe fn ZwClose(Handle: HANDLE) -> NTSTATUS {
     // SAFETY: the caller's handle.
@@ -196,6 +218,37 @@ mod tests {
             assert_eq!(ObfDereferenceObject(body), 1);
             assert_eq!(ObfDereferenceObject(body), 0);
         }
+        assert_eq!(handles_and_objects(), before);
+        machine.shutdown();
+    }
+
+    /// A duplicate in another process is that process's: the object lives until the last of both is closed, and the end
+    /// of a process closes its own alone.
+    #[test]
+    fn duplicates_live_in_their_process() {
+        let machine = Machine::new(MachineOptions::default());
+        let before = handles_and_objects();
+        let handle = create_event(_EVENT_TYPE::NotificationEvent, false);
+        let copies: Vec<_> =
+            (0..3).map(|_| duplicate(Process::User, handle, Process::Other).unwrap()).collect();
+        assert_eq!(
+            duplicate(Process::Other, handle, Process::User).err(),
+            None,
+            "the numbers are each process's own"
+        );
+        assert_eq!(duplicate(Process::User, 0x7777 as HANDLE, Process::Other), Err(STATUS_INVALID_HANDLE));
+        // SAFETY: handles of the calling process, or none.
+        unsafe {
+            assert_eq!(NtClose(copies[2]), STATUS_INVALID_HANDLE);
+            assert_eq!(NtClose(handle), STATUS_SUCCESS);
+            assert_eq!(crate::nt::thread::as_other(|| NtClose(copies[2])), STATUS_SUCCESS);
+        }
+        let own = duplicate(Process::Other, copies[0], Process::User).unwrap();
+        close_all(Process::Other);
+        assert_eq!(duplicate(Process::Other, copies[0], Process::User), Err(STATUS_INVALID_HANDLE));
+        close_all(Process::User);
+        // SAFETY: as above.
+        assert_eq!(unsafe { NtClose(own) }, STATUS_INVALID_HANDLE);
         assert_eq!(handles_and_objects(), before);
         machine.shutdown();
     }

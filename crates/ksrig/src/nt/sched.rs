@@ -6,7 +6,7 @@ use std::{
     fmt::{Display, Write as _},
     sync::{
         Mutex,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -58,6 +58,44 @@ struct State {
     alarms: BTreeMap<(u64, u64), Alarm>,
     sequence: u64,
     ending: bool,
+    priorities: Option<Priorities>,
+}
+
+/// Priorities by chance: the ready thread with the highest runs, and at switch points that were drawn beforehand
+/// whoever runs falls below all others. A fault that takes so many ill-timed changes is met with a probability that is
+/// known (Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
+struct Priorities {
+    random: u64,
+    of: BTreeMap<u32, u64>,
+    /// Below all priorities so far.
+    lowest: u64,
+    /// Switch points so far.
+    steps: u64,
+    /// The switch points at which whoever runs falls, in ascending order.
+    changes: Vec<u64>,
+}
+
+impl Priorities {
+    /// First priorities lie above this, those of whoever fell below.
+    const FIRST: u64 = 1 << 32;
+
+    fn of(&mut self, thread: u32) -> u64 {
+        let random = &mut self.random;
+        *self.of.entry(thread).or_insert_with(|| Self::FIRST + (mix(random) >> 32))
+    }
+
+    fn fall(&mut self, thread: u32) {
+        self.lowest -= 1;
+        self.of.insert(thread, self.lowest);
+    }
+}
+
+/// The next pseudo-random number (splitmix64).
+fn mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// The scheduler of one machine.
@@ -67,6 +105,8 @@ pub(super) struct Scheduler {
     now: AtomicU64,
     random: Cell<u64>,
     preemption: u32,
+    /// Whether [`Priorities`] are in force.
+    by_priority: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -79,17 +119,17 @@ impl Scheduler {
             now: AtomicU64::new(0),
             random: Cell::new(seed),
             preemption,
+            by_priority: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
 
-    /// The next pseudo-random number (splitmix64). Only the thread with the baton asks.
+    /// The next pseudo-random number. Only the thread with the baton asks.
     fn random(&self) -> u64 {
-        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut state = self.random.get();
+        let number = mix(&mut state);
         self.random.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        number
     }
 
     pub fn add(&self, machine: &'static Machine, name: &str, process: Process) -> &'static Thread {
@@ -129,7 +169,14 @@ impl Scheduler {
         if count == 0 {
             return None;
         }
-        let index = if count == 1 { 0 } else { (self.random() % count as u64) as usize };
+        let index = match &mut state.priorities {
+            _ if count == 1 => 0,
+            Some(priorities) => {
+                let highest = state.ready.iter().enumerate().max_by_key(|(_, id)| priorities.of(**id));
+                highest.map_or(0, |(index, _)| index)
+            }
+            None => (self.random() % count as u64) as usize,
+        };
         let slot = state.ready.remove(index) as usize;
         state.slots[slot].status = Status::Running;
         Some(state.slots[slot].thread)
@@ -222,8 +269,33 @@ impl Scheduler {
         bugcheck::stop("deadlock", message)
     }
 
-    /// The thread gives the baton to another one that can run, or keeps it.
+    /// A switch point while priorities are in force.
+    fn step(&self, me: &'static Thread) {
+        let gives_way = {
+            let mut state = lock(&self.state);
+            let State { priorities: Some(priorities), ready, .. } = &mut *state else { return };
+            priorities.steps += 1;
+            if priorities.changes.first().is_some_and(|change| *change <= priorities.steps) {
+                priorities.changes.remove(0);
+                priorities.fall(me.id());
+            }
+            let own = priorities.of(me.id());
+            ready.iter().any(|id| priorities.of(*id) > own)
+        };
+        if gives_way {
+            self.give_way(me);
+        }
+    }
+
+    /// The thread gives the baton to another one that can run, or keeps it. With priorities it falls below all others.
     fn yield_now(&self, me: &'static Thread) {
+        if let Some(priorities) = &mut lock(&self.state).priorities {
+            priorities.fall(me.id());
+        }
+        self.give_way(me);
+    }
+
+    fn give_way(&self, me: &'static Thread) {
         let next = {
             let mut state = lock(&self.state);
             if state.ready.is_empty() {
@@ -296,9 +368,30 @@ impl Scheduler {
 pub fn switch_point() {
     let Some(machine) = Machine::try_current() else { return };
     let scheduler = &machine.scheduler;
-    if scheduler.preemption != 0 && scheduler.random().is_multiple_of(u64::from(scheduler.preemption)) {
+    if scheduler.by_priority.load(Ordering::Relaxed) {
+        scheduler.step(Thread::current());
+    } else if scheduler.preemption != 0 && scheduler.random().is_multiple_of(u64::from(scheduler.preemption))
+    {
         scheduler.yield_now(Thread::current());
     }
+}
+
+/// From now on threads run by [priorities](Priorities) that the seed draws, and with each of the switch points in
+/// `changes`, counted from here, whoever runs falls below all others.
+pub fn by_priority(seed: u64, mut changes: Vec<u64>) {
+    changes.sort_unstable();
+    let priorities =
+        Priorities { random: seed, of: BTreeMap::new(), lowest: Priorities::FIRST, steps: 0, changes };
+    let scheduler = &Machine::current().scheduler;
+    lock(&scheduler.state).priorities = Some(priorities);
+    scheduler.by_priority.store(true, Ordering::Relaxed);
+}
+
+/// Ends that; gives the number of switch points since it began.
+pub fn by_chance() -> u64 {
+    let scheduler = &Machine::current().scheduler;
+    scheduler.by_priority.store(false, Ordering::Relaxed);
+    lock(&scheduler.state).priorities.take().map_or(0, |priorities| priorities.steps)
 }
 
 /// Hands the baton to another thread that can run (or to the same one, as the seed says).

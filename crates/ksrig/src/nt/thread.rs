@@ -21,6 +21,8 @@ pub enum Process {
     System,
     /// The client's process: user mode.
     User,
+    /// Another program's process: it has handles of its own, and the client's address space.
+    Other,
 }
 
 /// `KernelMode` in the type that parameters have.
@@ -38,10 +40,14 @@ pub struct Thread {
     apc_disable: AtomicI32,
     process: Cell<Process>,
     mode: Cell<KPROCESSOR_MODE>,
+    /// Whether it runs the code of a program of 32 bits.
+    narrow: Cell<bool>,
     /// Body of the thread object.
     object: usize,
     /// Names of the mutexes it holds, for the log; upper layers keep it while events are kept.
     pub holds: RefCell<Vec<String>>,
+    /// How many mutexes it holds of each level of an upper layer's lock order.
+    pub levels: [Cell<u32>; 3],
     pub(super) meter: Meter,
     pub(super) callbacks: RefCell<Vec<callback::Active>>,
     /// How deep in exports the thread is: 0 = in driver code or outside of any call.
@@ -71,9 +77,11 @@ impl Thread {
             irql: AtomicU8::new(PASSIVE_LEVEL as u8),
             apc_disable: AtomicI32::new(0),
             process: Cell::new(process),
-            mode: Cell::new(if process == Process::User { USER_MODE } else { KERNEL_MODE }),
+            narrow: Cell::new(false),
+            mode: Cell::new(if process == Process::System { KERNEL_MODE } else { USER_MODE }),
             object: object::thread_object(machine, name),
             holds: RefCell::default(),
+            levels: Default::default(),
             meter: Meter::default(),
             callbacks: RefCell::default(),
             exports: Cell::new(0),
@@ -156,6 +164,11 @@ impl Thread {
         self.mode.get()
     }
 
+    /// Whether it runs the code of a program of 32 bits.
+    pub fn is_narrow(&self) -> bool {
+        self.narrow.get()
+    }
+
     /// How often normal kernel APCs are disabled (`KeEnterCriticalRegion` and owned mutexes).
     pub fn apc_disable(&self) -> i32 {
         self.apc_disable.load(Ordering::Relaxed)
@@ -175,7 +188,7 @@ impl Thread {
         self.object as PKTHREAD
     }
 
-    fn with<R>(&self, process: Process, mode: KPROCESSOR_MODE, body: impl FnOnce() -> R) -> R {
+    pub(super) fn with<R>(&self, process: Process, mode: KPROCESSOR_MODE, body: impl FnOnce() -> R) -> R {
         let old = (self.process.replace(process), self.mode.replace(mode));
         let result = body();
         self.process.set(old.0);
@@ -207,6 +220,20 @@ pub fn as_kernel<R>(body: impl FnOnce() -> R) -> R {
 /// Runs `body` in the user process with previous mode UserMode.
 pub fn as_user<R>(body: impl FnOnce() -> R) -> R {
     Thread::current().with(Process::User, USER_MODE, body)
+}
+
+/// Runs `body` in the other program's process with previous mode UserMode.
+pub fn as_other<R>(body: impl FnOnce() -> R) -> R {
+    Thread::current().with(Process::Other, USER_MODE, body)
+}
+
+/// Runs `body` as the code of a program of 32 bits: its requests say so, and hold structures of that size.
+pub fn as_narrow<R>(body: impl FnOnce() -> R) -> R {
+    let thread = Thread::current();
+    let former = thread.narrow.replace(true);
+    let result = body();
+    thread.narrow.set(former);
+    result
 }
 
 /// Runs `body` in the same process with previous mode KernelMode: what a `Zw` function does.

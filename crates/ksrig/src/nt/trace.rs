@@ -74,6 +74,11 @@ pub fn event_with(
     }
 }
 
+/// How many events so far are of that sort.
+pub fn count(wanted: impl Fn(&Event) -> bool) -> usize {
+    lock(&Machine::current().trace).events.iter().filter(|event| wanted(event)).count()
+}
+
 /// The events so far.
 pub fn events() -> Vec<Event> {
     lock(&Machine::current().trace).events.clone()

@@ -11,8 +11,9 @@ use super::{
     thread::USER_MODE,
 };
 
-/// The address space of the user process.
-const SPACE: usize = 4 << 30;
+/// The address space of the user process: below 4 GiB, where a program of 32 bits has its memory too.
+const SPACE: usize = 3 << 30;
+const BASE: usize = 0x2000_0000;
 const PAGE: usize = PAGE_SIZE as usize;
 
 /// The memory of one machine's user process. Freed blocks are used again by size class.
@@ -29,8 +30,16 @@ impl Arena {
     fn reserve(&mut self) {
         if self.base == 0 {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            // SAFETY: a new mapping at an address of the system's choice.
-            let base = unsafe { libc::mmap(null_mut(), SPACE, libc::PROT_NONE, flags, -1, 0) };
+            // SAFETY: a new mapping, at an address where nothing is.
+            let mut base = unsafe {
+                let flags = flags | libc::MAP_FIXED_NOREPLACE;
+                libc::mmap(BASE as *mut c_void, SPACE, libc::PROT_NONE, flags, -1, 0)
+            };
+            // Another machine of this process has it.
+            if base == libc::MAP_FAILED {
+                // SAFETY: a new mapping at an address of the system's choice.
+                base = unsafe { libc::mmap(null_mut(), SPACE, libc::PROT_NONE, flags, -1, 0) };
+            }
             if base == libc::MAP_FAILED {
                 bugcheck::stop("out of memory", "no address space for the user process");
             }
@@ -108,6 +117,31 @@ pub fn contains(address: *const c_void, length: usize) -> bool {
     let start = address as usize;
     let block = arena.live.range(..=start).next_back();
     block.is_some_and(|(base, size)| start.checked_add(length).is_some_and(|end| end <= base + size))
+}
+
+/// Whether the user process's memory lies below 4 GiB, where a program of 32 bits can have it.
+pub fn is_narrow() -> bool {
+    let mut arena = lock(&Machine::current().user);
+    arena.reserve();
+    arena.base + SPACE <= 4 << 30
+}
+
+/// Copies the bytes of a range that lies in one block; none if it does not.
+pub fn read(address: usize, length: usize) -> Option<Vec<u8>> {
+    let start = address as *const u8;
+    // SAFETY: the block is allocated, and its bytes are initialised.
+    contains(start.cast(), length).then(|| unsafe { slice::from_raw_parts(start, length) }.to_vec())
+}
+
+/// Copies bytes to a range that lies in one block; false if it does not.
+pub fn write(address: usize, bytes: &[u8]) -> bool {
+    let start = address as *mut u8;
+    let found = contains(start.cast(), bytes.len());
+    if found {
+        // SAFETY: the block is allocated, and the bytes lie elsewhere.
+        unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+    found
 }
 
 /// What ProbeForRead/ProbeForWrite check: Err(STATUS_ACCESS_VIOLATION) or Err(STATUS_DATATYPE_MISALIGNMENT).

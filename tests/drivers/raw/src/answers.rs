@@ -96,6 +96,9 @@ fn given(irp: PIRP) -> NTSTATUS {
 
 /// Property 0: the answers of this moment.
 unsafe extern "C" fn get_now(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTSTATUS {
+    if variant::refuses(irp) {
+        return STATUS_ACCESS_DENIED;
+    }
     // SAFETY: a property request to a pin.
     let pin = unsafe { KsGetPinFromIrp(irp) };
     // SAFETY: MinData says that the buffer has room.

@@ -15,7 +15,7 @@ use crate::{Constant, format, variant};
 /// Its dispatch table.
 pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
     Create: Some(create),
-    Close: None,
+    Close: if cfg!(feature = "racy-count") { Some(close) } else { None },
     Process: Some(process),
     Reset: None,
     SetDataFormat: None,
@@ -33,6 +33,11 @@ const STOP_AFTER: u32 = 1000;
 unsafe extern "C" fn create(_pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
     FRAMES.store(0, Ordering::Relaxed);
     variant::in_source_create()
+}
+
+unsafe extern "C" fn close(_pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
+    variant::in_source_close();
+    STATUS_SUCCESS
 }
 
 unsafe extern "C" fn set_state(_pin: PKSPIN, to: KSSTATE::Type, from: KSSTATE::Type) -> NTSTATUS {

@@ -19,12 +19,22 @@
 //! | `stuck-state` | the source does not leave RUN for PAUSE |
 //! | `long-data` | the source says that a frame has more data than its buffer |
 //! | `wrong-framing` | the framing has no frames, and an alignment that is no mask |
+//! | `wide-only` | a property refuses programs of 32 bits, although its value is the same for them |
+//! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
+
+use core::{
+    ffi::c_void,
+    sync::atomic::{AtomicPtr, AtomicU32, Ordering},
+};
 
 use ks_sys::{
     GUID, GUID_NULL, KSSTATE, NTSTATUS, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
     STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
-use wdk_sys::{POOL_FLAG_NON_PAGED, ntddk::ExAllocatePool2};
+use wdk_sys::{
+    POOL_FLAG_NON_PAGED,
+    ntddk::{ExAllocatePool2, ExFreePool},
+};
 
 use crate::answers;
 
@@ -34,6 +44,52 @@ pub const CONNECTS: bool = !cfg!(feature = "no-connect");
 unsafe extern "C" {
     /// An export of ntoskrnl.exe that wdk-sys does not have.
     fn KeRaiseIrqlToDpcLevel() -> u8;
+}
+
+#[cfg(feature = "wide-only")]
+unsafe extern "C" {
+    /// Another one.
+    fn IoIs32bitProcess(irp: ks_sys::PIRP) -> u8;
+}
+
+/// Whether the property is refused.
+pub fn refuses(_irp: ks_sys::PIRP) -> bool {
+    #[cfg(feature = "wide-only")]
+    // SAFETY: passive level, a live request.
+    let refuses = unsafe { IoIs32bitProcess(_irp) } != 0;
+    #[cfg(not(feature = "wide-only"))]
+    let refuses = false;
+    refuses
+}
+
+static USERS: AtomicU32 = AtomicU32::new(0);
+static SHARED: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// The source's pins share memory: another one uses it.
+fn use_shared() {
+    let users = USERS.load(Ordering::Relaxed);
+    // SAFETY: passive level.
+    let memory = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"Shar")) };
+    if users == 0 {
+        SHARED.store(memory, Ordering::Relaxed);
+    } else if !memory.is_null() {
+        // SAFETY: allocated above.
+        unsafe { ExFreePool(memory) };
+    }
+    USERS.store(users + 1, Ordering::Relaxed);
+}
+
+/// At the source's Close.
+pub fn in_source_close() {
+    let users = USERS.load(Ordering::Relaxed);
+    if users == 1 {
+        let memory = SHARED.swap(core::ptr::null_mut(), Ordering::Relaxed);
+        if !memory.is_null() {
+            // SAFETY: allocated above, and nobody's any more.
+            unsafe { ExFreePool(memory) };
+        }
+    }
+    USERS.store(users.wrapping_sub(1), Ordering::Relaxed);
 }
 
 #[cfg(feature = "missing-import")]
@@ -93,6 +149,9 @@ pub fn in_connect(_pin: PKSPIN) -> NTSTATUS {
 
 /// At the end of the source's Create.
 pub fn in_source_create() -> NTSTATUS {
+    if cfg!(feature = "racy-count") {
+        use_shared();
+    }
     if cfg!(feature = "pin-leak") {
         // SAFETY: passive level.
         let _ = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"LEAK")) };

@@ -12,17 +12,21 @@ use super::{
 
 mod allocators;
 mod bags;
+mod chains;
 mod clocks;
 mod connecting;
+mod contexts;
 mod creating;
 mod crossing;
 mod devices;
 mod dynamic;
+mod editing;
 mod events;
 mod factories;
 mod flowing;
 mod interfaces;
 mod intersecting;
+mod locks;
 mod merging;
 mod methods;
 mod nodes;
@@ -31,6 +35,7 @@ mod points;
 mod properties;
 mod serializing;
 mod stopping;
+mod transporting;
 
 thread_local! {
     /// What the callbacks of this thread's test return.

@@ -5,10 +5,15 @@ use std::{env, process::Command, ptr::null_mut};
 use ks_sys::*;
 
 use super::{methods::in_source_mode, pending::ended_and_returned};
-use crate::ks::{event::KsGenerateEvent, fixture::Fixture, property::KsHandleSizedListQuery};
+use crate::ks::{
+    event::KsGenerateEvent, fixture::Fixture, processing::KsPinAttemptProcessing,
+    property::KsHandleSizedListQuery,
+};
 
 /// A case and what the report says.
-const CASES: [(&str, &str); 4] = [
+const CASES: [(&str, &str); 5] = [
+    // R8.11
+    ("pin", "KsPinAttemptProcessing\n    the pin is NULL"),
     ("early", "ended the request by KsCompletePendingRequest and returned"),
     ("list", "do not fit into a ULONG"),
     ("source", "a method with KSMETHOD_TYPE_SOURCE"),
@@ -22,6 +27,11 @@ fn what_cannot_go_on_stops() {
             "early" => ended_and_returned(),
             // SAFETY: nothing is looked at before the lengths.
             "list" => drop(unsafe { KsHandleSizedListQuery(null_mut(), 1 << 16, 1 << 16, null_mut()) }),
+            "pin" => {
+                let _fixture = Fixture::new(vec![]);
+                // SAFETY: NULL is what the test is about.
+                unsafe { KsPinAttemptProcessing(null_mut(), 0) };
+            }
             "source" => {
                 let _status = in_source_mode();
             }

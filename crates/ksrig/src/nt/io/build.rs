@@ -11,7 +11,7 @@ use super::{
 use crate::nt::{
     object::object_name,
     pool::ExAllocatePoolWithTag,
-    thread::{KERNEL_MODE, Thread},
+    thread::{KERNEL_MODE, Thread, USER_MODE},
     trace,
 };
 
@@ -22,7 +22,8 @@ pub(in crate::nt) unsafe fn allocate_for_thread(device: PDEVICE_OBJECT, mode: KP
         let irp = IoAllocateIrp((*device).StackSize, 0);
         if !irp.is_null() {
             let thread = Thread::current();
-            with_info(irp, |info| info.thread = Some(thread.id()));
+            let narrow = mode == USER_MODE && thread.is_narrow();
+            with_info(irp, |info| (info.thread, info.narrow) = (Some(thread.id()), narrow));
             (*irp).RequestorMode = mode;
             (*irp).Tail.Overlay.Thread = thread.kthread().cast();
         }

@@ -85,7 +85,8 @@ pub unsafe fn IoCreateDevice(
     STATUS_SUCCESS
 }
 
-/// Deletes a device object; it goes when its last file is closed and its last reference is gone.
+/// Deletes a device object; it goes when its last file is closed, nothing is attached to it and its last reference is
+/// gone: at REMOVE_DEVICE a lower driver deletes its device before the driver above has detached its own.
 /// PASSIVE_LEVEL. (`nf-wdm-iodeletedevice.md`)
 pub unsafe fn IoDeleteDevice(DeviceObject: PDEVICE_OBJECT) {
     // SAFETY: the caller's device object.
@@ -93,15 +94,6 @@ pub unsafe fn IoDeleteDevice(DeviceObject: PDEVICE_OBJECT) {
         let extension = extension(DeviceObject);
         if std::mem::replace(&mut extension.deleted, true) {
             bugcheck::stop("IoDeleteDevice", "the device object is deleted twice");
-        }
-        if !(*DeviceObject).AttachedDevice.is_null() {
-            let name = object::object_name(DeviceObject.cast());
-            violation::report(
-                "PnpRemove",
-                0x0004_3006,
-                name,
-                "a device object is deleted while another is attached to it",
-            );
         }
         object::remove_names(DeviceObject.cast());
         let mut link = &raw mut (*(*DeviceObject).DriverObject).DeviceObject;
@@ -111,8 +103,17 @@ pub unsafe fn IoDeleteDevice(DeviceObject: PDEVICE_OBJECT) {
         if !(*link).is_null() {
             *link = (*DeviceObject).NextDevice;
         }
-        if (*DeviceObject).ReferenceCount == 0 {
-            object::ObfDereferenceObject(DeviceObject.cast());
+        go_if_unused(DeviceObject);
+    }
+}
+
+/// A deleted device object that nobody uses goes.
+unsafe fn go_if_unused(device: PDEVICE_OBJECT) {
+    // SAFETY: the caller's device object.
+    unsafe {
+        let unused = (*device).ReferenceCount == 0 && (*device).AttachedDevice.is_null();
+        if unused && extension(device).deleted {
+            object::ObfDereferenceObject(device.cast());
         }
     }
 }
@@ -129,10 +130,11 @@ pub(in crate::nt) unsafe fn remove_file(device: PDEVICE_OBJECT) {
     unsafe {
         (*device).ReferenceCount -= 1;
         if (*device).ReferenceCount == 0 {
+            // What is not deleted yet goes by the hand of whoever deletes it.
             let deleted = extension(device).deleted;
             pnp::last_file_closed(device);
             if deleted {
-                object::ObfDereferenceObject(device.cast());
+                go_if_unused(device);
             }
         }
     }
@@ -168,6 +170,7 @@ pub unsafe fn IoDetachDevice(TargetDevice: PDEVICE_OBJECT) {
             violation::report("IoDetachDevice", 0, name, "nothing is attached to the device");
         } else {
             extension(above).below = null_mut();
+            go_if_unused(TargetDevice);
         }
     }
 }

@@ -11,6 +11,7 @@ use ks_sys::*;
 use crate::nt::{
     bugcheck,
     machine::{Machine, lock},
+    thread::Thread,
 };
 
 /// What the rig knows about an IRP beside the IRP.
@@ -25,6 +26,8 @@ pub(in crate::nt) struct Info {
     pub event: bool,
     /// The length of the caller's buffer behind a system buffer.
     pub output_length: u32,
+    /// From a program of 32 bits.
+    pub narrow: bool,
     /// Created by the I/O manager itself: the outcome is always delivered.
     pub always: bool,
 }
@@ -93,7 +96,16 @@ pub unsafe fn IoAllocateIrp(StackSize: CCHAR, _ChargeQuota: BOOLEAN) -> PIRP {
         return irp;
     }
     let number = machine.ordinal("irp");
-    let info = Info { number, layout, thread: None, file: 0, event: false, output_length: 0, always: false };
+    let info = Info {
+        number,
+        layout,
+        thread: None,
+        file: 0,
+        event: false,
+        output_length: 0,
+        narrow: false,
+        always: false,
+    };
     lock(&machine.irps).live.insert(irp as usize, info);
     // SAFETY: the block has room for the IRP and its stack locations.
     unsafe { initialize(irp, bytes as USHORT, StackSize) };
@@ -123,6 +135,14 @@ pub unsafe fn IoFreeIrp(Irp: PIRP) {
         Irp.cast::<u8>().write_bytes(0xDD, info.layout.size());
         dealloc(Irp.cast(), info.layout);
     }
+}
+
+/// Whether a request comes from a process of 32 bits; without one: whether the calling thread does. IRQL <= APC_LEVEL.
+/// (`nf-ntddk-iois32bitprocess.md`)
+pub unsafe fn IoIs32bitProcess(Irp: PIRP) -> BOOLEAN {
+    let narrow =
+        if Irp.is_null() { Thread::current().is_narrow() } else { with_info(Irp, |info| info.narrow) };
+    narrow.into()
 }
 
 /// Clears an IRP for another use.

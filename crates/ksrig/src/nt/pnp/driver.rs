@@ -156,6 +156,11 @@ impl Driver {
         *lock(&self.image)
     }
 
+    fn has_devices(&self) -> bool {
+        // SAFETY: the driver object lives until it is forgotten.
+        unsafe { !(*self.object()).DeviceObject.is_null() }
+    }
+
     /// Calls DriverUnload and unmaps the image; what is left of the driver is reported as violations.
     pub fn unload(&'static self) {
         if self.unloaded.swap(true, Ordering::Relaxed) {
@@ -163,18 +168,19 @@ impl Driver {
         }
         // SAFETY: the driver object; nothing of the driver runs after its DriverUnload.
         unsafe {
-            if !(*self.object()).DeviceObject.is_null() {
-                violation::report(
-                    "PnpRemove",
-                    0x0004_3006,
-                    &self.name,
-                    "the driver is unloaded while it has device objects",
-                );
-            }
+            // A PnP driver's devices went with REMOVE_DEVICE; one without AddDevice deletes its own in DriverUnload
+            // (`nc-wdm-driver_unload`).
+            let plays_pnp = (*(*self.object()).DriverExtension).AddDevice.is_some();
+            let mut left = plays_pnp && self.has_devices();
             if let Some(unload) = (*self.object()).DriverUnload {
                 as_kernel(|| {
                     callback::routine(unload as usize, UNLOAD, &self.name, || unload(self.object()))
                 });
+            }
+            left |= self.has_devices();
+            if left {
+                let message = "the driver is unloaded while it has device objects";
+                violation::report("PnpRemove", 0x0004_3006, &self.name, message);
             }
         }
         dpc::KeFlushQueuedDpcs();

@@ -7,7 +7,7 @@ use ks_sys::*;
 use super::*;
 use crate::nt::{
     handle::NtClose,
-    io::{fixture, interface::interfaces},
+    io::{IoCreateDevice, IoDeleteDevice, fixture, interface::interfaces},
     object::handles_and_objects,
     violation,
 };
@@ -71,6 +71,34 @@ fn failed_entry() {
     assert!(matches!(error, Error::Entry(STATUS_INSUFFICIENT_RESOURCES)));
     assert!(drivers().is_empty());
     assert_eq!(handles_and_objects(), before);
+    machine.shutdown();
+}
+
+/// A driver without AddDevice deletes its device in DriverUnload; only what it leaves is reported.
+#[test]
+fn a_legacy_driver_unloads() {
+    unsafe extern "win64" fn entry(driver: *mut DRIVER_OBJECT, _: PUNICODE_STRING) -> NTSTATUS {
+        let mut device = null_mut();
+        // SAFETY: the loader's driver object, a local variable.
+        unsafe { IoCreateDevice(driver, 0, null_mut(), FILE_DEVICE_UNKNOWN, 0, 0, &raw mut device) }
+    }
+    unsafe extern "win64" fn tidy(driver: *mut DRIVER_OBJECT, path: PUNICODE_STRING) -> NTSTATUS {
+        unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
+            // SAFETY: the device that the entry made.
+            unsafe { IoDeleteDevice((*driver).DeviceObject) };
+        }
+        // SAFETY: the loader's driver object.
+        unsafe {
+            (*driver).DriverUnload = Some(unload);
+            entry(driver, path)
+        }
+    }
+    let machine = fixture::machine(8, 1);
+    load_builtin("tidy.sys", Some(tidy)).unwrap().unload();
+    assert_eq!(violation::take(), []);
+    load_builtin("untidy.sys", Some(entry)).unwrap().unload();
+    let rules: Vec<_> = violation::take().iter().map(|found| found.rule).collect();
+    assert_eq!(rules, ["PnpRemove"]);
     machine.shutdown();
 }
 

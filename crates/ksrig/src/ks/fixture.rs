@@ -169,6 +169,11 @@ pub fn link(reference: &str) -> Option<String> {
         .map(|interface| interface.link)
 }
 
+/// A string with its end, as drivers pass it.
+pub fn terminated(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
 /// Opens a name.
 pub fn open_name(name: &str) -> Result<HANDLE, NTSTATUS> {
     open(std::ptr::null_mut(), &wide(name)[..name.encode_utf16().count()])

@@ -13,13 +13,13 @@ use crate::{
         device::{KsAcquireDevice, KsReleaseDevice},
         exports,
         factory::KsCreateFilterFactory,
-        fixture::{self, Fixture, close, link, open_name, open_pin},
+        fixture::{self, Fixture, close, link, open_name, open_pin, terminated},
         hierarchy::{
             KsAcquireControl, KsFilterGetChildPinCount, KsFilterGetFirstChildPin, KsPinGetNextSiblingPin,
             KsPinGetParentFilter, KsReleaseControl,
         },
     },
-    nt::{string::wide, violation},
+    nt::violation,
 };
 
 thread_local! {
@@ -79,7 +79,7 @@ unsafe extern "win64" fn start(
     _untranslated: PCM_RESOURCE_LIST,
 ) -> NTSTATUS {
     let mut factory = null_mut();
-    let name = wide("late");
+    let name = terminated("late");
     // SAFETY: the callback's device, a descriptor that lives for ever, a place.
     unsafe {
         let descriptor = Box::leak(Box::new(descriptor(7)));

@@ -15,15 +15,13 @@ use crate::{
         factory::{
             KsCreateFilterFactory, KsFilterFactoryGetSymbolicLink, KsFilterFactorySetDeviceClassesState,
         },
-        fixture::{self, Fixture, close, link, open_name},
+        fixture::{self, Fixture, close, link, open_name, terminated},
         hierarchy::KsGetParent,
         irp,
         object::{Kind, Objects},
     },
     nt::{
-        IoRegisterDeviceInterface, IoSetDeviceInterfaceState, RtlFreeUnicodeString, sched,
-        string::{self, wide},
-        violation,
+        IoRegisterDeviceInterface, IoSetDeviceInterfaceState, RtlFreeUnicodeString, sched, string, violation,
     },
 };
 
@@ -58,7 +56,7 @@ fn descriptor(number: u32) -> *const KSFILTER_DESCRIPTOR {
 /// Makes the factory "global" with the flags of the test.
 fn make(device: PKSDEVICE, name: &str, flags: u32) -> Result<PKSFILTERFACTORY, NTSTATUS> {
     let mut factory = null_mut();
-    let name = wide(name);
+    let name = terminated(name);
     // SAFETY: the device of a callback, a descriptor that lives for ever, a place.
     let status = unsafe {
         let fdo = (*device).FunctionalDeviceObject;
@@ -206,7 +204,7 @@ fn create_items_match_by_name_then_by_wildcard() {
     assert_eq!(status("other"), STATUS_NOT_FOUND);
     let add = |name: &str, flags| {
         // SAFETY: a live factory, a string with an end.
-        unsafe { KsFilterFactoryAddCreateItem(FACTORY.get(), wide(name).as_ptr(), null_mut(), flags) }
+        unsafe { KsFilterFactoryAddCreateItem(FACTORY.get(), terminated(name).as_ptr(), null_mut(), flags) }
     };
     // SAFETY: as above.
     let missing = unsafe { KsFilterFactoryAddCreateItem(FACTORY.get(), null(), null_mut(), 0) };

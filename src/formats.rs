@@ -1,14 +1,20 @@
-//! The formats of all pins: NV12 and YUY2, any even size from 16×16 to 1920×1080, 1 to 60 pictures per second.
+//! The formats of all pins: NV12, YUY2, RGB24 and RGB32, any even size from 16×16 to 3840×2160, 1 to 60 pictures per
+//! second; described by KS_VIDEOINFOHEADER or KS_VIDEOINFOHEADER2.
+
+mod colour;
+mod ranges;
 
 use avstream::{
-    DataRange, DataRangeRef, Error, Format, Result, VideoFormat, VideoRange,
+    DataRange, Error, Format, Result, Surface, VideoExtension, VideoFormat, VideoInfo,
     ffi::{
-        GUID, KS_BITMAPINFOHEADER, KS_VIDEO_STREAM_CONFIG_CAPS, KS_VIDEOINFOHEADER,
-        KSDATAFORMAT_SPECIFIER_VIDEOINFO, RECT, SIZE, fourcc_subtype, is_equal_guid,
+        GUID, KS_BITMAPINFOHEADER, KS_INTERLACE_IsInterlaced, KS_VIDEOINFOHEADER, MEDIASUBTYPE_RGB24,
+        MEDIASUBTYPE_RGB32, RECT, fourcc_subtype, is_equal_guid,
     },
     time::SECOND,
 };
-use video::{Geometry, PixelFormat};
+use video::{Geometry, Order, PixelFormat};
+
+pub use ranges::DATA_RANGES;
 
 /// How pictures look and how fast they follow each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,80 +29,26 @@ const MIN_INTERVAL: i64 = SECOND / 60;
 const MAX_INTERVAL: i64 = SECOND;
 const DEFAULT_INTERVAL: i64 = SECOND / 30;
 
-/// The largest picture of a pin.
-const LARGEST: Geometry = Geometry::new(1920, 1080).unwrap();
-/// Its size in the format that takes most.
-pub const MAX_IMAGE_SIZE: u32 = video::Format::new(PixelFormat::Yuy2, LARGEST).image_size();
+/// The size of the largest picture in the format that takes most.
+pub const MAX_IMAGE_SIZE: u32 = video::Format::MAX_IMAGE_SIZE;
 
-const BITMAP_INFO_SIZE: u32 = size_of::<KS_BITMAPINFOHEADER>() as u32;
-
-/// The ranges of every pin, the preferred one first. They differ in what they propose, not in what they allow.
-pub static DATA_RANGES: [DataRangeRef; 6] = [
-    DataRangeRef::video(&NV12_VGA),
-    DataRangeRef::video(&NV12_720P),
-    DataRangeRef::video(&NV12_1080P),
-    DataRangeRef::video(&YUY2_VGA),
-    DataRangeRef::video(&YUY2_720P),
-    DataRangeRef::video(&YUY2_1080P),
-];
-
-static NV12_VGA: VideoRange = range(PixelFormat::Nv12, 640, 480);
-static NV12_720P: VideoRange = range(PixelFormat::Nv12, 1280, 720);
-static NV12_1080P: VideoRange = range(PixelFormat::Nv12, 1920, 1080);
-static YUY2_VGA: VideoRange = range(PixelFormat::Yuy2, 640, 480);
-static YUY2_720P: VideoRange = range(PixelFormat::Yuy2, 1280, 720);
-static YUY2_1080P: VideoRange = range(PixelFormat::Yuy2, 1920, 1080);
-
-const fn range(pixel: PixelFormat, width: u32, height: u32) -> VideoRange {
-    let format = video::Format::new(pixel, Geometry::new(width, height).unwrap());
-    let preferred = Stream { format, interval: DEFAULT_INTERVAL }.video_info();
-    VideoRange::new(subtype(pixel), caps(pixel), preferred)
-}
-
-/// Every size and rate that there is.
-const fn caps(pixel: PixelFormat) -> KS_VIDEO_STREAM_CONFIG_CAPS {
-    let smallest = Geometry::new(Geometry::MIN_WIDTH, Geometry::MIN_HEIGHT).unwrap();
-    let largest = LARGEST;
-    let slowest = Stream { format: video::Format::new(pixel, smallest), interval: MAX_INTERVAL };
-    let fastest = Stream { format: video::Format::new(pixel, largest), interval: MIN_INTERVAL };
-    KS_VIDEO_STREAM_CONFIG_CAPS {
-        guid: KSDATAFORMAT_SPECIFIER_VIDEOINFO,
-        VideoStandard: 0,
-        InputSize: size(largest),
-        // Nothing is cropped.
-        MinCroppingSize: size(largest),
-        MaxCroppingSize: size(largest),
-        CropGranularityX: 1,
-        CropGranularityY: 1,
-        CropAlignX: 1,
-        CropAlignY: 1,
-        MinOutputSize: size(smallest),
-        MaxOutputSize: size(largest),
-        OutputGranularityX: Geometry::STEP as i32,
-        OutputGranularityY: Geometry::STEP as i32,
-        StretchTapsX: 0,
-        StretchTapsY: 0,
-        ShrinkTapsX: 0,
-        ShrinkTapsY: 0,
-        MinFrameInterval: MIN_INTERVAL,
-        MaxFrameInterval: MAX_INTERVAL,
-        MinBitsPerSecond: slowest.bits_per_second(),
-        MaxBitsPerSecond: fastest.bits_per_second(),
+const fn subtype(pixel: PixelFormat) -> GUID {
+    match pixel {
+        PixelFormat::Rgb24 => MEDIASUBTYPE_RGB24,
+        PixelFormat::Rgb32 => MEDIASUBTYPE_RGB32,
+        PixelFormat::Nv12 | PixelFormat::Yuy2 => fourcc_subtype(pixel.fourcc().to_le_bytes()),
     }
 }
 
-const fn size(geometry: Geometry) -> SIZE {
-    SIZE { cx: geometry.width() as i32, cy: geometry.height() as i32 }
-}
-
-const fn subtype(pixel: PixelFormat) -> GUID {
-    fourcc_subtype(pixel.fourcc().to_le_bytes())
-}
-
 /// The pixel format that a subtype names.
-fn pixel_format(subtype: &GUID) -> Option<PixelFormat> {
-    PixelFormat::from_fourcc(subtype.Data1)
-        .filter(|pixel| is_equal_guid(subtype, &fourcc_subtype(pixel.fourcc().to_le_bytes())))
+fn pixel_format(wanted: &GUID) -> Option<PixelFormat> {
+    PixelFormat::ALL.into_iter().find(|pixel| is_equal_guid(wanted, &subtype(*pixel)))
+}
+
+/// Pictures of a size as they are unless somebody says otherwise: RGB from the bottom up, rows without padding, YUV in
+/// the encoding that goes with the size.
+const fn usual(pixel: PixelFormat, geometry: Geometry) -> video::Format {
+    video::Format::new(pixel, geometry).with_encoding(colour::of_size(geometry))
 }
 
 impl Stream {
@@ -109,10 +61,12 @@ impl Stream {
         if bits < i32::MAX as i64 { bits as i32 } else { i32::MAX }
     }
 
+    /// The description of such pictures, without bytes between rows.
     const fn video_info(self) -> KS_VIDEOINFOHEADER {
-        let geometry = self.format.geometry;
-        let SIZE { cx, cy } = size(geometry);
-        let whole = RECT { left: 0, top: 0, right: cx, bottom: cy };
+        let format = self.format;
+        let (width, height) = (format.geometry.width() as i32, format.geometry.height() as i32);
+        let whole = RECT { left: 0, top: 0, right: width, bottom: height };
+        let is_upside_down = format.pixel.is_rgb() && matches!(format.order(), Order::TopDown);
         KS_VIDEOINFOHEADER {
             rcSource: whole,
             rcTarget: whole,
@@ -120,18 +74,51 @@ impl Stream {
             dwBitErrorRate: 0,
             AvgTimePerFrame: self.interval,
             bmiHeader: KS_BITMAPINFOHEADER {
-                biSize: BITMAP_INFO_SIZE,
-                biWidth: cx,
-                biHeight: cy,
+                biSize: size_of::<KS_BITMAPINFOHEADER>() as u32,
+                biWidth: width,
+                biHeight: if is_upside_down { -height } else { height },
                 biPlanes: 1,
-                biBitCount: self.format.pixel.bits_per_pixel(),
-                biCompression: self.format.pixel.fourcc(),
-                biSizeImage: self.format.image_size(),
+                biBitCount: format.pixel.bits_per_pixel(),
+                biCompression: format.pixel.fourcc(),
+                biSizeImage: format.image_size(),
                 biXPelsPerMeter: 0,
                 biYPelsPerMeter: 0,
                 biClrUsed: 0,
                 biClrImportant: 0,
             },
+        }
+    }
+
+    /// What KS_VIDEOINFOHEADER2 says beyond that: progressive, square pixels, and the encoding if it is not the one
+    /// that goes with the size. Windows before Vista wants no control flags.
+    const fn extension(self) -> VideoExtension {
+        let geometry = self.format.geometry;
+        VideoExtension {
+            interlace: 0,
+            copy_protection: 0,
+            aspect: lowest_terms(geometry.width(), geometry.height()),
+            control: colour::flags(self.format),
+            reserved: 0,
+        }
+    }
+
+    /// The same pictures with other pixels, or at least without bytes between rows.
+    fn with_pixels(self, pixel: PixelFormat) -> Self {
+        let format = usual(pixel, self.format.geometry);
+        if self.format.pixel != pixel {
+            return Self { format, ..self };
+        }
+        let format = format.with_encoding(self.format.encoding());
+        Self { format: format.with_order(self.format.order()).unwrap_or(format), ..self }
+    }
+
+    /// As a format, described in one of both ways.
+    fn proposal(self, is_video2: bool) -> VideoFormat {
+        let (subtype, info) = (subtype(self.format.pixel), self.video_info());
+        if is_video2 {
+            VideoFormat::new2(subtype, info, self.extension())
+        } else {
+            VideoFormat::new(subtype, info)
         }
     }
 
@@ -141,33 +128,54 @@ impl Stream {
     ///
     /// [`Error::NO_MATCH`]: it is not.
     pub fn of(format: Format<'_>) -> Result<Self> {
-        let info = format.video_info().ok_or(Error::NO_MATCH)?;
-        let pixel = pixel_format(&format.subtype()).ok_or(Error::NO_MATCH)?;
-        let bitmap = &info.bmiHeader;
+        Self::described(format).ok_or(Error::NO_MATCH)
+    }
+
+    fn described(format: Format<'_>) -> Option<Self> {
+        let info = format.video()?;
+        let pixel = pixel_format(&format.subtype())?;
+        let Surface { width, height, pitch, is_top_down } = info.surface()?;
+        let geometry = Geometry::new(width, height)?;
+        let encoding = match info.extension {
+            Some(extension) => encoding(&extension, geometry)?,
+            None => colour::of_size(geometry),
+        };
         // A YUV picture begins at the top, whatever the sign of its height.
-        let geometry = u32::try_from(bitmap.biWidth).ok();
-        let geometry = geometry.and_then(|width| geometry_of(width, bitmap.biHeight.unsigned_abs()));
-        let looks = video::Format::new(pixel, geometry.ok_or(Error::NO_MATCH)?);
-        let is_ours = bitmap.biSize >= BITMAP_INFO_SIZE
-            && bitmap.biPlanes == 1
-            && bitmap.biCompression == pixel.fourcc()
+        let order = if is_top_down || !pixel.is_rgb() { Order::TopDown } else { Order::BottomUp };
+        let looks = video::Format::new(pixel, geometry)
+            .with_encoding(encoding)
+            .with_order(order)?
+            .with_stride(pixel.stride(pitch))?;
+        let bitmap = info.bitmap;
+        let is_size = |size: u32| size == looks.image_size();
+        let is_ours = bitmap.biCompression == pixel.fourcc()
             && bitmap.biBitCount == pixel.bits_per_pixel()
-            && bitmap.biSizeImage == looks.image_size()
-            && matches!(format.sample_size(), size if size == 0 || size == looks.image_size())
-            && is_whole(&info.rcSource, looks.geometry)
-            && is_whole(&info.rcTarget, looks.geometry);
-        if !is_ours {
-            return Err(Error::NO_MATCH);
-        }
-        let interval = interval(info.AvgTimePerFrame).ok_or(Error::NO_MATCH)?;
-        Ok(Self { format: looks, interval })
+            // "Only required if using compression" (`ns-ksmedia-tagks_bitmapinfoheader.md`).
+            && (is_size(bitmap.biSizeImage) || bitmap.biSizeImage == 0 && pixel.is_rgb())
+            && (is_size(format.sample_size()) || format.sample_size() == 0);
+        is_ours.then_some(Self { format: looks, interval: interval(info.interval)? })
     }
 }
 
-/// A size that a pin can have.
-fn geometry_of(width: u32, height: u32) -> Option<Geometry> {
-    Geometry::new(width, height)
-        .filter(|size| size.width() <= LARGEST.width() && size.height() <= LARGEST.height())
+/// The encoding of a picture that is described by KS_VIDEOINFOHEADER2; `None` if that says what we do not have:
+/// interlaced or protected pictures.
+fn encoding(extension: &VideoExtension, geometry: Geometry) -> Option<video::Encoding> {
+    let is_plain = extension.interlace & KS_INTERLACE_IsInterlaced == 0
+        && extension.copy_protection == 0
+        && extension.reserved == 0;
+    if is_plain { colour::encoding(extension.control, geometry) } else { None }
+}
+
+/// A ratio in the smallest numbers that there are for it.
+const fn lowest_terms(numerator: u32, denominator: u32) -> (u32, u32) {
+    let (mut divisor, mut other) = (numerator, denominator);
+    while let Some(rest) = divisor.checked_rem(other) {
+        (divisor, other) = (other, rest);
+    }
+    match (numerator.checked_div(divisor), denominator.checked_div(divisor)) {
+        (Some(numerator), Some(denominator)) => (numerator, denominator),
+        _ => (numerator, denominator),
+    }
 }
 
 /// A legal interval; nothing said means the usual one.
@@ -179,28 +187,35 @@ fn interval(interval: i64) -> Option<i64> {
     }
 }
 
-/// Whether a rectangle is the whole picture, or says nothing.
-fn is_whole(rectangle: &RECT, geometry: Geometry) -> bool {
-    let RECT { left, top, right, bottom } = *rectangle;
-    let SIZE { cx, cy } = size(geometry);
-    (left, top, right, bottom) == (0, 0, 0, 0) || (left, top, right, bottom) == (0, 0, cx, cy)
-}
-
-/// The format to propose to a client that can handle `theirs`: its own picture if it is possible, ours if it
-/// says nothing about pictures.
+/// The format to propose to a client that can handle `theirs`: its own picture if it is possible, and what the writer
+/// writes, if there is one, as far as the client leaves it open; otherwise ours.
 ///
 /// # Errors
 ///
 /// [`Error::NO_MATCH`]: there is none.
-pub fn intersect(theirs: DataRange<'_>, ours: DataRange<'_>) -> Result<VideoFormat> {
-    let ours_subtype = ours.subtype();
-    let pixel = pixel_format(&ours_subtype).ok_or(Error::NO_MATCH)?;
-    let ours = ours.video().ok_or(Error::NO_MATCH)?;
-    let wish = theirs.video().map_or(&ours.VideoInfoHeader, |theirs| &theirs.VideoInfoHeader);
-    let SIZE { cx, cy } = SIZE { cx: wish.bmiHeader.biWidth, cy: wish.bmiHeader.biHeight };
-    let geometry = u32::try_from(cx).ok().and_then(|width| geometry_of(width, cy.unsigned_abs()));
-    let geometry = geometry.ok_or(Error::NO_MATCH)?;
-    let interval = interval(wish.AvgTimePerFrame).unwrap_or(DEFAULT_INTERVAL);
-    let stream = Stream { format: video::Format::new(pixel, geometry), interval };
-    Ok(VideoFormat::new(ours_subtype, stream.video_info()))
+pub fn intersect(writer: Option<Stream>, theirs: DataRange<'_>, ours: DataRange<'_>) -> Result<VideoFormat> {
+    let pixel = pixel_format(&ours.subtype()).ok_or(Error::NO_MATCH)?;
+    if theirs.is_wild() && writer.is_some_and(|writer| writer.format.pixel != pixel) {
+        // One of the next ranges has the writer's pixels.
+        return Err(Error::NO_MATCH);
+    }
+    let stream = match (theirs.video(), writer) {
+        (Some(wish), _) => wished(pixel, wish)?,
+        (None, Some(writer)) => writer.with_pixels(pixel),
+        (None, None) => wished(pixel, ours.video().ok_or(Error::NO_MATCH)?)?,
+    };
+    Ok(stream.proposal(ours.is_video2()))
+}
+
+/// Pictures of the size, order, rate and encoding that a range prefers.
+fn wished(pixel: PixelFormat, wish: VideoInfo<'_>) -> Result<Stream> {
+    let bitmap = wish.bitmap;
+    let geometry = u32::try_from(bitmap.biWidth).ok();
+    let geometry = geometry.and_then(|width| Geometry::new(width, bitmap.biHeight.unsigned_abs()));
+    let format = usual(pixel, geometry.ok_or(Error::NO_MATCH)?);
+    let encoding = wish.extension.and_then(|extension| encoding(&extension, format.geometry));
+    let order = if bitmap.biHeight < 0 { Order::TopDown } else { format.order() };
+    let format = format.with_encoding(encoding.unwrap_or(format.encoding()));
+    let format = format.with_order(order).unwrap_or(format);
+    Ok(Stream { format, interval: interval(wish.interval).unwrap_or(DEFAULT_INTERVAL) })
 }

@@ -1,11 +1,11 @@
 //! Where the writer and the readers of a device meet.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use avstream::{Error, Result, Shared, Slots, Subscribers};
+use avstream::{Error, Result, Shared, Slots, Subscribers, time};
 use video::Format;
 
-use crate::picture;
+use crate::{formats::Stream, picture};
 
 /// What the writer shares with the readers.
 pub struct Hub {
@@ -17,9 +17,24 @@ pub struct Hub {
     is_claimed: AtomicBool,
     /// What the writer writes, as the mark of its pictures; 0 while it does not run.
     live: AtomicU64,
+    /// The time from one of its pictures to the next, in 100 ns.
+    interval: AtomicI64,
+    /// When it gave its last picture, or began to run.
+    last: AtomicI64,
+    /// Milliseconds of silence after which a writer is taken for gone.
+    timeout: AtomicU32,
 }
 
+/// Looks at a silent writer during the time that it is given.
+const LOOKS: i64 = 4;
+/// Pictures that may be missing, however short the time-out is.
+const PATIENCE: i64 = 3;
+const MILLISECOND: i64 = time::SECOND / 1000;
+
 impl Hub {
+    /// The time-out until somebody sets another.
+    pub const DEFAULT_TIMEOUT: u32 = 1000;
+
     /// A hub without writer and readers.
     pub fn new() -> Result<Self> {
         Ok(Self {
@@ -27,6 +42,9 @@ impl Hub {
             readers: Subscribers::new()?,
             is_claimed: AtomicBool::new(false),
             live: AtomicU64::new(0),
+            interval: AtomicI64::new(0),
+            last: AtomicI64::new(0),
+            timeout: AtomicU32::new(Self::DEFAULT_TIMEOUT),
         })
     }
 
@@ -42,9 +60,30 @@ impl Hub {
         Ok(Claim(hub.clone()))
     }
 
-    /// What the writer writes; `None` if nobody does.
+    /// What the writer writes; `None` if nobody does, or has done so for too long.
+    pub fn writer(&self) -> Option<Stream> {
+        let format = self.live()?;
+        let silence = time::now().wrapping_sub(self.arrival());
+        // Whoever looks at the writer looks again after this time, and is not to be late then.
+        if silence > self.patience().wrapping_sub(self.watch()) {
+            return None;
+        }
+        Some(Stream { format, interval: self.interval() })
+    }
+
+    /// When the writer gave its last picture, or began to run.
+    pub fn arrival(&self) -> i64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// What the writer writes, even if it is silent; `None` if nobody does.
     pub fn live(&self) -> Option<Format> {
         picture::format(self.live.load(Ordering::Acquire))
+    }
+
+    /// The time from one of the writer's pictures to the next, in 100 ns.
+    fn interval(&self) -> i64 {
+        self.interval.load(Ordering::Relaxed)
     }
 
     /// Whether somebody is the writer, running or not.
@@ -52,9 +91,34 @@ impl Hub {
         self.is_claimed.load(Ordering::Acquire)
     }
 
-    /// Says what the writer writes; `None`: nothing any more.
-    pub fn set_live(&self, format: Option<Format>) {
-        self.live.store(format.map_or(0, picture::mark), Ordering::Release);
+    /// Says what the writer writes, now: it begins to, or has a picture. `None`: nothing any more.
+    pub fn set_live(&self, stream: Option<Stream>) {
+        self.last.store(time::now(), Ordering::Release);
+        self.interval.store(stream.map_or(0, |stream| stream.interval), Ordering::Relaxed);
+        self.live.store(stream.map_or(0, |stream| picture::mark(stream.format)), Ordering::Release);
+    }
+
+    /// Milliseconds of silence after which readers see the placeholder; or three of the writer's pictures, if they take
+    /// longer.
+    pub fn timeout(&self) -> u32 {
+        self.timeout.load(Ordering::Relaxed)
+    }
+
+    /// Sets the time-out, from the next look at the writer on.
+    #[allow(dead_code, reason = "for a property that sets it")]
+    pub fn set_timeout(&self, milliseconds: u32) {
+        self.timeout.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// How long a writer may be silent, in 100 ns.
+    fn patience(&self) -> i64 {
+        let timeout = i64::from(self.timeout()).wrapping_mul(MILLISECOND);
+        timeout.max(self.interval().wrapping_mul(PATIENCE))
+    }
+
+    /// Between looks at a writer, in 100 ns.
+    pub fn watch(&self) -> i64 {
+        self.patience().checked_div(LOOKS).unwrap_or(0)
     }
 
     /// The writer has come or gone: the readers are to see what they do now.

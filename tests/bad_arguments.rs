@@ -52,7 +52,7 @@ fn y4m_files() {
         (file("YUV4MPEG2 W16 H16 F30:1", &[&good[..], b"garbage\n"].concat()), &["frame 1"]),
         // Right as files, but no format of the driver.
         (file("YUV4MPEG2 W14 H16 F30:1", &frame(14 * 16 * 3 / 2)), &["14x16", "NV12"]),
-        (file("YUV4MPEG2 W1922 H16 F30:1", &frame(1922 * 16 * 3 / 2)), &["1922x16", "NV12"]),
+        (file("YUV4MPEG2 W3842 H16 F30:1", &frame(3842 * 16 * 3 / 2)), &["3842x16", "NV12"]),
         (file("YUV4MPEG2 W16 H16 F1000:1", &good), &["1000 fps"]),
     ] {
         fs::write(&input, &bytes).expect("the file");
@@ -86,6 +86,8 @@ fn unknown_names() {
         &["15x15", "NV12"],
     );
     refused(&["connect", &image, "--from", "1/0", "--to", "0/1", "--format", "rgb:64x64@30"], &["rgb"]);
+    let rgb = ["capture", &image, "--frames", "1", "--format", "rgb24:64x48@30", "--output", output];
+    refused(&rgb, &["y4m", "RGB24"]);
     refused(&["connect", &image, "--from", "1/0", "--to", "0/1", "--format", "nv12"], &["nv12:1280x720@30"]);
     refused(&["connect", &image, "--from", "0/1", "--to", "1/0"], &["STATUS_INVALID_PARAMETER"]);
     refused(

@@ -48,20 +48,31 @@ fn states_in_single_steps() {
     }
 }
 
-/// Both pixel formats, even sizes from 16x16 to 1920x1080 by the ConfigCaps: the bars arrive bit-exact, through the
-/// connection and a conversion.
+/// Even sizes from 16x16 to 3840x2160 by the ConfigCaps: the bars arrive bit-exact, through the connection and a
+/// conversion.
 #[test]
 fn every_even_size() {
-    const SIZES: [(u32, u32); 9] =
-        [(16, 16), (18, 16), (16, 18), (46, 34), (48, 50), (162, 122), (640, 480), (1280, 720), (1920, 1080)];
+    const SIZES: [(u32, u32); 11] = [
+        (16, 16),
+        (18, 16),
+        (16, 18),
+        (46, 34),
+        (48, 50),
+        (162, 122),
+        (640, 480),
+        (1280, 720),
+        (1920, 1080),
+        (3838, 2158),
+        (3840, 2160),
+    ];
     let [default, downlevel] = images::loopcam();
     for (index, (width, height)) in SIZES.into_iter().enumerate() {
         let stand = Stand::built(if index % 2 == 0 { &default } else { &downlevel }, builder().trace(false));
-        for pixels in ["nv12", "yuy2"] {
+        for pixels in ["nv12", "yuy2", "rgb24", "rgb32"] {
             let connection = format!("{pixels}:{width}x{height}@30");
             let link = stand.connect(&connection);
             let source = picture::format(&video(&connection));
-            let pins: Vec<_> = ["nv12", "yuy2"]
+            let pins: Vec<_> = ["nv12", "yuy2", "rgb24", "rgb32"]
                 .into_iter()
                 .map(|pixels| {
                     let wanted = video(&format!("{pixels}:{width}x{height}@30"));
@@ -104,8 +115,10 @@ fn formats_outside_the_ranges() {
                 "nv12:14x16@30",
                 "yuy2:16x14@30",
                 "yuy2:641x480@30",
-                "nv12:1922x1080@30",
-                "yuy2:1920x1082@30",
+                "nv12:3842x2160@30",
+                "yuy2:3840x2162@30",
+                "rgb32:3842x2160@30",
+                "rgb24:64x49@30",
                 "nv12:640x480@61",
                 "nv12:640x480@0.5",
             ] {

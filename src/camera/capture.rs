@@ -1,9 +1,10 @@
 //! The pin *Capture*: gives pictures to one reader.
 
 use avstream::{
-    Control, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing, Reading, Result,
-    Shared, SpinLock, State, Subscription, callbacks, time,
+    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing,
+    Reading, Result, Shared, SpinLock, State, Subscription, VideoFormat, callbacks,
 };
+use video::Adjust;
 
 use super::{Camera, FRAMES};
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     counter::Counter,
     formats::{self, Stream},
     hub::Hub,
-    picture::{self, Sink, Source},
+    picture::{self, Sink, Source, Way},
 };
 
 /// One reader.
@@ -22,10 +23,9 @@ pub struct Capture {
     /// is gone: no page promises that an attempt to process is remembered while Process runs (contract 10.19).
     timer: PinTimer,
     subscription: Subscription,
+    /// How the last picture was converted. Process takes it out while it uses it, and nobody else does.
+    way: SpinLock<Option<Way>>,
 }
-
-/// Between looks at a writer, in 100 ns.
-const WATCH: i64 = 5_000_000;
 
 struct Reader {
     stream: Stream,
@@ -37,14 +37,42 @@ struct Reader {
 #[derive(Clone, Copy)]
 struct Progress {
     counter: Counter,
-    /// The writer's last picture that was shown; `None` while there is no writer to follow, or no picture of it.
-    following: Option<u64>,
-    /// Since when there has been a writer without a picture.
-    waiting: Option<i64>,
+    /// What was shown of the writer; `None` while there is no writer to follow, or no picture of it.
+    following: Option<Following>,
 }
 
 impl Progress {
-    const BEGIN: Self = Self { counter: Counter::ZERO, following: None, waiting: None };
+    const BEGIN: Self = Self { counter: Counter::ZERO, following: None };
+}
+
+/// What was shown of a writer.
+#[derive(Clone, Copy)]
+struct Following {
+    /// Its first picture.
+    first: u64,
+    /// Its last picture.
+    last: u64,
+    /// When that arrived.
+    time: i64,
+}
+
+impl Following {
+    /// The reader's pictures from the last that was shown to this one of the writer's; 0 if it is not its turn.
+    ///
+    /// By the intervals of both formats a reader that wants fewer pictures is shown the first of those that fall into one of
+    /// its own; and, as a writer may be slower than its format says, one that comes an interval after the last.
+    fn steps(&self, sequence: u64, time: i64, writer: i64, reader: i64) -> u64 {
+        if reader <= writer {
+            return sequence.saturating_sub(self.last);
+        }
+        let slot = |sequence: u64| {
+            let halves = sequence.saturating_sub(self.first).wrapping_mul(2).wrapping_add(1);
+            let halves = halves.wrapping_mul(writer.unsigned_abs());
+            halves.checked_div(reader.unsigned_abs().wrapping_mul(2)).unwrap_or(0)
+        };
+        let steps = slot(sequence).saturating_sub(slot(self.last));
+        if time.wrapping_sub(self.time) >= reader { steps.max(1) } else { steps }
+    }
 }
 
 impl PinDispatch for Capture {
@@ -58,6 +86,7 @@ impl PinDispatch for Capture {
             reader: SpinLock::new(Reader { stream, progress: Progress::BEGIN, clock: Clock::STOPPED }),
             timer: PinTimer::new(pin)?,
             subscription: Subscription::new(pin, filter.hub.readers.clone())?,
+            way: SpinLock::new(None),
         })
     }
 
@@ -65,7 +94,7 @@ impl PinDispatch for Capture {
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
-    const INTERSECT: Option<callbacks::Intersect> = Some(formats::intersect);
+    const INTERSECT: Option<callbacks::Intersect<Self>> = Some(Self::intersect);
 }
 
 impl Capture {
@@ -78,9 +107,27 @@ impl Capture {
         Ok(())
     }
 
+    fn intersect(filter: &Camera, theirs: DataRange<'_>, ours: DataRange<'_>) -> Result<VideoFormat> {
+        formats::intersect(filter.hub.writer(), theirs, ours)
+    }
+
+    /// Makes the way from what the writer writes now to what the reader wants, so that it is there for the first
+    /// picture.
+    fn prepare(&self) -> Result {
+        let to = self.reader.lock().stream.format;
+        let way = match self.hub.live() {
+            Some(from) => Way::new(from, to, Adjust::NEUTRAL)?,
+            None => None,
+        };
+        let old = core::mem::replace(&mut *self.way.lock(), way);
+        drop(old);
+        Ok(())
+    }
+
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
         match (from, to) {
             (State::Stop, State::Acquire) => {
+                self.prepare()?;
                 let reference = clock::reference(pin)?;
                 let old = {
                     let mut reader = self.reader.lock();
@@ -102,6 +149,8 @@ impl Capture {
             (State::Acquire, State::Stop) => {
                 let old = self.reader.lock().clock.reset(None);
                 drop(old);
+                let way = self.way.lock().take();
+                drop(way);
             }
             _ => {}
         }
@@ -113,34 +162,26 @@ impl Capture {
             let reader = self.reader.lock();
             (reader.stream, reader.progress)
         };
-        let geometry = stream.format.geometry;
-        if self.hub.live().is_none_or(|live| live.geometry != geometry) {
-            progress.waiting = None;
-            return self.hold(pin, stream, progress);
-        }
-        let newer = self.hub.frames.newer_than(progress.following.unwrap_or(0));
-        // Otherwise of a format that the writer has left.
-        let newer = newer
-            .filter(|reading| picture::format(reading.mark()).is_some_and(|from| from.geometry == geometry));
-        match newer {
-            Some(reading) => self.follow(pin, stream, progress, reading),
-            None => self.wait(pin, stream, progress),
-        }
+        let Some(writer) = self.hub.writer() else { return self.hold(pin, stream, progress) };
+        let following = progress.following;
+        let Some(reading) = self.hub.frames.newer_than(following.map_or(0, |seen| seen.last)) else {
+            return self.wait(progress);
+        };
+        let (last, time) = (reading.sequence(), self.hub.arrival());
+        let steps = following.map_or(1, |seen| seen.steps(last, time, writer.interval, stream.interval));
+        let Some(missed) = steps.checked_sub(1) else { return self.wait(progress) };
+        let first = following.map_or(last, |seen| seen.first);
+        progress.following = Some(Following { first, last, time });
+        self.follow(pin, stream, progress, missed, reading)
     }
 
-    /// There is a writer, and nothing new. One that has given no picture at all may never give one.
-    fn wait(&self, pin: &mut Pin<'_, Processing>, stream: Stream, mut progress: Progress) -> Processed {
+    /// There is a writer, and nothing new.
+    fn wait(&self, progress: Progress) -> Processed {
         if progress.following.is_none() {
-            let now = time::now();
-            let since = *progress.waiting.get_or_insert(now);
-            if now.wrapping_sub(since) >= WATCH {
-                return self.hold(pin, stream, progress);
-            }
             // These ticks are no pictures.
             let _ = self.timer.take_ticks();
-            self.reader.lock().progress = progress;
         }
-        self.timer.arm(WATCH);
+        self.timer.arm(self.hub.watch());
         Processed::Wait
     }
 
@@ -150,27 +191,41 @@ impl Capture {
         pin: &mut Pin<'_, Processing>,
         stream: Stream,
         mut progress: Progress,
+        missed: u64,
         reading: Reading<'_>,
     ) -> Processed {
-        self.timer.arm(WATCH);
-        let seen = progress.following;
+        self.timer.arm(self.hub.watch());
         let Some(from) = picture::format(reading.mark()) else { return Processed::Wait };
         let Some(mut edge) = pin.leading_edge() else { return Processed::Wait };
-        let missed = seen.map_or(0, |seen| reading.sequence().saturating_sub(seen.saturating_add(1)));
-        progress.following = Some(reading.sequence());
-        progress.waiting = None;
         progress.counter.show(missed);
-        let shown = match (reading.source(), edge.sink()) {
-            (Some(source), Some(sink)) => {
-                picture::deliver(from, Source(source), stream.format, &mut Sink(sink))
-            }
-            _ => false,
-        };
+        let shown = self.show(from, &reading, stream.format, &mut edge);
         drop(reading);
         self.finish(edge, stream, progress, shown)
     }
 
-    /// Shows that there is no writer, or none whose pictures have this size.
+    /// Puts the writer's picture into a frame; what it looks like there.
+    fn show(
+        &self,
+        from: video::Format,
+        reading: &Reading<'_>,
+        to: video::Format,
+        edge: &mut LeadingEdge<'_>,
+    ) -> Result<video::Format> {
+        let to = picture::with_pitch(to, edge.surface_pitch()).ok_or(Error::INVALID_PARAMETER)?;
+        let source = Source(reading.source().ok_or(Error::INVALID_BUFFER_SIZE)?);
+        let mut sink = Sink(edge.sink().ok_or(Error::INVALID_BUFFER_SIZE)?);
+        let adjust = Adjust::NEUTRAL;
+        if picture::is_plain(from, to, adjust) {
+            picture::copy((from, &source), (to, &mut sink))?;
+            return Ok(to);
+        }
+        let mut way = self.way.lock().take();
+        let converted = picture::convert((from, &source), (to, &mut sink), adjust, &mut way);
+        *self.way.lock() = way;
+        converted.map(|()| to)
+    }
+
+    /// Shows that there is no writer, or none that says anything.
     fn hold(&self, pin: &mut Pin<'_, Processing>, stream: Stream, mut progress: Progress) -> Processed {
         if progress.following.take().is_some() {
             // From now on, and at once. What has ticked so far was no picture.
@@ -188,35 +243,46 @@ impl Capture {
         };
         progress.counter.show(missed.into());
         let number = progress.counter.stamp();
-        let shown =
-            edge.sink().is_some_and(|sink| video::placeholder::paint(stream.format, number, &mut Sink(sink)));
+        let shown = Self::paint(stream.format, number, &mut edge);
         self.finish(edge, stream, progress, shown)
     }
 
-    /// Gives the frame to the reader.
+    /// Paints the placeholder into a frame; what it looks like there.
+    fn paint(format: video::Format, number: u32, edge: &mut LeadingEdge<'_>) -> Result<video::Format> {
+        let format = picture::with_pitch(format, edge.surface_pitch()).ok_or(Error::INVALID_PARAMETER)?;
+        let sink = edge.sink().ok_or(Error::INVALID_BUFFER_SIZE)?;
+        if video::placeholder::paint(format, number, &mut Sink(sink)) {
+            Ok(format)
+        } else {
+            Err(Error::INVALID_BUFFER_SIZE)
+        }
+    }
+
+    /// Gives the frame to the reader, if there is a picture in it.
     fn finish(
         &self,
         mut edge: LeadingEdge<'_>,
         stream: Stream,
         mut progress: Progress,
-        shown: bool,
+        shown: Result<video::Format>,
     ) -> Processed {
-        let gap = shown && progress.counter.take_gap();
+        let gap = shown.is_ok() && progress.counter.take_gap();
         let clock = {
             let mut reader = self.reader.lock();
             reader.progress = progress;
             reader.clock.face()
         };
-        if shown {
-            edge.set_time(clock.time(), stream.interval);
-            edge.set_frame_info(progress.counter.picture, progress.counter.dropped);
-            if gap {
-                edge.set_discontinuity();
+        match shown {
+            Ok(format) => {
+                edge.set_time(clock.time(), stream.interval);
+                edge.set_frame_info(progress.counter.picture, progress.counter.dropped);
+                if gap {
+                    edge.set_discontinuity();
+                }
+                edge.finish(format.image_size());
             }
-            edge.finish(stream.format.image_size());
-        } else {
-            // Smaller than the format says, or no buffer at all.
-            edge.refuse(Error::INVALID_BUFFER_SIZE);
+            // Smaller than the format says, no buffer at all, or rows that do not fit.
+            Err(error) => edge.refuse(error),
         }
         Processed::Continue
     }

@@ -1,8 +1,8 @@
 //! The pin *Input*: takes pictures from the writer.
 
 use avstream::{
-    Control, Error, Format, Pin, PinDispatch, Processed, Processing, Result, Shared, Slots, SpinLock, State,
-    callbacks,
+    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, Processed, Processing, Result, Shared,
+    Slots, SpinLock, State, VideoFormat, callbacks,
 };
 
 use super::{Camera, FRAMES, connect::Connection};
@@ -49,7 +49,7 @@ impl PinDispatch for Input {
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
     const CONNECT: Option<callbacks::Connect<Self>> = Some(Self::connect);
     const DISCONNECT: Option<callbacks::Disconnect<Self>> = Some(Self::disconnect);
-    const INTERSECT: Option<callbacks::Intersect> = Some(formats::intersect);
+    const INTERSECT: Option<callbacks::Intersect<Self>> = Some(Self::intersect);
     const PUBLISHES: Option<callbacks::Publishes<Self>> = Some(Self::publishes);
 }
 
@@ -61,6 +61,11 @@ impl Input {
 
     fn publishes(&self) -> Shared<Slots> {
         self.hub.frames.clone()
+    }
+
+    /// Whatever another writer does.
+    fn intersect(_: &Camera, theirs: DataRange<'_>, ours: DataRange<'_>) -> Result<VideoFormat> {
+        formats::intersect(None, theirs, ours)
     }
 
     fn set_format(pin: Option<&Self>, _: &Camera, raw: &Pin<'_, Control>, format: Format<'_>) -> Result {
@@ -114,7 +119,7 @@ impl Input {
         {
             let mut writer = self.writer.lock();
             writer.is_running = true;
-            self.hub.set_live(Some(writer.stream.format));
+            self.hub.set_live(Some(writer.stream));
         }
         self.hub.wake_readers();
     }
@@ -160,31 +165,21 @@ impl Input {
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
         let Some(edge) = pin.leading_edge() else { return Processed::Wait };
-        let format = {
-            let writer = self.writer.lock();
-            let format = writer.stream.format;
-            if writer.is_running && self.hub.live() != Some(format) {
-                // The format has changed, or the source.
-                self.hub.set_live(Some(format));
-            }
-            format
-        };
-        let size = format.image_size();
-        match edge.source().map(|source| source.len()) {
-            Some(len) if len == size as usize => {}
-            // Flags without a picture.
-            None | Some(0) => {
-                edge.skip();
-                return Processed::Continue;
-            }
-            Some(_) => {
-                edge.refuse(Error::INVALID_BUFFER_SIZE);
-                return Processed::Continue;
-            }
+        // Flags without a picture.
+        if edge.source().is_none_or(|source| source.is_empty()) {
+            edge.skip();
+            return Processed::Continue;
         }
+        let format = match self.format(&edge) {
+            Ok(format) => format,
+            Err(error) => {
+                edge.refuse(error);
+                return Processed::Continue;
+            }
+        };
         match self.hub.frames.publish(&edge, picture::mark(format)) {
             Ok(reading) => {
-                edge.finish(size);
+                edge.finish(format.image_size());
                 // In this thread, while the picture is held: each reader copies it from where it is.
                 self.hub.readers.attempt_processing(false);
                 drop(reading);
@@ -193,5 +188,20 @@ impl Input {
             Err(error) => edge.refuse(error),
         }
         Processed::Continue
+    }
+
+    /// What the picture at the leading edge looks like; it is a sign of life of the writer.
+    fn format(&self, edge: &LeadingEdge<'_>) -> Result<video::Format> {
+        let writer = self.writer.lock();
+        let stream = writer.stream;
+        let format =
+            picture::with_pitch(stream.format, edge.surface_pitch()).ok_or(Error::INVALID_PARAMETER)?;
+        if edge.source().is_none_or(|source| source.len() != format.image_size() as usize) {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        if writer.is_running {
+            self.hub.set_live(Some(stream));
+        }
+        Ok(format)
     }
 }

@@ -1,8 +1,8 @@
 //! The pin of the test source.
 
 use avstream::{
-    Control, Error, Format, Pin, PinDispatch, PinTimer, Processed, Processing, Result, SpinLock, State,
-    callbacks,
+    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing,
+    Result, SpinLock, State, VideoFormat, callbacks,
 };
 
 use super::{FRAMES, TestSource};
@@ -10,7 +10,7 @@ use crate::{
     clock::{self, Clock},
     counter::Counter,
     formats::{self, Stream},
-    picture::Sink,
+    picture::{self, Sink},
 };
 
 /// One stream of bars: a new picture with every tick, whether or not there is a frame for it.
@@ -41,10 +41,25 @@ impl PinDispatch for Output {
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
-    const INTERSECT: Option<callbacks::Intersect> = Some(formats::intersect);
+    const INTERSECT: Option<callbacks::Intersect<Self>> = Some(Self::intersect);
 }
 
 impl Output {
+    fn intersect(_: &TestSource, theirs: DataRange<'_>, ours: DataRange<'_>) -> Result<VideoFormat> {
+        formats::intersect(None, theirs, ours)
+    }
+
+    /// Paints the bars into a frame; what they look like there.
+    fn paint(format: video::Format, number: u32, edge: &mut LeadingEdge<'_>) -> Result<video::Format> {
+        let format = picture::with_pitch(format, edge.surface_pitch()).ok_or(Error::INVALID_PARAMETER)?;
+        let sink = edge.sink().ok_or(Error::INVALID_BUFFER_SIZE)?;
+        if video::bars::paint(format, number, &mut Sink(sink)) {
+            Ok(format)
+        } else {
+            Err(Error::INVALID_BUFFER_SIZE)
+        }
+    }
+
     fn set_format(
         pin: Option<&Self>,
         filter: &TestSource,
@@ -107,19 +122,17 @@ impl Output {
             bars.counter.show(missed.into());
             (bars.stream, bars.counter, bars.clock.face())
         };
-        let painted = edge
-            .sink()
-            .is_some_and(|sink| video::bars::paint(stream.format, counter.stamp(), &mut Sink(sink)));
-        if painted {
-            edge.set_time(clock.time(), stream.interval);
-            edge.set_frame_info(counter.picture, counter.dropped);
-            if self.bars.lock().counter.take_gap() {
-                edge.set_discontinuity();
+        match Self::paint(stream.format, counter.stamp(), &mut edge) {
+            Ok(format) => {
+                edge.set_time(clock.time(), stream.interval);
+                edge.set_frame_info(counter.picture, counter.dropped);
+                if self.bars.lock().counter.take_gap() {
+                    edge.set_discontinuity();
+                }
+                edge.finish(format.image_size());
             }
-            edge.finish(stream.format.image_size());
-        } else {
-            // Smaller than the format says, or no buffer at all.
-            edge.refuse(Error::INVALID_BUFFER_SIZE);
+            // Smaller than the format says, no buffer at all, or rows that do not fit.
+            Err(error) => edge.refuse(error),
         }
         Processed::Continue
     }

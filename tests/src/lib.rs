@@ -9,4 +9,5 @@ pub mod movie;
 pub mod picture;
 pub mod raw;
 pub mod stand;
+pub mod studio;
 pub mod switches;

@@ -30,6 +30,6 @@ pub type Connect<P> = fn(&P, &Pin<'_, Control>) -> Result;
 /// [`PinDispatch::DISCONNECT`].
 pub type Disconnect<P> = fn(&P, &Pin<'_, Control>);
 /// [`PinDispatch::INTERSECT`].
-pub type Intersect = fn(DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>;
+pub type Intersect<P> = fn(&<P as PinDispatch>::Filter, DataRange<'_>, DataRange<'_>) -> Result<VideoFormat>;
 /// [`PinDispatch::PUBLISHES`].
 pub type Publishes<P> = fn(&P) -> Shared<Slots>;

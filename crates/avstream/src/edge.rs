@@ -109,19 +109,35 @@ impl<'a> LeadingEdge<'a> {
         self.add_flags(KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY);
     }
 
+    /// The frame info behind the header, if there is room for it.
+    fn frame_info(&self) -> Option<NonNull<KS_FRAME_INFO>> {
+        const SIZE: usize = size_of::<KSSTREAM_HEADER>() + size_of::<KS_FRAME_INFO>();
+        let header = self.header();
+        // SAFETY: the header of a locked frame.
+        if (unsafe { (*header.as_ptr()).Size } as usize) < SIZE {
+            return None;
+        }
+        // SAFETY: the header's size says that the frame info behind it is there (R6.9).
+        Some(unsafe { header.add(1) }.cast())
+    }
+
+    /// The bytes from one row of the frame to the next, if its header says so (`lSurfacePitch`); 0 if it does not, and what
+    /// the format says holds.
+    ///
+    /// <https://learn.microsoft.com/windows-hardware/drivers/stream/handling-stride-in-avstream-codecs>
+    // ASSUMED: bytes, as in DirectDraw, where the word is from; the page says "width/stride".
+    #[must_use]
+    pub fn surface_pitch(&self) -> i32 {
+        // SAFETY: the frame info of a locked frame.
+        self.frame_info().map_or(0, |info| unsafe { raw::surface_pitch(info.as_ptr()) })
+    }
+
     /// Says which picture this is and how many there were that nobody saw, if the header has room for it.
     pub fn set_frame_info(&mut self, picture: i64, dropped: i64) {
         const INFO: u32 = size_of::<KS_FRAME_INFO>() as u32;
-        const HEADER: usize = size_of::<KSSTREAM_HEADER>();
-        let header = self.header().as_ptr();
-        // SAFETY: the header of a locked frame.
-        if unsafe { (*header).Size } < INFO + HEADER as u32 {
-            return;
-        }
-        // SAFETY: the header's size says that the frame info behind it is there (R6.9).
-        let info = unsafe { header.add(1) }.cast::<KS_FRAME_INFO>();
-        // SAFETY: as above; a header lies at a multiple of eight bytes.
-        let info = unsafe { &mut *info };
+        let Some(mut info) = self.frame_info() else { return };
+        // SAFETY: the frame info of a locked frame; a header lies at a multiple of eight bytes.
+        let info = unsafe { info.as_mut() };
         info.ExtendedHeaderSize = INFO;
         info.dwFrameFlags = 0;
         info.PictureNumber = picture;

@@ -4,10 +4,12 @@ use core::marker::PhantomData;
 
 use crate::{
     ffi::{
-        GUID, KS_DATAFORMAT_VIDEOINFOHEADER, KS_DATARANGE_VIDEO, KS_VIDEOINFOHEADER, KSDATAFORMAT,
-        KSDATAFORMAT_SPECIFIER_VIDEOINFO, KSDATAFORMAT_TYPE_VIDEO, is_equal_guid,
+        GUID, GUID_NULL, KS_DATAFORMAT_VIDEOINFOHEADER, KS_DATAFORMAT_VIDEOINFOHEADER2, KS_DATARANGE_VIDEO,
+        KS_DATARANGE_VIDEO2, KS_VIDEOINFOHEADER, KSDATAFORMAT, KSDATAFORMAT_SPECIFIER_VIDEOINFO,
+        KSDATAFORMAT_SPECIFIER_VIDEOINFO2, KSDATAFORMAT_TYPE_VIDEO, is_equal_guid,
     },
     raw::{self, FormatHeader},
+    surface::{VideoExtension, VideoInfo},
 };
 
 /// A data format: one way in which frames are.
@@ -46,10 +48,12 @@ impl<'a> Format<'a> {
         self.0.header().SampleSize
     }
 
-    /// The picture, if the format describes one by `KS_VIDEOINFOHEADER`.
+    /// The picture, if the format describes one by `KS_VIDEOINFOHEADER` or `KS_VIDEOINFOHEADER2`.
     #[must_use]
-    pub fn video_info(self) -> Option<&'a KS_VIDEOINFOHEADER> {
-        self.0.part::<KS_DATAFORMAT_VIDEOINFOHEADER>().map(|format| &format.VideoInfoHeader)
+    pub fn video(self) -> Option<VideoInfo<'a>> {
+        let first = || Some((&self.0.part::<KS_DATAFORMAT_VIDEOINFOHEADER>()?.VideoInfoHeader).into());
+        let second = || Some((&self.0.part::<KS_DATAFORMAT_VIDEOINFOHEADER2>()?.VideoInfoHeader2).into());
+        first().or_else(second)
     }
 }
 
@@ -67,10 +71,24 @@ impl<'a> DataRange<'a> {
         self.0.header().SubFormat
     }
 
-    /// The pictures, if the range describes them by `KS_DATARANGE_VIDEO`.
+    /// Whether the range leaves the subtype open.
     #[must_use]
-    pub fn video(self) -> Option<&'a KS_DATARANGE_VIDEO> {
-        self.0.part()
+    pub fn is_wild(self) -> bool {
+        is_equal_guid(&self.0.header().SubFormat, &GUID_NULL)
+    }
+
+    /// Whether the formats are described by `KS_VIDEOINFOHEADER2`.
+    #[must_use]
+    pub fn is_video2(self) -> bool {
+        is_equal_guid(&self.0.header().Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO2)
+    }
+
+    /// The preferred picture, if the range describes pictures by `KS_DATARANGE_VIDEO` or `KS_DATARANGE_VIDEO2`.
+    #[must_use]
+    pub fn video(self) -> Option<VideoInfo<'a>> {
+        let first = || Some((&self.0.part::<KS_DATARANGE_VIDEO>()?.VideoInfoHeader).into());
+        let second = || Some((&self.0.part::<KS_DATARANGE_VIDEO2>()?.VideoInfoHeader).into());
+        first().or_else(second)
     }
 }
 
@@ -92,7 +110,7 @@ impl<'a> Described<'a> {
         let header = self.header();
         let is_video = header.FormatSize as usize >= size_of::<T>()
             && is_equal_guid(&header.MajorFormat, &KSDATAFORMAT_TYPE_VIDEO)
-            && is_equal_guid(&header.Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO);
+            && is_equal_guid(&header.Specifier, &T::SPECIFIER);
         if !is_video {
             return None;
         }
@@ -101,30 +119,93 @@ impl<'a> Described<'a> {
     }
 }
 
-/// What the specifier VIDEOINFO stands for: numbers only, of any value.
-trait Video {}
-impl Video for KS_DATAFORMAT_VIDEOINFOHEADER {}
-impl Video for KS_DATARANGE_VIDEO {}
+/// What a specifier stands for: numbers only, of any value.
+trait Video {
+    const SPECIFIER: GUID;
+}
 
-/// A format that describes a picture by `KS_VIDEOINFOHEADER`.
+impl Video for KS_DATAFORMAT_VIDEOINFOHEADER {
+    const SPECIFIER: GUID = KSDATAFORMAT_SPECIFIER_VIDEOINFO;
+}
+
+impl Video for KS_DATARANGE_VIDEO {
+    const SPECIFIER: GUID = KSDATAFORMAT_SPECIFIER_VIDEOINFO;
+}
+
+impl Video for KS_DATAFORMAT_VIDEOINFOHEADER2 {
+    const SPECIFIER: GUID = KSDATAFORMAT_SPECIFIER_VIDEOINFO2;
+}
+
+impl Video for KS_DATARANGE_VIDEO2 {
+    const SPECIFIER: GUID = KSDATAFORMAT_SPECIFIER_VIDEOINFO2;
+}
+
+/// A fully specified format of pictures: its frames have the size that `bmiHeader.biSizeImage` says.
 #[derive(Clone, Copy)]
-pub struct VideoFormat(pub(crate) KS_DATAFORMAT_VIDEOINFOHEADER);
+pub struct VideoFormat(Kind);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    First(KS_DATAFORMAT_VIDEOINFOHEADER),
+    Second(KS_DATAFORMAT_VIDEOINFOHEADER2),
+}
 
 impl VideoFormat {
-    /// A fully specified format: its frames have the size that `info.bmiHeader.biSizeImage` says.
+    /// A format that is described by `KS_VIDEOINFOHEADER`.
     #[must_use]
     pub const fn new(subtype: GUID, info: KS_VIDEOINFOHEADER) -> Self {
-        Self(KS_DATAFORMAT_VIDEOINFOHEADER {
-            DataFormat: raw::format_of(FormatHeader {
-                FormatSize: size_of::<KS_DATAFORMAT_VIDEOINFOHEADER>() as u32,
-                Flags: 0,
-                SampleSize: info.bmiHeader.biSizeImage,
-                Reserved: 0,
-                MajorFormat: KSDATAFORMAT_TYPE_VIDEO,
-                SubFormat: subtype,
-                Specifier: KSDATAFORMAT_SPECIFIER_VIDEOINFO,
-            }),
-            VideoInfoHeader: info,
-        })
+        const SIZE: u32 = size_of::<KS_DATAFORMAT_VIDEOINFOHEADER>() as u32;
+        let size = info.bmiHeader.biSizeImage;
+        let header = header(SIZE, size, subtype, KSDATAFORMAT_SPECIFIER_VIDEOINFO);
+        Self(Kind::First(KS_DATAFORMAT_VIDEOINFOHEADER { DataFormat: header, VideoInfoHeader: info }))
     }
+
+    /// A format that is described by `KS_VIDEOINFOHEADER2`.
+    #[must_use]
+    pub const fn new2(subtype: GUID, info: KS_VIDEOINFOHEADER, extension: VideoExtension) -> Self {
+        const SIZE: u32 = size_of::<KS_DATAFORMAT_VIDEOINFOHEADER2>() as u32;
+        let size = info.bmiHeader.biSizeImage;
+        let header = header(SIZE, size, subtype, KSDATAFORMAT_SPECIFIER_VIDEOINFO2);
+        let info = extension.with(&info);
+        Self(Kind::Second(KS_DATAFORMAT_VIDEOINFOHEADER2 { DataFormat: header, VideoInfoHeader2: info }))
+    }
+
+    /// Its bytes.
+    pub(crate) const fn size(&self) -> u32 {
+        match self.0 {
+            Kind::First(_) => size_of::<KS_DATAFORMAT_VIDEOINFOHEADER>() as u32,
+            Kind::Second(_) => size_of::<KS_DATAFORMAT_VIDEOINFOHEADER2>() as u32,
+        }
+    }
+
+    /// Writes the structure down.
+    ///
+    /// # Safety
+    ///
+    /// [`size`](Self::size) bytes can be written.
+    pub(crate) const unsafe fn write(self, place: *mut u8) {
+        match self.0 {
+            // SAFETY: the caller's promise.
+            Kind::First(format) => unsafe {
+                place.cast::<KS_DATAFORMAT_VIDEOINFOHEADER>().write_unaligned(format)
+            },
+            // SAFETY: the caller's promise.
+            Kind::Second(format) => unsafe {
+                place.cast::<KS_DATAFORMAT_VIDEOINFOHEADER2>().write_unaligned(format);
+            },
+        }
+    }
+}
+
+/// The beginning of a format of `size` bytes, or of a range.
+pub(crate) const fn header(size: u32, sample_size: u32, subtype: GUID, specifier: GUID) -> KSDATAFORMAT {
+    raw::format_of(FormatHeader {
+        FormatSize: size,
+        Flags: 0,
+        SampleSize: sample_size,
+        Reserved: 0,
+        MajorFormat: KSDATAFORMAT_TYPE_VIDEO,
+        SubFormat: subtype,
+        Specifier: specifier,
+    })
 }

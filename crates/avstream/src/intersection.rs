@@ -4,15 +4,14 @@ use crate::{
     callback::callbacks,
     error::Error,
     ffi::{
-        KS_DATAFORMAT_VIDEOINFOHEADER, NTSTATUS, PIRP, PKSDATARANGE, PKSP_PIN, PULONG, PVOID,
-        STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS, ULONG,
+        KsGetFilterFromIrp, NTSTATUS, PIRP, PKSDATARANGE, PKSP_PIN, PULONG, PVOID, STATUS_BUFFER_OVERFLOW,
+        STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS, ULONG,
     },
+    filter,
     format::DataRange,
     pin_dispatch::PinDispatch,
     raw,
 };
-
-const FORMAT_SIZE: u32 = size_of::<KS_DATAFORMAT_VIDEOINFOHEADER>() as u32;
 
 /// Whether a client's range has all the bytes that it claims. The pages promise only that it has those of a
 /// KSDATARANGE (R3.20).
@@ -56,21 +55,26 @@ callbacks! {
         let theirs = unsafe { DataRange::from_raw(theirs) };
         // SAFETY: one of the pin's own ranges.
         let ours = unsafe { DataRange::from_raw(ours) };
-        let format = match intersect(theirs, ours) {
+        // SAFETY: the request that is being handled.
+        let filter = unsafe { KsGetFilterFromIrp(irp) };
+        // SAFETY: pins of kind `T` are found in descriptors of `T::Filter` only.
+        let format = unsafe { filter::context::<T::Filter>(filter) };
+        let format = match format.and_then(|filter| intersect(filter, theirs, ours)) {
             Ok(format) => format,
             Err(error) => return error.status(),
         };
+        let size = format.size();
         // R3.21
-        if buffer_size != 0 && (buffer_size < FORMAT_SIZE || buffer.is_null()) {
+        if buffer_size != 0 && (buffer_size < size || buffer.is_null()) {
             return STATUS_BUFFER_TOO_SMALL;
         }
         // SAFETY: where the class driver wants the size.
-        unsafe { needed.write(FORMAT_SIZE) };
+        unsafe { needed.write(size) };
         if buffer_size == 0 {
             return STATUS_BUFFER_OVERFLOW;
         }
         // SAFETY: a buffer of at least that size.
-        unsafe { buffer.cast::<KS_DATAFORMAT_VIDEOINFOHEADER>().write_unaligned(format.0) };
+        unsafe { format.write(buffer.cast()) };
         STATUS_SUCCESS
     }
 }

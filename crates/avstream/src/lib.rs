@@ -68,6 +68,7 @@ mod host;
 pub mod interface;
 mod intersection;
 mod kbox;
+mod kbuffer;
 mod memory;
 mod pin;
 mod pin_dispatch;
@@ -80,6 +81,7 @@ mod shared;
 mod spin_lock;
 mod state;
 mod subscribers;
+mod surface;
 pub mod time;
 mod timer;
 #[cfg(any(test, not(target_arch = "x86_64")))]
@@ -90,7 +92,7 @@ pub use clone::FrameClone;
 pub use context::{Context, Control, Processing};
 pub use descriptor::{
     ANY_NUMBER, Communication, DataFlow, DataRangeRef, FilterDescriptor, FilterFlags, Framing, PinDescriptor,
-    PinFlags, VideoRange,
+    PinFlags, VideoRange, VideoRange2,
 };
 pub use device::{Device, DeviceDispatch};
 pub use edge::LeadingEdge;
@@ -99,6 +101,7 @@ pub use facts::{Facts, Provide};
 pub use filter::{Filter, FilterDispatch};
 pub use format::{DataRange, Format, VideoFormat};
 pub use kbox::KBox;
+pub use kbuffer::KBuffer;
 pub use memory::{FrameSink, FrameSource};
 pub use pin::Pin;
 pub use pin_dispatch::PinDispatch;
@@ -110,4 +113,5 @@ pub use shared::Shared;
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use state::State;
 pub use subscribers::{Subscribers, Subscription};
+pub use surface::{Surface, VideoExtension, VideoInfo};
 pub use timer::PinTimer;

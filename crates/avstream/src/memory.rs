@@ -62,12 +62,23 @@ impl FrameSource<'_> {
     ///
     /// Returns `false`, and writes nothing, if there are not as many bytes in both.
     pub fn copy_to(&self, sink: &mut FrameSink<'_>, len: usize) -> bool {
-        if len > self.len || len > sink.len {
+        self.copy_piece(0, sink, 0, len)
+    }
+
+    /// Copies `len` bytes from `offset` on to another frame's bytes from `to` on: once, with nothing in between.
+    ///
+    /// Returns `false`, and writes nothing, when that reaches beyond the end of either.
+    pub fn copy_piece(&self, offset: usize, sink: &mut FrameSink<'_>, to: usize, len: usize) -> bool {
+        if !fits(offset, len, self.len) || !fits(to, len, sink.len) {
             return false;
         }
+        // SAFETY: `offset` is inside.
+        let from = unsafe { self.data.add(offset) };
+        // SAFETY: `to` is inside.
+        let to = unsafe { sink.data.add(to) };
         // SAFETY: as many bytes can be read and written. A client may have given the same memory twice; what it finds
         // there then is its own doing.
-        unsafe { copy(self.data, sink.data, len) };
+        unsafe { copy(from, to, len) };
         true
     }
 }
@@ -190,6 +201,18 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_is_copied_alone() {
+        let from = [1, 2, 3, 4];
+        let mut to = [0; 6];
+        // SAFETY: the array.
+        let source = unsafe { FrameSource::new(from.as_ptr(), 4) };
+        // SAFETY: the array.
+        let mut sink = unsafe { FrameSink::new(to.as_mut_ptr(), 6) };
+        assert!(source.copy_piece(1, &mut sink, 3, 2));
+        assert_eq!(to, [0, 0, 0, 2, 3, 0]);
+    }
+
+    #[test]
     fn pieces_are_where_they_belong() {
         let mut bytes = [0; 20];
         // SAFETY: the array.
@@ -212,6 +235,8 @@ mod tests {
         assert!(!sink.fill(usize::MAX, 2, 1));
         assert!(!source.read(3, &mut out));
         assert!(!source.copy_to(&mut sink, 5));
+        assert!(!source.copy_piece(1, &mut sink, 0, 4));
+        assert!(!source.copy_piece(0, &mut sink, usize::MAX, 2));
         assert!(source.read(4, &mut []));
         assert_eq!((bytes, out), ([0; 4], [9; 2]));
     }

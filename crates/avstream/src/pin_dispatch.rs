@@ -72,8 +72,9 @@ pub trait PinDispatch: Sized + Send + Sync + 'static {
     const DISCONNECT: Option<callbacks::Disconnect<Self>> = None;
 
     /// The best format that is in a client's data range, the first, and in one of the pin's own, the
-    /// second. [`Error::NO_MATCH`] lets the class driver try the next pair.
-    const INTERSECT: Option<callbacks::Intersect> = None;
+    /// second. [`Error::NO_MATCH`] lets the class driver try the next pair. Whether the control mutex is held is
+    /// not known.
+    const INTERSECT: Option<callbacks::Intersect<Self>> = None;
 
     /// Where this pin publishes frames. Opened on the way into PAUSE, and closed, with all frames given
     /// back, on the way out of it.

@@ -3,8 +3,10 @@
 use core::mem::zeroed;
 
 use crate::ffi::{
-    KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPROPERTY_ITEM,
-    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER, PIRP,
+    KS_FRAME_INFO, KS_FRAME_INFO_SURFACE_PITCH_OFFSET, KS_VIDEOINFOHEADER2,
+    KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET, KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW,
+    KSPIN_DESCRIPTOR_EX, KSPROPERTY_ITEM, KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER,
+    PFNKSHANDLER, PIRP,
 };
 
 /// The members of a format or a data range.
@@ -18,6 +20,34 @@ pub(crate) const fn format_header(format: *const KSDATAFORMAT) -> *const FormatH
 /// A format or a data range with these members.
 pub(crate) const fn format_of(header: FormatHeader) -> KSDATAFORMAT {
     KSDATAFORMAT { __bindgen_anon_1: header }
+}
+
+/// A video header with nothing in it but control flags.
+pub(crate) const fn video_info2(control_flags: u32) -> KS_VIDEOINFOHEADER2 {
+    // SAFETY: numbers.
+    let mut info: KS_VIDEOINFOHEADER2 = unsafe { zeroed() };
+    let flags = (&raw mut info).cast::<u8>().wrapping_add(KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET);
+    // SAFETY: a member of four bytes, which some headers have in a union (`ns-ksmedia-tagks_videoinfoheader2.md`).
+    unsafe { flags.cast::<u32>().write(control_flags) };
+    info
+}
+
+/// The control flags of a video header.
+pub(crate) const fn control_flags(info: &KS_VIDEOINFOHEADER2) -> u32 {
+    let flags = (&raw const *info).cast::<u8>().wrapping_add(KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET);
+    // SAFETY: as above.
+    unsafe { flags.cast::<u32>().read() }
+}
+
+/// The surface pitch that a frame's header says.
+///
+/// # Safety
+///
+/// `info` can be read.
+pub(crate) unsafe fn surface_pitch(info: *const KS_FRAME_INFO) -> i32 {
+    let pitch = info.cast::<u8>().wrapping_add(KS_FRAME_INFO_SURFACE_PITCH_OFFSET);
+    // SAFETY: the caller's promise; a member of four bytes (`ns-ksmedia-tagks_frame_info.md`).
+    unsafe { pitch.cast::<i32>().read() }
 }
 
 /// A pin descriptor with nothing in it.

@@ -3,7 +3,7 @@
 
 use core::mem::offset_of;
 
-use crate::{GUID, KS_FRAME_INFO, KSDEVICE_DESCRIPTOR, LONG, NTSTATUS, ULONG, guid};
+use crate::{GUID, KS_FRAME_INFO, KS_VIDEOINFOHEADER2, KSDEVICE_DESCRIPTOR, NTSTATUS, ULONG, guid};
 
 /// `KSFILTER_DESCRIPTOR.Version` (`ns-ks-_ksfilter_descriptor.md`; in ks.h `((ULONG)-1)`).
 pub const KSFILTER_DESCRIPTOR_VERSION: ULONG = ULONG::MAX;
@@ -58,12 +58,35 @@ pub const fn fourcc_subtype(fourcc: [u8; 4]) -> GUID {
     GUID { Data1: u32::from_le_bytes(fourcc), ..guid(0x0000_0000_0000_0010_8000_00AA_0038_9B71) }
 }
 
-/// `KS_FRAME_INFO.lSurfacePitch` in bytes, a second name of `Reserved1` that mingw-w64's header lacks
+/// RGB with 8 bits each of blue, green and red (`directshow/uncompressed-rgb-video-subtypes`).
+pub const MEDIASUBTYPE_RGB24: GUID = guid(0xE436_EB7D_524F_11CE_9F53_0020_AF0B_A770);
+/// The same with a fourth byte that means nothing.
+pub const MEDIASUBTYPE_RGB32: GUID = guid(0xE436_EB7E_524F_11CE_9F53_0020_AF0B_A770);
+
+/// Byte offset of `KS_VIDEOINFOHEADER2.dwControlFlags`, which mingw-w64's header calls `dwReserved1`
+/// (`ns-ksmedia-tagks_videoinfoheader2.md`).
+pub const KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET: usize = offset_of!(KS_VIDEOINFOHEADER2, dwReserved2) - 4;
+
+/// `dwControlFlags`: the flags are used (dvdmedia.h; `ns-ksmedia-tagks_videoinfoheader2.md`).
+pub const AMCONTROL_USED: ULONG = 0x01;
+/// `dwControlFlags`: the upper 24 bits are a `DXVA_ExtendedFormat`.
+pub const AMCONTROL_COLORINFO_PRESENT: ULONG = 0x80;
+/// Where the three bits of `DXVA_NominalRange` lie (`ne-dxva-_dxva_nominalrange.md`; values in dxva.h).
+pub const DXVA_NominalRangeShift: u32 = 12;
+/// From 0 to 255.
+pub const DXVA_NominalRange_Normal: ULONG = 1;
+/// From 16 to 235.
+pub const DXVA_NominalRange_Wide: ULONG = 2;
+/// Where the three bits of `DXVA_VideoTransferMatrix` lie (`ne-dxva-_dxva_videotransfermatrix.md`; values in dxva.h).
+pub const DXVA_VideoTransferMatrixShift: u32 = 15;
+/// BT.709.
+pub const DXVA_VideoTransferMatrix_BT709: ULONG = 1;
+/// BT.601.
+pub const DXVA_VideoTransferMatrix_BT601: ULONG = 2;
+
+/// Byte offset of `KS_FRAME_INFO.lSurfacePitch`, which mingw-w64's header calls `Reserved1`
 /// (`ns-ksmedia-tagks_frame_info.md`).
-#[must_use]
-pub const fn surface_pitch(info: &KS_FRAME_INFO) -> LONG {
-    info.Reserved1 as LONG
-}
+pub const KS_FRAME_INFO_SURFACE_PITCH_OFFSET: usize = offset_of!(KS_FRAME_INFO, Reserved2) - 4;
 
 /// Whether a status means success or information, as ntdef.h's macro of that name.
 #[must_use]

@@ -13,4 +13,4 @@ pub use filter::FilterDescriptor;
 pub use flags::{FilterFlags, PinFlags};
 pub use framing::Framing;
 pub use pin::{ANY_NUMBER, Communication, DataFlow, PinDescriptor};
-pub use range::{DataRangeRef, VideoRange};
+pub use range::{DataRangeRef, VideoRange, VideoRange2};

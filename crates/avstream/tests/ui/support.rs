@@ -28,7 +28,7 @@ impl PinDispatch for TestPin {
     type Filter = TestFilter;
 
     const PROCESS: Option<callbacks::Process<Self>> = Some(|_, _| Processed::Wait);
-    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
+    const INTERSECT: Option<callbacks::Intersect<Self>> = Some(|_, _, _| Err(Error::NO_MATCH));
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)

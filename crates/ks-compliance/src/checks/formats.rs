@@ -8,7 +8,7 @@ use crate::{
     property::{self, GET, SET},
     survey::{self, PinModel, Subject},
     wire::{
-        Format, Range, Status,
+        Format, Pictures, Range, Status,
         bytes::{self, FormatHead},
     },
 };
@@ -105,8 +105,7 @@ fn video_ranges(bench: &Bench<'_>) {
         for (index, range) in pin.ranges.iter().enumerate() {
             let Some(video) = range.video() else { continue };
             let what = |member: &str| format!("{name}: range {index}: {member}");
-            let (caps, header) = (video.ConfigCaps, video.VideoInfoHeader);
-            let bitmap = header.bmiHeader;
+            let Pictures { caps, interval, bitmap } = video;
             for (low, high, step, member) in [
                 (caps.MinOutputSize.cx, caps.MaxOutputSize.cx, caps.OutputGranularityX, "width"),
                 (caps.MinOutputSize.cy, caps.MaxOutputSize.cy, caps.OutputGranularityY, "height"),
@@ -144,7 +143,6 @@ fn video_ranges(bench: &Bench<'_>) {
                 "within the sizes",
                 bitmap.biWidth,
             );
-            let interval = header.AvgTimePerFrame;
             bench.holds(
                 (caps.MinFrameInterval..=caps.MaxFrameInterval).contains(&interval),
                 what("AvgTimePerFrame"),
@@ -322,16 +320,18 @@ fn set_formats(bench: &Bench<'_>) {
 /// The format with wider rows: what ksproxy sends when a renderer has a stride.
 fn with_stride(format: &Format, more: u32) -> Option<Format> {
     let video = format.video()?;
-    let mut info: KS_VIDEOINFOHEADER = bytes::read(format.0.get(64..)?)?;
+    let (at, mut bitmap) = (format.bitmap_at()?, format.bitmap()?);
     let stride = video.width + more;
-    info.bmiHeader.biWidth = stride as i32;
-    info.bmiHeader.biSizeImage = video.pixels.frame_len(stride, video.height) as u32;
-    info.rcTarget = RECT { left: 0, top: 0, right: video.width as i32, bottom: video.height as i32 };
-    info.rcSource = info.rcTarget;
+    bitmap.biWidth = stride as i32;
+    bitmap.biSizeImage = video.pixels.frame_len(stride, video.height) as u32;
+    let whole = RECT { left: 0, top: 0, right: video.width as i32, bottom: video.height as i32 };
     let mut wider = format.clone();
-    bytes::write(&mut wider.0[64..], &info);
+    bytes::write(&mut wider.0[at..], &bitmap);
+    // rcSource and rcTarget begin both kinds of header.
+    bytes::write(&mut wider.0[size_of::<FormatHead>()..], &whole);
+    bytes::write(&mut wider.0[size_of::<FormatHead>() + size_of::<RECT>()..], &whole);
     let mut head = wider.head()?;
-    head.SampleSize = info.bmiHeader.biSizeImage;
+    head.SampleSize = bitmap.biSizeImage;
     bytes::write(&mut wider.0, &head);
     Some(wider)
 }

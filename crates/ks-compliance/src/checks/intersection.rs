@@ -79,8 +79,7 @@ fn with_itself(bench: &Bench<'_>) {
             }
             if let Some(video) = format.video() {
                 bench.holds(range.contains(&video), &what, "a format inside the range", &format);
-                let info: KS_VIDEOINFOHEADER = bytes::read(&format.0[64..]).unwrap_or_else(bytes::zeroed);
-                let size = info.bmiHeader.biSizeImage;
+                let size = format.bitmap().map_or(0, |bitmap| bitmap.biSizeImage);
                 bench.equal(format_args!("{what}: biSizeImage"), size as usize, video.frame_len());
                 bench.equal(format_args!("{what}: SampleSize"), head.SampleSize, size);
             }

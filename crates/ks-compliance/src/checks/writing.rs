@@ -48,10 +48,18 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-/// A frame of one colour in a packed or planar YUV format of 8 bits; `None` for other formats.
-fn plain(format: &Format, y: u8, u: u8, v: u8) -> Option<Vec<u8>> {
+/// A frame of one colour in a format of 8 bits that is YUV or RGB; `None` for other formats.
+fn plain(format: &Format, colour: &Colour) -> Option<Vec<u8>> {
     let video = format.video()?;
     let (width, height) = (video.width as usize, video.height as usize);
+    let [y, u, v] = colour.yuv;
+    if video.pixels.is_rgb() {
+        let [r, g, b] = colour.rgb;
+        let pixel = &[b, g, r, 255][..usize::from(video.pixels.bits) / 8];
+        let mut row = pixel.repeat(width);
+        row.resize(video.pixels.stride(video.width), 0);
+        return Some(row.repeat(height));
+    }
     match &video.pixels.fourcc {
         b"NV12" => Some([vec![y; width * height], [u, v].repeat(width * height / 4)].concat()),
         b"YUY2" => Some([y, u, y, v].repeat(width * height / 2)),
@@ -60,9 +68,18 @@ fn plain(format: &Format, y: u8, u: u8, v: u8) -> Option<Vec<u8>> {
     }
 }
 
-/// BT.601 red, green, blue.
-const COLOURS: [(&str, u8, u8, u8); 3] =
-    [("red", 81, 90, 240), ("green", 145, 54, 34), ("blue", 41, 240, 110)];
+/// A colour, in BT.601 and in red, green and blue.
+struct Colour {
+    name: &'static str,
+    yuv: [u8; 3],
+    rgb: [u8; 3],
+}
+
+const COLOURS: [Colour; 3] = [
+    Colour { name: "red", yuv: [81, 90, 240], rgb: [255, 0, 0] },
+    Colour { name: "green", yuv: [145, 54, 34], rgb: [0, 255, 0] },
+    Colour { name: "blue", yuv: [41, 240, 110], rgb: [0, 0, 255] },
+];
 
 /// A filter where a client can write into one pin and read from another: the pins and a format that both take.
 fn each_way(bench: &Bench<'_>, mut check: impl FnMut(&Subject<'_>, &PinModel, &PinModel, &Format, &str)) {
@@ -138,9 +155,9 @@ fn colours(bench: &Bench<'_>) {
         for format in sink.formats.iter().filter(|format| source.formats.contains(format)) {
             let Some((_f, writer)) = opened(bench, subject, sink, format) else { continue };
             let Some((_g, reader)) = opened(bench, subject, source, format) else { continue };
-            for (colour, y, u, v) in COLOURS {
-                let Some(frame) = plain(format, y, u, v) else { continue };
-                let what = format!("{name}: {format}, {colour}");
+            for colour in &COLOURS {
+                let Some(frame) = plain(format, colour) else { continue };
+                let what = format!("{name}: {format}, {}", colour.name);
                 let read = through(bench, &writer, &reader, &frame, format, 3);
                 if let Some(packet) = bench.take(&what, read) {
                     let same =
@@ -201,7 +218,7 @@ fn writer_leaves(bench: &Bench<'_>) {
     each_way(bench, |subject, sink, source, format, name| {
         let size = frame_size(format);
         let Some((_f, reader)) = opened(bench, subject, source, format) else { return };
-        let frame = plain(format, 120, 100, 150).unwrap_or_else(|| vec![0x55; size]);
+        let frame = plain(format, &COLOURS[0]).unwrap_or_else(|| vec![0x55; size]);
         for round in 0..3 {
             let Some((_g, writer)) = opened(bench, subject, sink, format) else { return };
             let what = format!("{name}: with a writer, round {round}");

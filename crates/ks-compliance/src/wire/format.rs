@@ -1,6 +1,7 @@
 //! Data formats: what a client asks for.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::str::FromStr;
 
 use ks_sys::*;
@@ -72,7 +73,7 @@ impl FromStr for Video {
 }
 
 impl From<Video> for Format {
-    /// `KS_DATAFORMAT_VIDEOINFOHEADER`: no cropping, no stretching, top-down rows without padding.
+    /// `KS_DATAFORMAT_VIDEOINFOHEADER`: no cropping, no stretching, rows without padding; RGB is bottom-up.
     fn from(video: Video) -> Self {
         let Video { pixels, width, height, interval } = video;
         let size = video.frame_len() as u32;
@@ -117,17 +118,43 @@ impl Format {
         bytes::read(&self.0)
     }
 
-    /// The numbers of a video format with a `KS_VIDEOINFOHEADER`.
+    /// The numbers of a video format with a `KS_VIDEOINFOHEADER` or `KS_VIDEOINFOHEADER2`.
     pub fn video(&self) -> Option<Video> {
-        let head =
+        let (pixels, bitmap) = (Pixels::from_subtype(&self.head()?.SubFormat)?, self.bitmap()?);
+        let interval = size_of::<FormatHead>() + offset_of!(KS_VIDEOINFOHEADER, AvgTimePerFrame);
+        let interval: i64 = bytes::read(self.0.get(interval..)?)?;
+        Some(Video {
+            pixels,
+            width: bitmap.biWidth.unsigned_abs(),
+            height: bitmap.biHeight.unsigned_abs(),
+            interval: interval.max(0) as u64,
+        })
+    }
+
+    /// Where the bitmap header lies in a video format.
+    pub fn bitmap_at(&self) -> Option<usize> {
+        Some(size_of::<FormatHead>() + bitmap_in_header(&self.head()?)?)
+    }
+
+    /// The bitmap header of a video format.
+    pub fn bitmap(&self) -> Option<KS_BITMAPINFOHEADER> {
+        bytes::read(self.0.get(self.bitmap_at()?..)?)
+    }
+
+    /// The same with `KS_VIDEOINFOHEADER2`: progressive, the shape that square pixels make, no colour information.
+    pub fn with_header2(&self) -> Option<Self> {
+        let mut head =
             self.head().filter(|head| is_equal_guid(&head.Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO))?;
         let info: KS_VIDEOINFOHEADER = bytes::read(self.0.get(size_of::<FormatHead>()..)?)?;
-        Some(Video {
-            pixels: Pixels::from_subtype(&head.SubFormat)?,
-            width: info.bmiHeader.biWidth.unsigned_abs(),
-            height: info.bmiHeader.biHeight.unsigned_abs(),
-            interval: info.AvgTimePerFrame.max(0) as u64,
-        })
+        let mut more: KS_VIDEOINFOHEADER2 = bytes::zeroed();
+        (more.rcSource, more.rcTarget) = (info.rcSource, info.rcTarget);
+        (more.dwBitRate, more.AvgTimePerFrame) = (info.dwBitRate, info.AvgTimePerFrame);
+        (more.dwPictAspectRatioX, more.dwPictAspectRatioY) =
+            (info.bmiHeader.biWidth.unsigned_abs(), info.bmiHeader.biHeight.unsigned_abs());
+        more.bmiHeader = info.bmiHeader;
+        head.FormatSize = (size_of::<FormatHead>() + size_of::<KS_VIDEOINFOHEADER2>()) as u32;
+        head.Specifier = KSDATAFORMAT_SPECIFIER_VIDEOINFO2;
+        Some(Self([bytes::of(&head), bytes::of(&more)].concat()))
     }
 }
 
@@ -141,8 +168,22 @@ impl fmt::Display for Format {
     }
 }
 
+/// Where the bitmap header lies in the video header that a format or a range has.
+pub(super) fn bitmap_in_header(head: &FormatHead) -> Option<usize> {
+    if is_equal_guid(&head.Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO) {
+        Some(offset_of!(KS_VIDEOINFOHEADER, bmiHeader))
+    } else if is_equal_guid(&head.Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO2) {
+        Some(offset_of!(KS_VIDEOINFOHEADER2, bmiHeader))
+    } else {
+        None
+    }
+}
+
 /// The subtype for people: the FourCC where it is one.
 pub(super) fn subtype(head: &FormatHead) -> String {
+    if let Some(pixels) = Pixels::from_subtype(&head.SubFormat) {
+        return pixels.to_string();
+    }
     let fourcc = head.SubFormat.Data1.to_le_bytes();
     let is_fourcc =
         is_equal_guid(&fourcc_subtype(fourcc), &head.SubFormat) && fourcc.iter().all(u8::is_ascii_graphic);
@@ -162,6 +203,17 @@ mod tests {
         assert_eq!(format.0.len(), 152, "sizeof(KS_DATAFORMAT_VIDEOINFOHEADER)");
         assert_eq!(format.video(), Some(video));
         assert_eq!(format.to_string(), video.to_string());
+        let second = format.with_header2().unwrap();
+        assert_eq!(second.0.len(), 176, "sizeof(KS_DATAFORMAT_VIDEOINFOHEADER2)");
+        assert_eq!(second.video(), Some(video));
+    }
+
+    #[test]
+    fn rows_of_rgb_are_whole_words() {
+        let video: Video = "rgb24:18x16@30".parse().unwrap();
+        assert_eq!(video.frame_len(), 56 * 16);
+        assert_eq!(Format::from(video).video(), Some(video));
+        assert_eq!(video.to_string(), "RGB24 18x16 at 30 fps");
     }
 
     #[test]

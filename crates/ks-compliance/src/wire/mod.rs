@@ -9,5 +9,5 @@ mod status;
 
 pub use format::{Format, Video};
 pub use pixel::Pixels;
-pub use range::Range;
+pub use range::{Pictures, Range};
 pub use status::Status;

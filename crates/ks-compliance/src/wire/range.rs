@@ -1,11 +1,11 @@
 //! Data ranges: what a pin says it can do.
 
-use std::fmt;
+use std::{fmt, mem::offset_of};
 
 use ks_sys::*;
 
 use super::bytes::{self, FormatHead};
-use super::format::{SECOND, Video, subtype};
+use super::format::{SECOND, Video, bitmap_in_header, subtype};
 use super::pixel::Pixels;
 
 /// One data range, as the pin gave it.
@@ -35,29 +35,37 @@ impl Range {
         bytes::read(&self.0).unwrap_or_else(bytes::zeroed)
     }
 
-    /// The whole, if it is a range of video formats with `KS_VIDEOINFOHEADER`.
-    pub fn video(&self) -> Option<KS_DATARANGE_VIDEO> {
-        let is_video = is_equal_guid(&self.head().Specifier, &KSDATAFORMAT_SPECIFIER_VIDEOINFO);
-        is_video.then(|| bytes::read(&self.0)).flatten()
+    /// Where the bitmap header lies in a range of video formats.
+    fn bitmap_at(&self) -> Option<usize> {
+        Some(offset_of!(KS_DATARANGE_VIDEO, VideoInfoHeader) + bitmap_in_header(&self.head())?)
     }
 
-    /// The pixels of the range, if it is a video range of a known FourCC.
+    /// The pictures, if it is a range of video formats with `KS_VIDEOINFOHEADER` or `KS_VIDEOINFOHEADER2`.
+    pub fn video(&self) -> Option<Pictures> {
+        Some(Pictures {
+            caps: bytes::read(self.0.get(offset_of!(KS_DATARANGE_VIDEO, ConfigCaps)..)?)?,
+            interval: bytes::read(self.0.get(INTERVAL..)?)?,
+            bitmap: bytes::read(self.0.get(self.bitmap_at()?..)?)?,
+        })
+    }
+
+    /// The pixels of the range, if it is a video range of a known subtype.
     pub fn pixels(&self) -> Option<Pixels> {
         self.video().and_then(|_| Pixels::from_subtype(&self.head().SubFormat))
     }
 
-    /// The format the range names first, if it is a video range of a known FourCC.
+    /// The format the range names first, if it is a video range of a known subtype.
     pub fn default_format(&self) -> Option<Video> {
-        let (pixels, info) = (self.pixels()?, self.video()?.VideoInfoHeader);
-        let interval = info.AvgTimePerFrame.max(1) as u64;
-        let (width, height) = (info.bmiHeader.biWidth.unsigned_abs(), info.bmiHeader.biHeight.unsigned_abs());
+        let (pixels, Pictures { interval, bitmap, .. }) = (self.pixels()?, self.video()?);
+        let interval = interval.max(1) as u64;
+        let (width, height) = (bitmap.biWidth.unsigned_abs(), bitmap.biHeight.unsigned_abs());
         Some(Video { pixels, width, height, interval })
     }
 
     /// Whether a format lies in the range, by its ConfigCaps.
     pub fn contains(&self, format: &Video) -> bool {
         let (Some(pixels), Some(range)) = (self.pixels(), self.video()) else { return false };
-        let caps = range.ConfigCaps;
+        let caps = range.caps;
         let between = |value: u32, low: i32, high: i32, step: i32| {
             let value = i64::from(value);
             (i64::from(low)..=i64::from(high)).contains(&value)
@@ -73,23 +81,37 @@ impl Range {
     /// intersection of just this.
     pub fn narrowed(&self, format: &Video) -> Self {
         let mut range = self.clone();
-        if let Some(mut video) = self.video() {
-            let header = &mut video.VideoInfoHeader;
-            header.AvgTimePerFrame = format.interval as i64;
-            header.bmiHeader.biWidth = format.width as i32;
-            header.bmiHeader.biHeight = format.height as i32;
-            header.bmiHeader.biSizeImage = format.frame_len() as u32;
-            bytes::write(&mut range.0, &video);
+        if let (Some(at), Some(Pictures { mut bitmap, .. })) = (self.bitmap_at(), self.video()) {
+            bitmap.biWidth = format.width as i32;
+            bitmap.biHeight = format.height as i32;
+            bitmap.biSizeImage = format.frame_len() as u32;
+            bytes::write(&mut range.0[at..], &bitmap);
+            bytes::write(&mut range.0[INTERVAL..], &(format.interval as i64));
         }
         range
     }
 }
 
+/// The members of a range of video formats that both kinds have.
+#[derive(Clone, Copy, Debug)]
+pub struct Pictures {
+    /// What is possible.
+    pub caps: KS_VIDEO_STREAM_CONFIG_CAPS,
+    /// The proposed time between frames, 100 ns units.
+    pub interval: i64,
+    /// The proposed frame.
+    pub bitmap: KS_BITMAPINFOHEADER,
+}
+
+/// Where the interval lies in both kinds of range.
+const INTERVAL: usize =
+    offset_of!(KS_DATARANGE_VIDEO, VideoInfoHeader) + offset_of!(KS_VIDEOINFOHEADER, AvgTimePerFrame);
+
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&subtype(&self.head()))?;
         let Some(video) = self.video() else { return Ok(()) };
-        let (caps, bitmap) = (video.ConfigCaps, video.VideoInfoHeader.bmiHeader);
+        let Pictures { caps, bitmap, .. } = video;
         let (low, high) = (caps.MinOutputSize, caps.MaxOutputSize);
         write!(f, " {}x{}", bitmap.biWidth, bitmap.biHeight)?;
         if (low.cx, low.cy) != (high.cx, high.cy) {

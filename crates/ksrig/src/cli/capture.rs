@@ -174,6 +174,11 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         (None, Some(input)) => input.format(),
         (None, None) => rig.place(&args.source)?.default_format(None)?,
     };
+    anyhow::ensure!(
+        !format.pixels.is_rgb(),
+        "a y4m file holds no RGB: read {} as nv12 or yuy2",
+        format.pixels
+    );
     let frames = args.frames.or(input.as_ref().map(|input| input.frames)).unwrap_or(300);
     let output = Sink::create(&args.output, &format, input.as_ref().map(|input| &input.header))?;
     let bar = show::progress(frames, "capturing");

@@ -35,7 +35,8 @@ impl Picture {
                         sum.iter_mut().zip(sample).for_each(|(sum, sample)| *sum += u32::from(sample));
                     }
                 }
-                rgb.extend(to_rgb(sum.map(|sum| (sum / (step * step)) as u8)));
+                let mean = sum.map(|sum| (sum / (step * step)) as u8);
+                rgb.extend(if pixels.is_rgb() { mean } else { to_rgb(mean) });
             }
         }
         Self { width: w, height: h, rgb }
@@ -64,16 +65,21 @@ impl Picture {
     }
 }
 
-/// Luma and both chroma samples of a pixel.
+/// Luma and both chroma samples of a pixel, or its red, green and blue.
 fn sample(pixels: Pixels, width: u32, height: u32, frame: &[u8], x: u32, y: u32) -> [u8; 3] {
+    let row = pixels.stride(width);
     let (width, height, x, y) = (width as usize, height as usize, x as usize, y as usize);
     let at = |index: usize| frame.get(index).copied().unwrap_or_default();
-    if pixels == Pixels::YUY2 {
-        let pair = y * width * 2 + x / 2 * 4;
+    if pixels.is_rgb() {
+        // From the bottom up, as a positive biHeight says.
+        let pixel = (height - 1 - y) * row + x * usize::from(pixels.bits) / 8;
+        [at(pixel + 2), at(pixel + 1), at(pixel)]
+    } else if pixels == Pixels::YUY2 {
+        let pair = y * row + x / 2 * 4;
         [at(pair + x % 2 * 2), at(pair + 1), at(pair + 3)]
     } else {
-        let pair = width * height + y / 2 * width + x / 2 * 2;
-        [at(y * width + x), at(pair), at(pair + 1)]
+        let pair = width * height + y / 2 * row + x / 2 * 2;
+        [at(y * row + x), at(pair), at(pair + 1)]
     }
 }
 
@@ -99,7 +105,10 @@ mod tests {
 
     #[test]
     fn both_arrangements_give_the_same_picture() {
+        let rgb24: &[u8] = &[0, 0, 254, 0, 0, 254, 7, 7, 0, 0, 254, 0, 0, 254, 7, 7];
+        let rgb24 = Picture::from_frame(Pixels::RGB24, 2, 2, rgb24, 2);
         let nv12 = Picture::from_frame(Pixels::NV12, 2, 2, &[81, 81, 81, 81, 90, 240], 2);
+        assert_eq!(rgb24, nv12);
         let yuy2 = Picture::from_frame(Pixels::YUY2, 2, 2, &[81, 90, 81, 240, 81, 90, 81, 240], 2);
         assert_eq!(nv12, yuy2);
         assert_eq!(nv12.rgb, [254, 0, 0].repeat(4));

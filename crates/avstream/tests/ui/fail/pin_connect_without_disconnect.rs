@@ -12,7 +12,7 @@ impl PinDispatch for BadPin {
     type Filter = TestFilter;
 
     const PROCESS: Option<callbacks::Process<Self>> = Some(|_, _| Processed::Wait);
-    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
+    const INTERSECT: Option<callbacks::Intersect<Self>> = Some(|_, _, _| Err(Error::NO_MATCH));
     const CONNECT: Option<callbacks::Connect<Self>> = Some(|_, _| Ok(()));
 
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {

@@ -12,7 +12,7 @@ impl PinDispatch for Sink {
     type Filter = TestFilter;
 
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
-    const INTERSECT: Option<callbacks::Intersect> = Some(|_, _| Err(Error::NO_MATCH));
+    const INTERSECT: Option<callbacks::Intersect<Self>> = Some(|_, _, _| Err(Error::NO_MATCH));
     const CONNECT: Option<callbacks::Connect<Self>> = Some(Self::connect);
     const DISCONNECT: Option<callbacks::Disconnect<Self>> = Some(|_, _| ());
 

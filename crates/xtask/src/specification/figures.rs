@@ -73,6 +73,8 @@ fn instructions(rig: &Rig, figures: &mut Vec<(&'static str, u64)>) -> Result<()>
     figures.push(("S3", frames(TINY, TINY, "16")?));
     figures.push(("S4", frames(FULL, "yuy2:1920x1080@30", "1")?));
     figures.push(("S5", frames("yuy2:1920x1080@30", FULL, "1")?));
+    figures.push(("S18", frames("rgb32:1920x1080@30", FULL, "1")?));
+    figures.push(("S19", frames("nv12:1280x720@30", FULL, "1")?));
     figures.push(("S6", connections?));
     Ok(())
 }

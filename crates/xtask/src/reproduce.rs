@@ -1,4 +1,4 @@
-//! `cargo xtask reproduce`: the same sources give the same driver and program, wherever they lie.
+//! `cargo xtask reproduce`: the same sources give the same driver, wherever they lie.
 
 use std::{
     env, fs,
@@ -16,10 +16,10 @@ use crate::{
     process,
 };
 
-/// Prove that what is packaged does not depend on where and when it is built.
+/// Prove that the driver does not depend on where and when it is built.
 ///
-/// Makes the unsigned packages here and from a copy of the sources in another folder, and compares every .sys, .inf,
-/// .cat and .exe byte by byte. Tools of the same versions are taken for granted. Takes as long as a first build, several minutes.
+/// Makes the unsigned packages here and from a copy of the sources in another folder, and compares every .sys, .inf and
+/// .cat byte by byte. Tools of the same versions are taken for granted. Takes as long as a first build, several minutes.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask reproduce --quick")]
 pub struct Options {
@@ -80,7 +80,7 @@ fn compare(here: &Path, there: &Path) -> Result<()> {
     let names = |folder: &Path| -> Result<Vec<PathBuf>> {
         let compared = |path: &PathBuf| {
             path.extension()
-                .is_some_and(|extension| ["sys", "inf", "cat", "exe"].iter().any(|other| extension == *other))
+                .is_some_and(|extension| ["sys", "inf", "cat"].iter().any(|other| extension == *other))
         };
         let files = archive::files(folder)?.into_iter().filter(compared);
         files.map(|path| Ok(path.strip_prefix(folder)?.to_owned())).collect()

@@ -215,7 +215,7 @@ pub fn program_cargo(target_dir: &Path, subcommand: &str) -> Result<Command> {
         "-Clink-arg=-Wl,--major-os-version,6,--minor-os-version,1".to_owned(),
         "-Clink-arg=-Wl,--major-subsystem-version,6,--minor-subsystem-version,1".to_owned(),
         "-Clink-arg=-Wl,--nxcompat".to_owned(),
-        // The same bytes whenever it is linked.
+        // The same bytes whenever it is linked; where, still counts (docs/building.md).
         "-Clink-arg=-Wl,--no-insert-timestamp".to_owned(),
         // Messages name a crate's source, but not where this machine has it.
         format!("--remap-path-prefix={}=crates.io", home.join("registry/src").display()),
@@ -226,6 +226,9 @@ pub fn program_cargo(target_dir: &Path, subcommand: &str) -> Result<Command> {
         .arg(target_dir)
         .args(["--config", &format!("target.{PROGRAM}.linker={MINGW_GCC:?}")])
         .args(["--config", &format!("target.{PROGRAM}.rustflags={flags:?}")])
+        // Nobody debugs it on the machine that it is for.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET")

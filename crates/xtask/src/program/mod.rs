@@ -22,7 +22,7 @@ use crate::{
 ///
 /// Leaves it in target/driver/tools/, for Windows 7 and later on x64. The Rust library is compiled from Debian's source
 /// package for a target whose library Windows 7 can serve, and GCC of mingw-w64 links. Shows what is in the image, and
-/// fails if it is not as it should be. The same sources and tools give the same bytes.
+/// fails if it is not as it should be.
 #[derive(Args)]
 pub struct Options {}
 
@@ -47,10 +47,7 @@ pub fn build(workshop: &Workshop) -> Result<check::Report> {
     let start = Instant::now();
     let mut cargo = toolchain::program_cargo(workshop.target_dir(), "build")?;
     cargo.args(["--package", "ks-compliance", "--bin", "ks-compliance", "--release"]);
-    // Nobody debugs it on the machine that it is for.
-    process::run(
-        cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
-    )?;
+    process::run(&mut cargo)?;
     let made = workshop.target_dir().join(toolchain::PROGRAM).join("release/ks-compliance.exe");
     let image = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
     let report = check::check(&image)?;

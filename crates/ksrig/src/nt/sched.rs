@@ -376,7 +376,7 @@ pub fn switch_point() {
     }
 }
 
-/// From now on threads run by [priorities](Priorities) that the seed draws, and with each of the switch points in
+/// From now on threads run by priorities that the seed draws, and with each of the switch points in
 /// `changes`, counted from here, whoever runs falls below all others.
 pub fn by_priority(seed: u64, mut changes: Vec<u64>) {
     changes.sort_unstable();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::callgrind;
 use crate::{
-    build::Flavour,
+    build::{Flavour, Profile, Workshop},
     image::{parse::Image, unwind},
     process,
     rig::Rig,
@@ -26,8 +26,9 @@ impl Figures {
         let mut figures = Vec::new();
         instructions(rig, &mut figures)?;
         bench(rig, &mut figures)?;
-        let image = fs::read(Flavour::Default.image())?;
-        let old = fs::read(Flavour::Downlevel.image()).context("the downlevel flavour")?;
+        let workshop = Workshop::open()?;
+        let built = |flavour| Ok::<_, anyhow::Error>(fs::read(workshop.driver(flavour, Profile::Release)?)?);
+        let (image, old) = (built(Flavour::Default)?, built(Flavour::Downlevel)?);
         figures.push(("S14", image.len() as u64));
         figures.push(("S15", old.len() as u64));
         let image = Image::parse(&image, None)?;

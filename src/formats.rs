@@ -25,7 +25,8 @@ pub struct Stream {
     pub interval: i64,
 }
 
-const MIN_INTERVAL: i64 = SECOND / 60;
+/// The least [`Stream::interval`].
+pub const MIN_INTERVAL: i64 = SECOND / 60;
 const MAX_INTERVAL: i64 = SECOND;
 const DEFAULT_INTERVAL: i64 = SECOND / 30;
 

@@ -43,6 +43,9 @@ impl PinDispatch for Input {
         })
     }
 
+    // Who may not write to the camera neither does so nor has a source do it.
+    const OPEN: Option<callbacks::Open<Self>> =
+        Some(|_, opener| if opener.may_write() { Ok(()) } else { Err(Error::ACCESS_DENIED) });
     const CLOSE: Option<callbacks::Close<Self>> = Some(Self::close);
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);

@@ -14,7 +14,7 @@ use avstream::{
 };
 use video::{Geometry, Order, PixelFormat};
 
-pub use ranges::DATA_RANGES;
+pub use ranges::{DATA_RANGES, only};
 
 /// How pictures look and how fast they follow each other.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -22,6 +22,7 @@ mod device;
 mod dropped_frames;
 mod formats;
 mod hub;
+mod negotiation;
 mod own_set;
 mod picture;
 mod placeholder;

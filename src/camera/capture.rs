@@ -12,6 +12,7 @@ use crate::{
     dropped_frames::{self, Counts},
     formats::{self, Stream},
     hub::Hub,
+    negotiation,
     picture::{self, Sink, Source, Way},
     placeholder::View,
 };
@@ -147,7 +148,8 @@ impl PinDispatch for Capture {
     }
 
     const FRAME_INFO: bool = true;
-    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] = &[dropped_frames::Current::PROPERTIES];
+    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] =
+        &[dropped_frames::Current::PROPERTIES, negotiation::of_pin()];
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);

@@ -14,8 +14,9 @@ use avstream::{
 
 use crate::{
     device::Loopcam,
-    formats::{DATA_RANGES, MAX_IMAGE_SIZE},
+    formats::{DATA_RANGES, MAX_IMAGE_SIZE, Stream},
     hub::Hub,
+    negotiation::{self, Offers},
     own_set,
     source_info::SourceInfo,
 };
@@ -48,7 +49,7 @@ impl FilterDispatch for Camera {
     type Device = Loopcam;
 
     const PROPERTIES: &'static [PropertySet<OfFilter<Self>>] =
-        &[own_set::PROPERTIES, proc_amp::PROPERTIES, video_control::PROPERTIES];
+        &[own_set::PROPERTIES, proc_amp::PROPERTIES, video_control::PROPERTIES, negotiation::of_filter()];
     const EVENTS: &'static [EventSet<OfFilter<Self>>] = &[own_set::EVENTS];
 
     fn create(filter: &Filter<'_, Control>, device: &Loopcam) -> Result<Self> {
@@ -56,6 +57,14 @@ impl FilterDispatch for Camera {
         let hub = device.hub.clone();
         hub.listeners.add(filter)?;
         Ok(Self { client: hub.next_client(), hub, may_write: filter.opener().may_write() })
+    }
+}
+
+impl Offers for Camera {
+    const PIN_TYPES: u32 = PINS.len() as u32;
+
+    fn given(&self, pin: u32) -> Option<Stream> {
+        if pin == CAPTURE_ID { self.hub.writer() } else { None }
     }
 }
 

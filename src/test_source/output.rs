@@ -11,6 +11,7 @@ use crate::{
     counter::Counter,
     dropped_frames::{self, Counts},
     formats::{self, Stream},
+    negotiation,
     picture::{self, Sink},
 };
 
@@ -39,7 +40,8 @@ impl PinDispatch for Output {
     }
 
     const FRAME_INFO: bool = true;
-    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] = &[dropped_frames::Current::PROPERTIES];
+    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] =
+        &[dropped_frames::Current::PROPERTIES, negotiation::of_pin()];
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);

@@ -7,6 +7,7 @@
 use core::marker::PhantomData;
 
 use crate::{
+    descriptor::{VideoRange, VideoRange2},
     error::{Error, Result},
     memory::{FrameSink, FrameSource},
     plain::Plain,
@@ -135,6 +136,38 @@ impl Room<'_> {
             used = used.saturating_add(size_of::<T>());
         }
         Ok(Answer(Told::Value(used)))
+    }
+
+    /// Answers with a list of two data ranges, each at a multiple of eight bytes (R7.21). Who has room for less gets what
+    /// [`list`](Self::list) gives.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub fn ranges(mut self, first: &VideoRange, second: &VideoRange2) -> Result<Answer> {
+        const HEAD: usize = 8;
+        const { assert!(size_of::<VideoRange>().is_multiple_of(8)) };
+        let size = const { HEAD + size_of::<VideoRange>() + size_of::<VideoRange2>() };
+        let head: [u32; 2] = [size as u32, 2];
+        match self.sink.len() {
+            0 => return Ok(Answer(Told::Size(size))),
+            4 => {
+                self.put(0, &head[0])?;
+                return Ok(Answer(Told::Value(4)));
+            }
+            HEAD => {
+                self.put(0, &head)?;
+                return Ok(Answer(Told::Value(HEAD)));
+            }
+            room if room < size => return Err(Error::BUFFER_TOO_SMALL),
+            _ => self.put(0, &head)?,
+        }
+        let sink = &mut self.sink;
+        if first.write(sink, HEAD) && second.write(sink, const { HEAD + size_of::<VideoRange>() }) {
+            Ok(Answer(Told::Value(size)))
+        } else {
+            Err(Error::BUFFER_TOO_SMALL)
+        }
     }
 
     fn put<T: Plain>(&mut self, offset: usize, value: &T) -> Result {

@@ -17,6 +17,12 @@ pub(crate) const fn format_header(format: *const KSDATAFORMAT) -> *const FormatH
     format.cast()
 }
 
+/// What a format or a data range is a kind of.
+pub(crate) const fn subtype(format: &KSDATAFORMAT) -> GUID {
+    // SAFETY: the other member of the union is there for the alignment.
+    unsafe { format.__bindgen_anon_1.SubFormat }
+}
+
 /// A format or a data range with these members.
 pub(crate) const fn format_of(header: FormatHeader) -> KSDATAFORMAT {
     KSDATAFORMAT { __bindgen_anon_1: header }

@@ -4,8 +4,9 @@ use core::mem::offset_of;
 
 use crate::{
     ffi::{
-        KSIDENTIFIER, KSPROPERTY_DROPPEDFRAMES_CURRENT_S, KSPROPERTY_VIDEOCONTROL_ACTUAL_FRAME_RATE_S,
-        KSPROPERTY_VIDEOCONTROL_CAPS_S, KSPROPERTY_VIDEOCONTROL_FRAME_RATES_S, KSPROPERTY_VIDEOPROCAMP_S,
+        KSIDENTIFIER, KSP_PIN, KSPROPERTY_DROPPEDFRAMES_CURRENT_S,
+        KSPROPERTY_VIDEOCONTROL_ACTUAL_FRAME_RATE_S, KSPROPERTY_VIDEOCONTROL_CAPS_S,
+        KSPROPERTY_VIDEOCONTROL_FRAME_RATES_S, KSPROPERTY_VIDEOPROCAMP_S,
     },
     plain::Plain,
 };
@@ -46,6 +47,11 @@ macro_rules! structures {
 
 // SAFETY: a GUID and two numbers, without gaps; the other member of its union is there for the alignment.
 unsafe impl Structure for KSIDENTIFIER {
+    const MEMBERS: &'static [(usize, usize)] = &[(0, size_of::<Self>())];
+}
+
+// SAFETY: a KSPROPERTY and two numbers, without gaps.
+unsafe impl Structure for KSP_PIN {
     const MEMBERS: &'static [(usize, usize)] = &[(0, size_of::<Self>())];
 }
 

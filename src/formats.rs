@@ -14,7 +14,7 @@ use avstream::{
 };
 use video::{Geometry, Order, PixelFormat};
 
-pub use ranges::DATA_RANGES;
+pub use ranges::{DATA_RANGES, only};
 
 /// How pictures look and how fast they follow each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct Stream {
     pub interval: i64,
 }
 
-const MIN_INTERVAL: i64 = SECOND / 60;
+/// The least [`Stream::interval`].
+pub const MIN_INTERVAL: i64 = SECOND / 60;
 const MAX_INTERVAL: i64 = SECOND;
 const DEFAULT_INTERVAL: i64 = SECOND / 30;
 

@@ -2,17 +2,32 @@
 
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use avstream::{Error, Result, Shared, Slots, Subscribers, time};
+use avstream::{Error, Listeners, Result, Shared, Slots, SpinLock, Subscribers, time};
 use video::Format;
 
-use crate::{formats::Stream, picture};
+use crate::{
+    camera::Reader, controls::Controls, formats::Stream, own_set, picture, placeholder::Placeholder,
+    roster::Roster,
+};
 
 /// What the writer shares with the readers.
 pub struct Hub {
     /// The writer's newest picture, in the writer's buffer.
     pub frames: Shared<Slots>,
     /// The running capture pins.
-    pub readers: Shared<Subscribers>,
+    pub readers: Subscribers,
+    /// The open capture pins.
+    pub roster: Roster<SpinLock<Reader>>,
+    /// What is shown without a writer.
+    pub placeholder: Placeholder,
+    /// How pictures are changed on their way.
+    pub controls: Controls,
+    /// The clients of the camera, who can be told of changes.
+    pub listeners: Listeners,
+    /// How often they were.
+    changes: AtomicU32,
+    /// How many there were.
+    clients: AtomicU64,
     /// Whether somebody has the right to write.
     is_claimed: AtomicBool,
     /// What the writer writes, as the mark of its pictures; 0 while it does not run.
@@ -40,6 +55,12 @@ impl Hub {
         Ok(Self {
             frames: Slots::new()?,
             readers: Subscribers::new()?,
+            roster: Roster::new(),
+            placeholder: Placeholder::new(),
+            controls: Controls::new(),
+            listeners: Listeners::new()?,
+            changes: AtomicU32::new(0),
+            clients: AtomicU64::new(0),
             is_claimed: AtomicBool::new(false),
             live: AtomicU64::new(0),
             interval: AtomicI64::new(0),
@@ -57,6 +78,7 @@ impl Hub {
         if hub.is_claimed.swap(true, Ordering::AcqRel) {
             return Err(Error::SHARING_VIOLATION);
         }
+        hub.changed();
         Ok(Claim(hub.clone()))
     }
 
@@ -105,7 +127,6 @@ impl Hub {
     }
 
     /// Sets the time-out, from the next look at the writer on.
-    #[allow(dead_code, reason = "for a property that sets it")]
     pub fn set_timeout(&self, milliseconds: u32) {
         self.timeout.store(milliseconds, Ordering::Relaxed);
     }
@@ -124,6 +145,24 @@ impl Hub {
     /// The writer has come or gone: the readers are to see what they do now.
     pub fn wake_readers(&self) {
         self.readers.attempt_processing(true);
+        self.changed();
+    }
+
+    /// Tells whoever waits for it that something of what the camera tells about itself has changed. IRQL ≤ DISPATCH_LEVEL;
+    /// no spin lock may be held.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        own_set::tell(&self.listeners);
+    }
+
+    /// How often something has changed; it begins again after 2^32 times.
+    pub fn changes(&self) -> u32 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// The number of a new client.
+    pub fn next_client(&self) -> u64 {
+        self.clients.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -134,5 +173,6 @@ impl Drop for Claim {
     fn drop(&mut self) {
         self.0.live.store(0, Ordering::Release);
         self.0.is_claimed.store(false, Ordering::Release);
+        self.0.changed();
     }
 }

@@ -16,13 +16,18 @@ extern crate wdk_panic;
 
 mod camera;
 mod clock;
+mod controls;
 mod counter;
 mod device;
+mod dropped_frames;
 mod formats;
 mod hub;
+mod negotiation;
+mod own_set;
 mod picture;
+mod placeholder;
+mod roster;
 mod source_info;
-mod status;
 mod test_source;
 
 use device::Loopcam;

@@ -122,7 +122,8 @@ fn copy_rows((from, source): (Format, &FrameSource<'_>), (to, sink): (Format, &m
     })
 }
 
-fn planes(format: Format) -> [Option<Plane>; 2] {
+/// The planes that there are.
+pub fn planes(format: Format) -> [Option<Plane>; 2] {
     match format.layout() {
         Layout::SemiPlanar { luma, chroma } => [Some(luma), Some(chroma)],
         Layout::Packed(plane) | Layout::Rgb { plane, .. } => [Some(plane), None],

@@ -1,37 +1,79 @@
 //! The pin *Capture*: gives pictures to one reader.
 
 use avstream::{
-    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing,
-    Reading, Result, Shared, SpinLock, State, Subscription, VideoFormat, callbacks,
+    Control, DataRange, Error, Format, LeadingEdge, OfPin, Pin, PinDispatch, PinTimer, Processed, Processing,
+    PropertySet, Reading, Result, Shared, SpinLock, State, Subscription, VideoFormat, callbacks,
 };
-use video::Adjust;
 
 use super::{Camera, FRAMES};
 use crate::{
     clock::{self, Clock},
     counter::Counter,
+    dropped_frames::{self, Counts},
     formats::{self, Stream},
     hub::Hub,
+    negotiation,
     picture::{self, Sink, Source, Way},
+    placeholder::View,
 };
 
 /// One reader.
 pub struct Capture {
     hub: Shared<Hub>,
-    reader: SpinLock<Reader>,
+    reader: Shared<SpinLock<Reader>>,
+    /// Its place among the readers.
+    place: usize,
     /// Ticks while the reader has nobody to follow; and, seldom, while it has, in case nobody says that the writer
     /// is gone: no page promises that an attempt to process is remembered while Process runs (contract 10.19).
-    timer: PinTimer,
+    timer: Shared<PinTimer>,
     subscription: Subscription,
     /// How the last picture was converted. Process takes it out while it uses it, and nobody else does.
     way: SpinLock<Option<Way>>,
+    /// The placeholder as it was shown last; in the same manner.
+    view: SpinLock<View>,
 }
 
-struct Reader {
-    stream: Stream,
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.hub.roster.remove(self.place);
+        self.hub.changed();
+    }
+}
+
+/// What others may know of a reader, and what it needs itself.
+pub struct Reader {
+    /// What it reads.
+    pub stream: Stream,
+    /// How far it is.
+    pub state: State,
+    /// The client that it belongs to.
+    pub client: u64,
     /// Changes in Process and at rest only.
     progress: Progress,
     clock: Clock,
+    timer: Shared<PinTimer>,
+}
+
+impl Reader {
+    /// Its pictures so far, with those that it has missed since the last because it has no buffer for them.
+    pub fn counter(&self, hub: &Hub) -> Counter {
+        let mut counter = self.progress.counter;
+        let due = match (self.progress.following, hub.writer()) {
+            (None, _) => self.timer.ticks().into(),
+            (Some(seen), Some(writer)) => {
+                seen.steps(hub.frames.sequence(), hub.arrival(), writer.interval, self.stream.interval)
+            }
+            (Some(_), None) => 0,
+        };
+        // The last of them may be shown yet.
+        counter.miss(due.saturating_sub(1));
+        counter
+    }
+
+    /// Whether its last picture was the writer's.
+    pub const fn follows(&self) -> bool {
+        self.progress.following.is_some()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -81,20 +123,43 @@ impl PinDispatch for Capture {
     fn create(pin: &Pin<'_, Control>, filter: &Camera) -> Result<Self> {
         let stream = Stream::of(pin.format())?;
         pin.set_framing(FRAMES, stream.format.image_size())?;
+        let (timer, subscription) =
+            (Shared::new(PinTimer::new(pin)?)?, Subscription::new(pin, filter.hub.readers.clone())?);
+        let reader = Shared::new(SpinLock::new(Reader {
+            stream,
+            state: State::Stop,
+            client: filter.client,
+            progress: Progress::BEGIN,
+            clock: Clock::STOPPED,
+            timer: timer.clone(),
+        }))?;
+        // At the end: what has a place gives it back.
+        let place = filter.hub.roster.add(reader.clone())?;
+        filter.hub.changed();
         Ok(Self {
             hub: filter.hub.clone(),
-            reader: SpinLock::new(Reader { stream, progress: Progress::BEGIN, clock: Clock::STOPPED }),
-            timer: PinTimer::new(pin)?,
-            subscription: Subscription::new(pin, filter.hub.readers.clone())?,
+            reader,
+            place,
+            timer,
+            subscription,
             way: SpinLock::new(None),
+            view: SpinLock::new(View::NOTHING),
         })
     }
 
     const FRAME_INFO: bool = true;
+    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] =
+        &[dropped_frames::Current::PROPERTIES, negotiation::of_pin()];
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
     const INTERSECT: Option<callbacks::Intersect<Self>> = Some(Self::intersect);
+}
+
+impl Counts for Capture {
+    fn counter(&self) -> Counter {
+        self.reader.lock().counter(&self.hub)
+    }
 }
 
 impl Capture {
@@ -103,6 +168,7 @@ impl Capture {
         if let Some(pin) = pin {
             raw.set_framing(FRAMES, stream.format.image_size())?;
             pin.reader.lock().stream = stream;
+            pin.hub.changed();
         }
         Ok(())
     }
@@ -116,7 +182,7 @@ impl Capture {
     fn prepare(&self) -> Result {
         let to = self.reader.lock().stream.format;
         let way = match self.hub.live() {
-            Some(from) => Way::new(from, to, Adjust::NEUTRAL)?,
+            Some(from) => Way::new(from, to, self.hub.controls.adjust())?,
             None => None,
         };
         let old = core::mem::replace(&mut *self.way.lock(), way);
@@ -151,9 +217,13 @@ impl Capture {
                 drop(old);
                 let way = self.way.lock().take();
                 drop(way);
+                let view = core::mem::replace(&mut *self.view.lock(), View::NOTHING);
+                drop(view);
             }
             _ => {}
         }
+        self.reader.lock().state = to;
+        self.hub.changed();
         Ok(())
     }
 
@@ -214,7 +284,7 @@ impl Capture {
         let to = picture::with_pitch(to, edge.surface_pitch()).ok_or(Error::INVALID_PARAMETER)?;
         let source = Source(reading.source().ok_or(Error::INVALID_BUFFER_SIZE)?);
         let mut sink = Sink(edge.sink().ok_or(Error::INVALID_BUFFER_SIZE)?);
-        let adjust = Adjust::NEUTRAL;
+        let adjust = self.hub.controls.adjust();
         if picture::is_plain(from, to, adjust) {
             picture::copy((from, &source), (to, &mut sink))?;
             return Ok(to);
@@ -233,28 +303,38 @@ impl Capture {
         }
         self.timer.arm(stream.interval);
         let Some(missed) = self.timer.take_ticks().checked_sub(1) else {
-            self.reader.lock().progress = progress;
+            self.store(progress);
             return Processed::Wait;
         };
         let Some(mut edge) = pin.leading_edge() else {
             progress.counter.miss(u64::from(missed) + 1);
-            self.reader.lock().progress = progress;
+            self.store(progress);
             return Processed::Wait;
         };
         progress.counter.show(missed.into());
         let number = progress.counter.stamp();
-        let shown = Self::paint(stream.format, number, &mut edge);
+        let shown = self.paint(stream.format, number, &mut edge);
         self.finish(edge, stream, progress, shown)
     }
 
     /// Paints the placeholder into a frame; what it looks like there.
-    fn paint(format: video::Format, number: u32, edge: &mut LeadingEdge<'_>) -> Result<video::Format> {
+    fn paint(&self, format: video::Format, number: u32, edge: &mut LeadingEdge<'_>) -> Result<video::Format> {
         let format = picture::with_pitch(format, edge.surface_pitch()).ok_or(Error::INVALID_PARAMETER)?;
         let sink = edge.sink().ok_or(Error::INVALID_BUFFER_SIZE)?;
-        if video::placeholder::paint(format, number, &mut Sink(sink)) {
-            Ok(format)
-        } else {
-            Err(Error::INVALID_BUFFER_SIZE)
+        let mut view = core::mem::replace(&mut *self.view.lock(), View::NOTHING);
+        let painted = view.paint(&self.hub.placeholder, format, number, &mut Sink(sink));
+        *self.view.lock() = view;
+        if painted { Ok(format) } else { Err(Error::INVALID_BUFFER_SIZE) }
+    }
+
+    /// Keeps what has changed, and tells if the reader sees the writer now and did not, or the other way round.
+    fn store(&self, progress: Progress) {
+        let did_follow = {
+            let mut reader = self.reader.lock();
+            core::mem::replace(&mut reader.progress, progress).following.is_some()
+        };
+        if did_follow != progress.following.is_some() {
+            self.hub.changed();
         }
     }
 
@@ -266,12 +346,18 @@ impl Capture {
         mut progress: Progress,
         shown: Result<video::Format>,
     ) -> Processed {
-        let gap = shown.is_ok() && progress.counter.take_gap();
-        let clock = {
-            let mut reader = self.reader.lock();
-            reader.progress = progress;
-            reader.clock.face()
+        let gap = match shown {
+            Ok(format) => {
+                progress.counter.see(format.image_size());
+                progress.counter.take_gap()
+            }
+            Err(_) => {
+                progress.counter.lose();
+                false
+            }
         };
+        self.store(progress);
+        let clock = self.reader.lock().clock.face();
         match shown {
             Ok(format) => {
                 edge.set_time(clock.time(), stream.interval);

@@ -1,15 +1,15 @@
 //! The pin *Input*: takes pictures from the writer.
 
 use avstream::{
-    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, Processed, Processing, Result, Shared,
-    Slots, SpinLock, State, VideoFormat, callbacks,
+    Control, DataRange, Error, Format, LeadingEdge, OfPin, Pin, PinDispatch, Processed, Processing,
+    PropertySet, Result, Shared, Slots, SpinLock, State, VideoFormat, callbacks,
 };
 
 use super::{Camera, FRAMES, connect::Connection};
 use crate::{
     formats::{self, Stream},
     hub::{Claim, Hub},
-    picture,
+    negotiation, picture,
 };
 
 /// The writer, or somebody who wants to be.
@@ -43,6 +43,10 @@ impl PinDispatch for Input {
         })
     }
 
+    // Who may not write to the camera neither does so nor has a source do it.
+    const OPEN: Option<callbacks::Open<Self>> =
+        Some(|_, opener| if opener.may_write() { Ok(()) } else { Err(Error::ACCESS_DENIED) });
+    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] = &[negotiation::of_pin()];
     const CLOSE: Option<callbacks::Close<Self>> = Some(Self::close);
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);

@@ -3,38 +3,68 @@
 mod capture;
 mod connect;
 mod input;
+mod proc_amp;
+mod video_control;
 
 use avstream::{
-    ANY_NUMBER, Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing,
-    PinDescriptor, PinFlags, Property, PropertyItem, PropertySet, Provide, Result, Shared,
+    ANY_NUMBER, Communication, Control, DataFlow, Error, EventSet, Filter, FilterDescriptor, FilterDispatch,
+    Framing, OfFilter, PinDescriptor, PinFlags, PropertySet, Provide, Result, Shared,
     ffi::{GUID, KSCATEGORY_CAPTURE, KSCATEGORY_VIDEO, KSCATEGORY_VIDEO_CAMERA, PINNAME_VIDEO_CAPTURE, guid},
 };
 
 use crate::{
     device::Loopcam,
-    formats::{DATA_RANGES, MAX_IMAGE_SIZE},
+    formats::{DATA_RANGES, MAX_IMAGE_SIZE, Stream},
     hub::Hub,
+    negotiation::{self, Offers},
+    own_set,
     source_info::SourceInfo,
-    status::{self, Status},
 };
 use capture::Capture;
+pub use capture::Reader;
 use input::Input;
 
 /// One client of the camera.
 pub struct Camera {
     /// Where it meets the others.
-    hub: Shared<Hub>,
+    pub hub: Shared<Hub>,
+    /// Its number.
+    client: u64,
+    /// Whether it may change what others see.
+    may_write: bool,
+}
+
+impl Camera {
+    /// Whether this client may change what others see.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ACCESS_DENIED`]: it may look on only.
+    pub fn check_write(&self) -> Result {
+        if self.may_write { Ok(()) } else { Err(Error::ACCESS_DENIED) }
+    }
 }
 
 impl FilterDispatch for Camera {
     type Device = Loopcam;
 
-    const PROPERTIES: &'static [PropertySet<Self>] =
-        &[PropertySet::new(&status::SET, &[PropertyItem::new::<Status>()])];
+    const PROPERTIES: &'static [PropertySet<OfFilter<Self>>] =
+        &[own_set::PROPERTIES, proc_amp::PROPERTIES, video_control::PROPERTIES, negotiation::of_filter()];
+    const EVENTS: &'static [EventSet<OfFilter<Self>>] = &[own_set::EVENTS];
 
     fn create(filter: &Filter<'_, Control>, device: &Loopcam) -> Result<Self> {
         filter.provide(Shared::new(Loopback)?)?;
-        Ok(Self { hub: device.hub.clone() })
+        let hub = device.hub.clone();
+        hub.listeners.add(filter)?;
+        Ok(Self { client: hub.next_client(), hub, may_write: filter.opener().may_write() })
+    }
+}
+
+impl Offers for Camera {
+    const PIN_TYPES: u32 = PINS.len() as u32;
+
+    fn given(&self, pin: u32) -> Option<Stream> {
+        if pin == CAPTURE_ID { self.hub.writer() } else { None }
     }
 }
 
@@ -61,6 +91,9 @@ static FRAMING: Framing = Framing::new(FRAMES, 0, MAX_IMAGE_SIZE);
 /// Frames that a pin would like to have: one that is read, one that is written, and one on its way.
 const FRAMES: u32 = 4;
 
+/// The number of the pin *Capture* in the list.
+const CAPTURE_ID: u32 = 0;
+
 const PINS: &[PinDescriptor<Camera>] = &[
     PinDescriptor::new::<Capture>(DataFlow::Out, Communication::Both)
         .category(&CAPTURE)
@@ -77,15 +110,3 @@ const PINS: &[PinDescriptor<Camera>] = &[
         .data_ranges(&DATA_RANGES)
         .framing(&FRAMING),
 ];
-
-/// The property *status* of the camera.
-impl Property for Status {
-    type Filter = Camera;
-    type Value = Self;
-
-    const ID: u32 = status::ID;
-
-    fn get(filter: &Camera) -> Result<Self> {
-        Ok(Self::of(&filter.hub))
-    }
-}

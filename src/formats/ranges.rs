@@ -83,6 +83,15 @@ impl Ranges {
     }
 }
 
+/// The ranges, in both descriptions, of nothing but the pictures of a stream, without bytes between rows.
+pub fn only(stream: Stream) -> Option<(VideoRange, VideoRange2)> {
+    let stream = stream.with_pixels(stream.format.pixel);
+    let (pixel, info) = (stream.format.pixel, stream.video_info());
+    let first = VideoRange::only(subtype(pixel), caps(pixel, KSDATAFORMAT_SPECIFIER_VIDEOINFO), info)?;
+    let caps = caps(pixel, KSDATAFORMAT_SPECIFIER_VIDEOINFO2);
+    Some((first, VideoRange2::only(subtype(pixel), caps, info, stream.extension())?))
+}
+
 const fn proposal(pixel: PixelFormat, geometry: Geometry) -> Stream {
     Stream { format: usual(pixel, geometry), interval: DEFAULT_INTERVAL }
 }

@@ -3,14 +3,15 @@
 mod output;
 
 use avstream::{
-    Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing, PinDescriptor,
-    PinFlags, Provide, Result, Shared, SpinLock,
+    Communication, Control, DataFlow, Filter, FilterDescriptor, FilterDispatch, Framing, OfFilter,
+    PinDescriptor, PinFlags, PropertySet, Provide, Result, Shared, SpinLock,
     ffi::{GUID, PINNAME_VIDEO_CAPTURE, guid},
 };
 
 use crate::{
     device::Loopcam,
     formats::{DATA_RANGES, MAX_IMAGE_SIZE, Stream},
+    negotiation::{self, Offers},
     source_info::SourceInfo,
 };
 use output::Output;
@@ -23,10 +24,20 @@ pub struct TestSource {
 impl FilterDispatch for TestSource {
     type Device = Loopcam;
 
+    const PROPERTIES: &'static [PropertySet<OfFilter<Self>>] = &[negotiation::of_filter()];
+
     fn create(filter: &Filter<'_, Control>, _: &Loopcam) -> Result<Self> {
         let about = Shared::new(About { stream: SpinLock::new(None) })?;
         filter.provide(about.clone())?;
         Ok(Self { about })
+    }
+}
+
+impl Offers for TestSource {
+    const PIN_TYPES: u32 = PINS.len() as u32;
+
+    fn given(&self, _: u32) -> Option<Stream> {
+        None
     }
 }
 

@@ -1,15 +1,17 @@
 //! The pin of the test source.
 
 use avstream::{
-    Control, DataRange, Error, Format, LeadingEdge, Pin, PinDispatch, PinTimer, Processed, Processing,
-    Result, SpinLock, State, VideoFormat, callbacks,
+    Control, DataRange, Error, Format, LeadingEdge, OfPin, Pin, PinDispatch, PinTimer, Processed, Processing,
+    PropertySet, Result, SpinLock, State, VideoFormat, callbacks,
 };
 
 use super::{FRAMES, TestSource};
 use crate::{
     clock::{self, Clock},
     counter::Counter,
+    dropped_frames::{self, Counts},
     formats::{self, Stream},
+    negotiation,
     picture::{self, Sink},
 };
 
@@ -38,10 +40,21 @@ impl PinDispatch for Output {
     }
 
     const FRAME_INFO: bool = true;
+    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] =
+        &[dropped_frames::Current::PROPERTIES, negotiation::of_pin()];
     const PROCESS: Option<callbacks::Process<Self>> = Some(Self::process);
     const SET_FORMAT: Option<callbacks::SetFormat<Self>> = Some(Self::set_format);
     const SET_STATE: Option<callbacks::SetState<Self>> = Some(Self::set_state);
     const INTERSECT: Option<callbacks::Intersect<Self>> = Some(Self::intersect);
+}
+
+impl Counts for Output {
+    fn counter(&self) -> Counter {
+        let mut counter = self.bars.lock().counter;
+        // The last of them may be painted yet.
+        counter.miss(u64::from(self.timer.ticks()).saturating_sub(1));
+        counter
+    }
 }
 
 impl Output {
@@ -126,13 +139,21 @@ impl Output {
             Ok(format) => {
                 edge.set_time(clock.time(), stream.interval);
                 edge.set_frame_info(counter.picture, counter.dropped);
-                if self.bars.lock().counter.take_gap() {
+                let gap = {
+                    let mut bars = self.bars.lock();
+                    bars.counter.see(format.image_size());
+                    bars.counter.take_gap()
+                };
+                if gap {
                     edge.set_discontinuity();
                 }
                 edge.finish(format.image_size());
             }
             // Smaller than the format says, no buffer at all, or rows that do not fit.
-            Err(error) => edge.refuse(error),
+            Err(error) => {
+                self.bars.lock().counter.lose();
+                edge.refuse(error);
+            }
         }
         Processed::Continue
     }

@@ -6,6 +6,7 @@
 pub mod events;
 pub mod images;
 pub mod movie;
+pub mod own;
 pub mod picture;
 pub mod raw;
 pub mod stand;

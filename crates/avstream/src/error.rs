@@ -31,6 +31,10 @@ macro_rules! errors {
 
 impl Error {
     errors! {
+        /// Whoever asks may not.
+        ACCESS_DENIED = STATUS_ACCESS_DENIED;
+        /// There is not enough room for the answer, or not enough of a value.
+        BUFFER_TOO_SMALL = STATUS_BUFFER_TOO_SMALL;
         /// The state of the device does not allow it now.
         DEVICE_NOT_READY = STATUS_DEVICE_NOT_READY;
         /// There is no memory.
@@ -47,6 +51,8 @@ impl Error {
         NOT_FOUND = STATUS_NOT_FOUND;
         /// A format matches nothing that is supported.
         NO_MATCH = STATUS_NO_MATCH;
+        /// It is not there now, or never.
+        NOT_SUPPORTED = STATUS_NOT_SUPPORTED;
         /// Somebody else has it.
         SHARING_VIOLATION = STATUS_SHARING_VIOLATION;
         /// It did not work, and nothing better is known.

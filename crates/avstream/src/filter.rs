@@ -1,19 +1,20 @@
 //! A filter: what a client opens.
 
-use core::{marker::PhantomData, mem::zeroed, ptr::NonNull};
+use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::{
-    bag,
+    automation, bag,
     callback::callbacks,
     context::{Context, Control},
     device::{self, DeviceDispatch},
     error::{Error, Result, status_of},
-    ffi::{
-        KSAUTOMATION_TABLE, KSFILTER, KSFILTER_DISPATCH, KSPROPERTY_ITEM, KsGetDevice, NTSTATUS, PIRP,
-        PKSFILTER,
-    },
+    event::EventSet,
+    ffi::{KSAUTOMATION_TABLE, KSFILTER, KSFILTER_DISPATCH, KsGetDevice, NTSTATUS, PIRP, PKSFILTER},
     kbox::KBox,
+    opener::Opener,
+    owner::OfFilter,
     property::PropertySet,
+    shared::Shared,
 };
 
 /// A kind of filter. A value is the context of one instance, that is of one client.
@@ -24,7 +25,10 @@ pub trait FilterDispatch: Sized + Send + Sync + 'static {
     type Device: DeviceDispatch;
 
     /// Its properties, beside those that the class driver has.
-    const PROPERTIES: &'static [PropertySet<Self>] = &[];
+    const PROPERTIES: &'static [PropertySet<OfFilter<Self>>] = &[];
+
+    /// Its events.
+    const EVENTS: &'static [EventSet<OfFilter<Self>>] = &[];
 
     /// Makes the context of a filter that a client opens. PASSIVE_LEVEL.
     ///
@@ -37,6 +41,7 @@ pub trait FilterDispatch: Sized + Send + Sync + 'static {
 /// A filter, during one of its callbacks.
 pub struct Filter<'a, C: Context> {
     raw: NonNull<KSFILTER>,
+    opener: Opener,
     callback: PhantomData<(&'a KSFILTER, C)>,
 }
 
@@ -45,6 +50,26 @@ impl<C: Context> Filter<'_, C> {
     #[must_use]
     pub const fn as_ptr(&self) -> PKSFILTER {
         self.raw.as_ptr()
+    }
+
+    pub(crate) const fn raw(&self) -> NonNull<KSFILTER> {
+        self.raw
+    }
+}
+
+impl Filter<'_, Control> {
+    /// Who opens it.
+    #[must_use]
+    pub const fn opener(&self) -> Opener {
+        self.opener
+    }
+
+    /// Has [`bag::Ends::end`] called when the filter ends.
+    pub(crate) fn ends<T: bag::Ends>(&self, value: Shared<T>) -> Result {
+        // SAFETY: a live filter.
+        let bag = unsafe { (*self.as_ptr()).Bag };
+        // SAFETY: its bag; the control mutex is held (R2.2).
+        unsafe { bag::add_shared(bag, value) }
     }
 }
 
@@ -76,34 +101,30 @@ impl<F: FilterDispatch> Table<F> {
     pub(crate) const DISPATCH: KSFILTER_DISPATCH =
         KSFILTER_DISPATCH { Create: Some(create::<F>), Close: None, Process: None, Reset: None };
 
-    pub(crate) const AUTOMATION: KSAUTOMATION_TABLE = KSAUTOMATION_TABLE {
-        PropertySetsCount: F::PROPERTIES.len() as u32,
-        PropertyItemSize: size_of::<KSPROPERTY_ITEM>() as u32,
-        PropertySets: F::PROPERTIES.as_ptr().cast(),
-        // SAFETY: numbers and null pointers.
-        ..unsafe { zeroed() }
-    };
+    pub(crate) const AUTOMATION: KSAUTOMATION_TABLE = automation::table(F::PROPERTIES, F::EVENTS);
 }
 
 callbacks! {
     /// `KSFILTER_DISPATCH.Create` (`nc-ks-pfnksfilterirp.md`).
-    fn create<F: FilterDispatch>(filter: PKSFILTER, _irp: PIRP) -> NTSTATUS {
+    fn create<F: FilterDispatch>(filter: PKSFILTER, irp: PIRP) -> NTSTATUS {
         let Some(raw) = NonNull::new(filter) else { return Error::INVALID_PARAMETER.status() };
         // SAFETY: the class driver's promise: the filter is being created (R2.1).
-        status_of(unsafe { create_context::<F>(raw) })
+        let opener = unsafe { Opener::of(irp) };
+        // SAFETY: as above.
+        status_of(unsafe { create_context::<F>(raw, opener) })
     }
 }
 
 /// # Safety
 ///
 /// `raw` is a filter of kind `F` that is being created.
-unsafe fn create_context<F: FilterDispatch>(raw: NonNull<KSFILTER>) -> Result {
+unsafe fn create_context<F: FilterDispatch>(raw: NonNull<KSFILTER>, opener: Opener) -> Result {
     let filter = raw.as_ptr();
     // SAFETY: a live filter, PASSIVE_LEVEL.
     let device = unsafe { KsGetDevice(filter.cast()) };
     // SAFETY: the device of a filter whose kind says which kind of device it belongs to; it outlives it.
     let device = unsafe { device::context::<F::Device>(device) }?;
-    let context = F::create(&Filter { raw, callback: PhantomData }, device)?;
+    let context = F::create(&Filter { raw, opener, callback: PhantomData }, device)?;
     let block = KBox::new(Block { context, _size: 0 })?;
     // SAFETY: a live filter.
     let bag = unsafe { (*filter).Bag };
@@ -112,4 +133,14 @@ unsafe fn create_context<F: FilterDispatch>(raw: NonNull<KSFILTER>) -> Result {
     // SAFETY: a live filter; its pins, which copy the context, come later (R1.5).
     unsafe { (*filter).Context = item.as_ptr().cast() };
     Ok(())
+}
+
+/// Does something with a filter that has such a context.
+#[cfg(test)]
+pub(crate) fn with_context<F>(context: F, action: impl FnOnce(&mut KSFILTER, &F)) {
+    // SAFETY: numbers and null pointers.
+    let mut filter: KSFILTER = unsafe { core::mem::zeroed() };
+    let mut block = Block { context, _size: 0 };
+    filter.Context = (&raw mut block).cast();
+    action(&mut filter, &block.context);
 }

@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// `bytes` are initialized and this buffer's alone, in memory of `A` for [`layout`]; or, if there are none, dangle.
+/// `bytes` are initialized and this buffer's alone, in memory of `A` for `layout`; or, if there are none, dangle.
 pub struct KBuffer<A: Allocator = Pool> {
     bytes: NonNull<[u8]>,
     owns: PhantomData<A>,

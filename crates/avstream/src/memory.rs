@@ -4,8 +4,9 @@
 //! `&[u8]`: bytes are copied from or to it, by an instruction of which the compiler knows nothing but
 //! that it touches memory. Two reads of one byte need not agree.
 
-use core::marker::PhantomData;
+use core::{marker::PhantomData, mem::MaybeUninit};
 
+use crate::structure::Structure;
 #[cfg(not(target_arch = "x86_64"))]
 use crate::volatile::{copy, fill};
 
@@ -56,6 +57,18 @@ impl FrameSource<'_> {
         // SAFETY: as many bytes can be read from there, and nobody else has `out`.
         unsafe { copy(from, out.as_mut_ptr(), out.len()) };
         true
+    }
+
+    /// The structure at the beginning; `None` if there are not as many bytes.
+    pub(crate) fn get<T: Structure>(&self) -> Option<T> {
+        let mut value = MaybeUninit::<T>::uninit();
+        if size_of::<T>() > self.len {
+            return None;
+        }
+        // SAFETY: as many bytes can be read, and the place is as large.
+        unsafe { copy(self.data, value.as_mut_ptr().cast(), size_of::<T>()) };
+        // SAFETY: every pattern of bits is a value.
+        Some(unsafe { value.assume_init() })
     }
 
     /// Copies the first `len` bytes to the beginning of another frame: once, with nothing in between.

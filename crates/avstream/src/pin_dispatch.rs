@@ -3,19 +3,23 @@
 use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
 
 use crate::{
-    bag,
+    automation, bag,
     callback::callbacks,
     callbacks,
     context::Control,
     error::{Error, Result, status_of},
+    event::EventSet,
     ffi::{
-        KS_FRAME_INFO, KSATTRIBUTE_LIST, KSDATARANGE, KSPIN, KSPIN_DISPATCH, KSSTATE, KSSTREAM_HEADER,
-        KsPinGetParentFilter, NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
+        KS_FRAME_INFO, KSATTRIBUTE_LIST, KSAUTOMATION_TABLE, KSDATARANGE, KSPIN, KSPIN_DISPATCH, KSSTATE,
+        KSSTREAM_HEADER, KsPinGetParentFilter, NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
     },
     filter::{self, FilterDispatch},
     kbox::KBox,
+    opener::Opener,
+    owner::OfPin,
     pin::Pin,
     processed::Processed,
+    property::PropertySet,
     published::Slots,
     shared::Shared,
     state::State,
@@ -38,6 +42,15 @@ pub trait PinDispatch: Sized + Send + Sync + 'static {
     ///
     /// Any: the open fails with it.
     fn create(pin: &Pin<'_, Control>, filter: &Self::Filter) -> Result<Self>;
+
+    /// Whether whoever opens such a pin may: called before [`create`](Self::create), whose error it gives otherwise.
+    const OPEN: Option<callbacks::Open<Self>> = None;
+
+    /// Its properties, beside those that the class driver has.
+    const PROPERTIES: &'static [PropertySet<OfPin<Self>>] = &[];
+
+    /// Its events, beside those that the class driver has.
+    const EVENTS: &'static [EventSet<OfPin<Self>>] = &[];
 
     /// Whether Create is to ask for stream headers that have room for `KS_FRAME_INFO`
     /// ([`LeadingEdge::set_frame_info`](crate::LeadingEdge::set_frame_info)).
@@ -118,6 +131,16 @@ unsafe fn block<'a, T: PinDispatch>(pin: NonNull<KSPIN>) -> Option<&'a Block<T>>
     unsafe { block.as_ref() }
 }
 
+/// The context of a pin.
+///
+/// # Safety
+///
+/// As for [`block`].
+pub(crate) unsafe fn context<'a, T: PinDispatch>(pin: NonNull<KSPIN>) -> Result<&'a T> {
+    // SAFETY: the caller's promise.
+    unsafe { block::<T>(pin) }.map(Block::context).ok_or(Error::DEVICE_NOT_READY)
+}
+
 /// The dispatch table of a kind of pin.
 pub(crate) struct Table<T>(PhantomData<T>);
 
@@ -138,14 +161,19 @@ impl<T: PinDispatch> Table<T> {
         Clock: core::ptr::null(),
         Allocator: core::ptr::null(),
     };
+
+    pub(crate) const AUTOMATION: KSAUTOMATION_TABLE = automation::table(T::PROPERTIES, T::EVENTS);
 }
 
 /// # Safety
 ///
 /// `raw` is a pin of kind `T` that is being created.
-unsafe fn create_context<T: PinDispatch>(raw: NonNull<KSPIN>) -> Result {
+unsafe fn create_context<T: PinDispatch>(raw: NonNull<KSPIN>, opener: Opener) -> Result {
     // SAFETY: the caller's promise.
     let filter = unsafe { filter_context::<T>(raw) }?;
+    if let Some(open) = T::OPEN {
+        open(filter, opener)?;
+    }
     // SAFETY: the control mutex is held during Create (contract 8.1).
     let pin = unsafe { Pin::<Control>::from_raw(raw) };
     if T::FRAME_INFO {
@@ -185,10 +213,12 @@ macro_rules! unwrap {
 
 callbacks! {
     /// `KSPIN_DISPATCH.Create` (`nc-ks-pfnkspinirp.md`).
-    fn create<T: PinDispatch>(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
+    fn create<T: PinDispatch>(pin: PKSPIN, irp: PIRP) -> NTSTATUS {
         let Some(raw) = NonNull::new(pin) else { return Error::INVALID_PARAMETER.status() };
         // SAFETY: the class driver's promise.
-        status_of(unsafe { create_context::<T>(raw) })
+        let opener = unsafe { Opener::of(irp) };
+        // SAFETY: as above.
+        status_of(unsafe { create_context::<T>(raw, opener) })
     }
 
     /// `KSPIN_DISPATCH.Close` (`nc-ks-pfnkspinirp.md`).

@@ -21,6 +21,12 @@ plain! { u8 u16 u32 u64 i8 i16 i32 i64 }
 // SAFETY: an array has nothing but its elements.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
+/// The bytes of a value.
+pub(crate) const fn bytes<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: numbers without gaps: every byte has a value.
+    unsafe { core::slice::from_raw_parts((&raw const *value).cast(), size_of::<T>()) }
+}
+
 /// Declares a structure of numbers, laid out as in C: [`Plain`]. Between its members there may be nothing: those
 /// bytes would have no value, and be somebody's old memory.
 ///

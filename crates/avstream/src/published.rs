@@ -28,7 +28,6 @@ use crate::{
     callback::callbacks,
     edge::LeadingEdge,
     error::{Error, Result},
-    event::Event,
     ffi::{
         KSPIN, KSSTREAM_POINTER, KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock,
         KsStreamPointerUnlock, PKSSTREAM_POINTER,
@@ -37,6 +36,7 @@ use crate::{
     raw,
     shared::Shared,
     spin_lock::SpinLock,
+    wait::Event,
 };
 
 /// Frames that are held at the same time: the newest, and older ones that somebody still reads.

@@ -3,10 +3,10 @@
 use core::mem::zeroed;
 
 use crate::ffi::{
-    KS_FRAME_INFO, KS_FRAME_INFO_SURFACE_PITCH_OFFSET, KS_VIDEOINFOHEADER2,
-    KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET, KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSPIN_DATAFLOW,
-    KSPIN_DESCRIPTOR_EX, KSPROPERTY_ITEM, KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER,
-    PFNKSHANDLER, PIRP,
+    ACCESS_MASK, GUID, IO_STACK_LOCATION, KPROCESSOR_MODE, KS_FRAME_INFO, KS_FRAME_INFO_SURFACE_PITCH_OFFSET,
+    KS_VIDEOINFOHEADER2, KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET, KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1,
+    KSIDENTIFIER, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPROPERTY_BOUNDS_LONG, KSPROPERTY_ITEM,
+    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER, PIRP,
 };
 
 /// The members of a format or a data range.
@@ -15,6 +15,12 @@ pub(crate) type FormatHeader = KSDATAFORMAT__bindgen_ty_1;
 /// Where the members of a format or a data range lie.
 pub(crate) const fn format_header(format: *const KSDATAFORMAT) -> *const FormatHeader {
     format.cast()
+}
+
+/// What a format or a data range is a kind of.
+pub(crate) const fn subtype(format: &KSDATAFORMAT) -> GUID {
+    // SAFETY: the other member of the union is there for the alignment.
+    unsafe { format.__bindgen_anon_1.SubFormat }
 }
 
 /// A format or a data range with these members.
@@ -83,12 +89,13 @@ pub(crate) fn bytes(offset: &KSSTREAM_POINTER_OFFSET) -> (*mut u8, usize) {
     (data, offset.Remaining as usize)
 }
 
-/// A property that can be read.
+/// A property with these handlers; NULL for what it does not do.
 pub(crate) const fn property_item(
     id: u32,
     min_property: u32,
     min_data: u32,
     get: PFNKSHANDLER,
+    set: PFNKSHANDLER,
 ) -> KSPROPERTY_ITEM {
     // SAFETY: numbers, null pointers and absent callbacks.
     let mut item: KSPROPERTY_ITEM = unsafe { zeroed() };
@@ -96,7 +103,66 @@ pub(crate) const fn property_item(
     item.MinProperty = min_property;
     item.MinData = min_data;
     item.__bindgen_anon_1.GetPropertyHandler = get;
+    item.__bindgen_anon_2.SetPropertyHandler = set;
     item
+}
+
+/// The handlers of a property.
+#[cfg(test)]
+pub(crate) fn handlers(item: &KSPROPERTY_ITEM) -> (PFNKSHANDLER, PFNKSHANDLER) {
+    // SAFETY: `property_item` has put them there.
+    let get = unsafe { item.__bindgen_anon_1.GetPropertyHandler };
+    // SAFETY: as above.
+    (get, unsafe { item.__bindgen_anon_2.SetPropertyHandler })
+}
+
+/// The number in a set.
+#[cfg(test)]
+pub(crate) fn id(identifier: &KSIDENTIFIER) -> u32 {
+    // SAFETY: numbers.
+    unsafe { identifier.__bindgen_anon_1.__bindgen_anon_1.Id }
+}
+
+/// The least and the greatest of numbers with a sign.
+#[cfg(test)]
+pub(crate) fn signed_bounds(bounds: &KSPROPERTY_BOUNDS_LONG) -> (i32, i32) {
+    // SAFETY: numbers.
+    let bounds = unsafe { bounds.__bindgen_anon_1 };
+    (bounds.SignedMinimum, bounds.SignedMaximum)
+}
+
+/// A member of a set.
+pub(crate) const fn identifier(set: GUID, id: u32) -> KSIDENTIFIER {
+    // SAFETY: numbers.
+    let mut identifier: KSIDENTIFIER = unsafe { zeroed() };
+    identifier.__bindgen_anon_1.__bindgen_anon_1.Set = set;
+    identifier.__bindgen_anon_1.__bindgen_anon_1.Id = id;
+    identifier
+}
+
+/// The numbers from one to another, both with the same sign or both without one.
+pub(crate) const fn bounds(min: u32, max: u32) -> KSPROPERTY_BOUNDS_LONG {
+    // SAFETY: numbers.
+    let mut bounds: KSPROPERTY_BOUNDS_LONG = unsafe { zeroed() };
+    bounds.__bindgen_anon_2.UnsignedMinimum = min;
+    bounds.__bindgen_anon_2.UnsignedMaximum = max;
+    bounds
+}
+
+/// Where a request that the driver has is.
+///
+/// # Safety
+///
+/// `irp` is a request that the driver has, as long as the reference is used.
+unsafe fn location<'a>(irp: PIRP) -> &'a IO_STACK_LOCATION {
+    // SAFETY: the caller's promise.
+    let irp = unsafe { &*irp };
+    // SAFETY: a request that somebody has is at a stack location (IoGetCurrentIrpStackLocation).
+    let overlay = unsafe { &irp.Tail.Overlay.__bindgen_anon_2 };
+    // SAFETY: as above.
+    let location = unsafe { overlay.__bindgen_anon_1.CurrentStackLocation };
+    // SAFETY: as above.
+    unsafe { &*location }
 }
 
 /// The bytes of input that came with a device control request.
@@ -106,15 +172,38 @@ pub(crate) const fn property_item(
 /// `irp` is a device control request that the driver has.
 pub(crate) unsafe fn input_length(irp: PIRP) -> u32 {
     // SAFETY: the caller's promise.
-    let irp = unsafe { &*irp };
-    // SAFETY: a request that somebody has is at a stack location (IoGetCurrentIrpStackLocation).
-    let overlay = unsafe { &irp.Tail.Overlay.__bindgen_anon_2 };
-    // SAFETY: as above.
-    let location = unsafe { overlay.__bindgen_anon_1.CurrentStackLocation };
-    // SAFETY: as above.
-    let location = unsafe { &*location };
+    let location = unsafe { location(irp) };
     // SAFETY: the caller's promise: it is of the kind that has these parameters.
     unsafe { location.Parameters.DeviceIoControl.InputBufferLength }
+}
+
+/// The bytes of output that a device control request has room for.
+///
+/// # Safety
+///
+/// `irp` is a device control request that the driver has.
+pub(crate) unsafe fn output_length(irp: PIRP) -> u32 {
+    // SAFETY: the caller's promise.
+    let location = unsafe { location(irp) };
+    // SAFETY: the caller's promise: it is of the kind that has these parameters.
+    unsafe { location.Parameters.DeviceIoControl.OutputBufferLength }
+}
+
+/// Who makes a create request, and the rights that it asks for; none if nobody says.
+///
+/// # Safety
+///
+/// `irp` is a create request that the driver has.
+pub(crate) unsafe fn create(irp: PIRP) -> (KPROCESSOR_MODE, ACCESS_MASK) {
+    // SAFETY: the caller's promise.
+    let mode = unsafe { (*irp).RequestorMode };
+    // SAFETY: the caller's promise.
+    let location = unsafe { location(irp) };
+    // SAFETY: the caller's promise: it is of the kind that has these parameters.
+    let context = unsafe { location.Parameters.Create.SecurityContext };
+    // SAFETY: it lives as long as the request (`kernel/irp-mj-create.md`).
+    let access = unsafe { context.as_ref() }.map_or(0, |context| context.DesiredAccess);
+    (mode, access)
 }
 
 /// The number in a `LARGE_INTEGER`.

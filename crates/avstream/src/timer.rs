@@ -120,6 +120,12 @@ impl PinTimer {
         self.inner.disable(false);
     }
 
+    /// The ticks since [`take_ticks`](Self::take_ticks) was called last. Any IRQL.
+    #[must_use]
+    pub fn ticks(&self) -> u32 {
+        self.inner.ticks.load(Ordering::Relaxed)
+    }
+
     /// The ticks since the last call. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn take_ticks(&self) -> u32 {

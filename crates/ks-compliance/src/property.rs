@@ -1,6 +1,6 @@
 //! Property, method and event requests as bytes.
 
-use ks_sys::{GUID, KSPROPSETID_Pin, KSPROPSETID_Topology, is_equal_guid};
+use ks_sys::{GUID, KSPROPSETID_Pin, KSPROPSETID_Topology, PROPSETID_VIDCAP_VIDEOCONTROL, is_equal_guid};
 
 use crate::{
     system::{Reply, Span, System},
@@ -114,7 +114,8 @@ impl Property {
 }
 
 /// What has to follow the identifier of a property for the request to be complete: the pin's number and a range for
-/// pin properties, a node for topology properties, nothing that any page asks for otherwise.
+/// pin properties, a node for topology properties, the pin's number and more of KSPROPERTY_VIDEOCONTROL_…_S, nothing that any
+/// page asks for otherwise.
 pub fn extra(set: &GUID, id: u32, pin: u32, range: Option<&Range>) -> Vec<u8> {
     use ks_sys::KSPROPERTY_PIN::*;
     let pin = [pin.to_le_bytes(), [0; 4]].concat();
@@ -126,6 +127,8 @@ pub fn extra(set: &GUID, id: u32, pin: u32, range: Option<&Range>) -> Vec<u8> {
         if id == KSPROPERTY_PIN_CTYPES as u32 { Vec::new() } else { pin }
     } else if is_equal_guid(set, &KSPROPSETID_Topology) {
         vec![0; 8]
+    } else if is_equal_guid(set, &PROPSETID_VIDCAP_VIDEOCONTROL) {
+        [pin, vec![0; 24]].concat()
     } else {
         Vec::new()
     }

@@ -23,6 +23,12 @@ pub const KSFILTER_NODE: ULONG = ULONG::MAX;
 /// `((ULONG)-1)`).
 pub const KSINSTANCE_INDETERMINATE: ULONG = ULONG::MAX;
 
+/// `VARENUM.VT_I4`, a property's value of type `LONG` (`ne-ks-varenum.md`).
+pub const VT_I4: ULONG = 3;
+
+/// `VARENUM.VT_UI4`, a property's value of type `ULONG` (`ne-ks-varenum.md`).
+pub const VT_UI4: ULONG = 19;
+
 /// `CTL_CODE(FILE_DEVICE_KS, function, METHOD_NEITHER, access)`.
 const fn ioctl_ks(function: u32, access: u32) -> u32 {
     const FILE_DEVICE_KS: u32 = 0x2F;

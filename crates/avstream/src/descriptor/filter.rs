@@ -40,7 +40,11 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
         Self {
             raw: KSFILTER_DESCRIPTOR {
                 Dispatch: &Table::<F>::DISPATCH,
-                AutomationTable: if F::PROPERTIES.is_empty() { null() } else { &Table::<F>::AUTOMATION },
+                AutomationTable: if F::PROPERTIES.is_empty() && F::EVENTS.is_empty() {
+                    null()
+                } else {
+                    &Table::<F>::AUTOMATION
+                },
                 Version: KSFILTER_DESCRIPTOR_VERSION,
                 ReferenceGuid: reference,
                 PinDescriptorsCount: pins.len() as u32,

@@ -50,6 +50,9 @@ impl<F: FilterDispatch> PinDescriptor<F> {
         let mut raw = raw::empty_pin_descriptor();
         raw.Dispatch = &Table::<T>::DISPATCH;
         raw.InstancesPossible = 1;
+        if !T::PROPERTIES.is_empty() || !T::EVENTS.is_empty() {
+            raw.AutomationTable = &Table::<T>::AUTOMATION;
+        }
         if T::INTERSECT.is_some() {
             raw.IntersectHandler = Some(intersect::<T>);
         }

@@ -1,6 +1,6 @@
 //! Data ranges.
 
-use core::marker::PhantomData;
+use core::{marker::PhantomData, mem::offset_of};
 
 use crate::{
     ffi::{
@@ -8,6 +8,8 @@ use crate::{
         KSDATAFORMAT_SPECIFIER_VIDEOINFO, KSDATAFORMAT_SPECIFIER_VIDEOINFO2, KSDATARANGE, SIZE,
     },
     format,
+    memory::{FrameSink, FrameSource},
+    raw,
     surface::VideoExtension,
 };
 
@@ -42,6 +44,27 @@ impl VideoRange {
             "data range: the preferred picture is not in the range"
         );
         assert!(picture.biSizeImage > 0, "data range: the preferred picture has no image size");
+        Self::of(subtype, caps, preferred)
+    }
+
+    /// The range of one format alone: pictures as `only` says. `None` if it has no size or no interval.
+    #[must_use]
+    pub fn only(subtype: GUID, caps: KS_VIDEO_STREAM_CONFIG_CAPS, only: KS_VIDEOINFOHEADER) -> Option<Self> {
+        let bitmap = only.bmiHeader;
+        let size = SIZE { cx: bitmap.biWidth, cy: i32::try_from(bitmap.biHeight.unsigned_abs()).ok()? };
+        let is_range = size.cx > 0 && size.cy > 0 && only.AvgTimePerFrame > 0 && bitmap.biSizeImage > 0;
+        let caps = KS_VIDEO_STREAM_CONFIG_CAPS {
+            MinOutputSize: size,
+            MaxOutputSize: size,
+            MinFrameInterval: only.AvgTimePerFrame,
+            MaxFrameInterval: only.AvgTimePerFrame,
+            ..caps
+        };
+        is_range.then(|| Self::of(subtype, caps, only))
+    }
+
+    const fn of(subtype: GUID, caps: KS_VIDEO_STREAM_CONFIG_CAPS, preferred: KS_VIDEOINFOHEADER) -> Self {
+        let picture = preferred.bmiHeader;
         const SIZE: u32 = size_of::<KS_DATARANGE_VIDEO>() as u32;
         Self(KS_DATARANGE_VIDEO {
             DataRange: format::header(SIZE, picture.biSizeImage, subtype, KSDATAFORMAT_SPECIFIER_VIDEOINFO),
@@ -52,6 +75,13 @@ impl VideoRange {
             ConfigCaps: caps,
             VideoInfoHeader: preferred,
         })
+    }
+
+    /// Writes the structure down, with zeros where it has gaps; `false` if there is no room for it.
+    pub(crate) fn write(&self, sink: &mut FrameSink<'_>, at: usize) -> bool {
+        // SAFETY: the structure's own bytes, which are copied as they are.
+        let source = unsafe { FrameSource::new((&raw const *self).cast(), size_of::<Self>()) };
+        source.copy_piece(0, sink, at, size_of::<Self>()) && fill_gap(sink, at)
     }
 
     const fn is_within(width: i32, height: i32, min: SIZE, max: SIZE) -> bool {
@@ -74,9 +104,32 @@ impl VideoRange2 {
         preferred: KS_VIDEOINFOHEADER,
         extension: VideoExtension,
     ) -> Self {
-        // What is true of the one kind is true of the other.
-        let VideoRange(range) = VideoRange::new(subtype, caps, preferred);
         assert!(extension.reserved == 0, "data range: the reserved member has to be zero");
+        // What is true of the one kind is true of the other.
+        Self::of(VideoRange::new(subtype, caps, preferred), extension)
+    }
+
+    /// The range of one format alone, as [`VideoRange::only`].
+    #[must_use]
+    pub fn only(
+        subtype: GUID,
+        caps: KS_VIDEO_STREAM_CONFIG_CAPS,
+        only: KS_VIDEOINFOHEADER,
+        extension: VideoExtension,
+    ) -> Option<Self> {
+        Some(Self::of(VideoRange::only(subtype, caps, only)?, extension))
+    }
+
+    /// Writes the structure down, with zeros where it has gaps; `false` if there is no room for it.
+    pub(crate) fn write(&self, sink: &mut FrameSink<'_>, at: usize) -> bool {
+        // SAFETY: the structure's own bytes, which are copied as they are.
+        let source = unsafe { FrameSource::new((&raw const *self).cast(), size_of::<Self>()) };
+        source.copy_piece(0, sink, at, size_of::<Self>()) && fill_gap(sink, at)
+    }
+
+    const fn of(VideoRange(range): VideoRange, extension: VideoExtension) -> Self {
+        let preferred = range.VideoInfoHeader;
+        let subtype = raw::subtype(&range.DataRange);
         const SIZE: u32 = size_of::<KS_DATARANGE_VIDEO2>() as u32;
         let size = preferred.bmiHeader.biSizeImage;
         Self(KS_DATARANGE_VIDEO2 {
@@ -85,10 +138,35 @@ impl VideoRange2 {
             bTemporalCompression: range.bTemporalCompression,
             StreamDescriptionFlags: range.StreamDescriptionFlags,
             MemoryAllocationFlags: range.MemoryAllocationFlags,
-            ConfigCaps: caps,
+            ConfigCaps: range.ConfigCaps,
             VideoInfoHeader: extension.with(&preferred),
         })
     }
+}
+
+/// Zeros for the bytes that KS_VIDEO_STREAM_CONFIG_CAPS has between its members, in a range that lies at `at`.
+fn fill_gap(sink: &mut FrameSink<'_>, at: usize) -> bool {
+    const CAPS: usize = offset_of!(KS_DATARANGE_VIDEO, ConfigCaps);
+    const BEGIN: usize = offset_of!(KS_VIDEO_STREAM_CONFIG_CAPS, ShrinkTapsY) + size_of::<i32>();
+    const END: usize = offset_of!(KS_VIDEO_STREAM_CONFIG_CAPS, MinFrameInterval);
+    const {
+        assert!(
+            CAPS == offset_of!(KS_DATARANGE_VIDEO2, ConfigCaps),
+            "it lies at the same place in both ranges"
+        );
+        let header = size_of::<KSDATARANGE>() + 4 * size_of::<u32>();
+        assert!(CAPS == header, "nothing before it");
+        assert!(
+            size_of::<KS_DATARANGE_VIDEO>() == CAPS + size_of::<KS_VIDEO_STREAM_CONFIG_CAPS>() + 88,
+            "nor behind"
+        );
+        assert!(
+            size_of::<KS_DATARANGE_VIDEO2>() == CAPS + size_of::<KS_VIDEO_STREAM_CONFIG_CAPS>() + 112,
+            "nor behind"
+        );
+        assert!(size_of::<KS_VIDEO_STREAM_CONFIG_CAPS>() == END + 24, "nor at its end");
+    };
+    at.checked_add(CAPS + BEGIN).is_some_and(|gap| sink.fill(gap, END - BEGIN, 0))
 }
 
 /// A data range of any kind, in a list of a pin's ranges.

@@ -37,7 +37,7 @@ refuse! {
     fn KsReleaseDevice(Device: PKSDEVICE);
     fn KsGetDevice(Object: PVOID) -> PKSDEVICE = null_mut();
     fn KsPinGetParentFilter(Pin: PKSPIN) -> PKSFILTER = null_mut();
-    fn KsGetFilterFromIrp(Irp: PIRP) -> PKSFILTER = null_mut();
+    fn KsGetPinFromIrp(Irp: PIRP) -> PKSPIN = null_mut();
     fn KsAddItemToObjectBag(ObjectBag: KSOBJECT_BAG, Item: PVOID, Free: PFNKSFREE) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn _KsEdit(
         ObjectBag: KSOBJECT_BAG, PointerToPointerToItem: *mut PVOID, NewSize: ULONG, OldSize: ULONG, Tag: ULONG,
@@ -52,6 +52,11 @@ refuse! {
 
 #[cfg(not(test))]
 refuse! {
+    fn KsGetFilterFromIrp(Irp: PIRP) -> PKSFILTER = null_mut();
+    fn KsGenerateEvents(
+        Object: PVOID, EventSet: *const GUID, EventId: ULONG, DataSize: ULONG, Data: PVOID,
+        CallBack: PFNKSGENERATEEVENTCALLBACK, CallBackContext: PVOID,
+    );
     fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID = null_mut();
     fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
     fn KeAcquireSpinLockRaiseToDpc(SpinLock: PKSPIN_LOCK) -> KIRQL = 0;

@@ -220,6 +220,40 @@ pub fn cancel(which: usize) {
     });
 }
 
+thread_local! {
+    /// The filter that this thread's requests are for.
+    static FILTER: Cell<PKSFILTER> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// Requests of this thread are for that filter from now on.
+pub fn requests_are_for(filter: PKSFILTER) {
+    FILTER.set(filter);
+}
+
+pub unsafe fn KsGetFilterFromIrp(_: PIRP) -> PKSFILTER {
+    FILTER.get()
+}
+
+/// The events that were generated: object and number.
+static EVENTS: Mutex<Vec<(usize, ULONG)>> = Mutex::new(Vec::new());
+
+pub unsafe fn KsGenerateEvents(
+    object: PVOID,
+    _: *const GUID,
+    id: ULONG,
+    _: ULONG,
+    _: PVOID,
+    _: PFNKSGENERATEEVENTCALLBACK,
+    _: PVOID,
+) {
+    EVENTS.lock().unwrap_or_else(PoisonError::into_inner).push((object.expose_provenance(), id));
+}
+
+/// The events that were generated since the last call.
+pub fn take_events() -> Vec<(usize, ULONG)> {
+    core::mem::take(&mut *EVENTS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// For one test at a time.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+use core::marker::PhantomData;
+
 use avstream::{ffi::*, *};
 
 pub struct TestDevice;
@@ -33,6 +35,19 @@ impl PinDispatch for TestPin {
     fn create(_: &Pin<'_, Control>, _: &TestFilter) -> Result<Self> {
         Ok(Self)
     }
+}
+
+/// A property of a kind of filters.
+pub struct NumberOf<F>(PhantomData<F>);
+pub type Number = NumberOf<TestFilter>;
+
+impl<F: FilterDispatch> Property for NumberOf<F> {
+    type Owner = OfFilter<F>;
+    type Request = KSPROPERTY;
+    type Value = u32;
+
+    const ID: u32 = 0;
+    const GET: Option<callbacks::Get<Self>> = Some(|_, _| Ok(0));
 }
 
 pub static REFERENCE: GUID = guid(1);

@@ -124,8 +124,12 @@ fn utf16(text: &str) -> Vec<u8> {
 impl Filter {
     /// Opens a filter by the name of its interface.
     pub fn open(link: &str) -> Result<Self, Status> {
-        let handle = Handle::open(None, &utf16(link), GENERIC_READ | GENERIC_WRITE)?;
-        Ok(Self { handle })
+        Self::open_for(link, GENERIC_READ | GENERIC_WRITE)
+    }
+
+    /// The same with these access rights.
+    pub fn open_for(link: &str, access: u32) -> Result<Self, Status> {
+        Ok(Self { handle: Handle::open(None, &utf16(link), access)? })
     }
 
     /// The handle's value.

@@ -3,20 +3,17 @@
 #[path = "../support.rs"]
 mod support;
 
-use avstream::*;
+use avstream::{ffi::KSPROPERTY, *};
 use support::*;
 
 struct A;
 
 impl Property for A {
-    type Filter = TestFilter;
+    type Owner = OfFilter<TestFilter>;
+    type Request = KSPROPERTY;
     type Value = &'static u8;
 
     const ID: u32 = 0;
-
-    fn get(_: &TestFilter) -> Result<&'static u8> {
-        Ok(&0)
-    }
 }
 
 fn main() {}

@@ -105,6 +105,7 @@ fn nothing_to_check(suite: &command::Suite, filters: &[Interface]) -> String {
 }
 
 /// The handles of this process.
+#[derive(Clone, Default)]
 struct Handles {
     /// Interface classes to look into besides those that everybody knows.
     categories: Vec<GUID>,
@@ -208,8 +209,11 @@ impl System for Handles {
     }
 
     fn together(&self, threads: Vec<Work>) -> Vec<(String, Status)> {
-        let threads: Vec<_> =
-            threads.into_iter().map(|work| std::thread::spawn(move || work(&Handles))).collect();
+        let start = |work: Work| {
+            let handles = self.clone();
+            std::thread::spawn(move || work(&handles))
+        };
+        let threads: Vec<_> = threads.into_iter().map(start).collect();
         // A thread that panics has met nothing that could be told.
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     }

@@ -36,12 +36,12 @@ pub fn start() -> Result<Other, Status> {
 
 /// What the other program does: jobs, until its input ends or it is killed.
 pub fn serve() -> ExitCode {
-    let mut streaming = Vec::new();
+    let (handles, mut streaming) = (Handles::default(), Vec::new());
     for line in std::io::stdin().lock().lines() {
         let Ok(job) = line.and_then(|line| serde_json::from_str::<Job>(&line).map_err(Into::into)) else {
             break;
         };
-        let answer: Result<usize, NTSTATUS> = match Streaming::begin(&Handles, &job) {
+        let answer: Result<usize, NTSTATUS> = match Streaming::begin(&handles, &job) {
             Ok(begun) => {
                 let pin = begun.pin;
                 streaming.push(begun);

@@ -59,7 +59,9 @@ pub fn run(options: &Options) -> Result<()> {
         steps.run("documentation", || documentation(&metadata))?;
     }
     steps.run("tests", || tests(&metadata))?;
-    steps.run("compliance", rig::compliance)?;
+    steps.run("compliance", || {
+        rig::compliance(toolchain::host_cargo().arg("test").args(host_packages(&metadata)))
+    })?;
     steps.run("endurance", || itself(&["endurance", "--minutes", "0.2"]))?;
     steps.run("specification", || itself(&["specification"]))?;
     steps.run("package", || itself(&["package"]))?;

@@ -89,7 +89,7 @@ impl Rig {
 }
 
 /// With each switch the checks are made once more; those that repeat themselves for ever, less often.
-const EACH_SWITCH: [&str; 5] = ["--each-switch", "--requests", "5000", "--rounds", "200"];
+const EACH_SWITCH: [&str; 5] = ["--each-switch", "--requests", "2000", "--rounds", "100"];
 
 /// Runs the compliance suite on the driver: what `tests`, a run of the tests, has left to a rig that is optimised, a
 /// million random requests among it; then the suite with each open point the other way.

@@ -155,20 +155,14 @@ impl Route {
             Self::Rustup => host_cargo(),
             Self::Debian => debian_with_library(DRIVER_LIBRARY),
         };
-        let llvm_library = format!("{LLVM_ROOT}/lib");
-        // libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a compiler that
-        // says it is GCC.
-        let clang = format!("-resource-dir={llvm_library}/clang/{LLVM} -fgnuc-version=13.2");
         // mingw-w64's ddk knows no ARM64. What a video driver uses of it has one layout on both.
         let clang_for_arm64 =
-            format!("{clang} --target={TARGET} -U_ARM64_ -UARM64 -D_AMD64_ -DAMD64 -D_WIN64");
-        cargo
+            format!("{} --target={TARGET} -U_ARM64_ -UARM64 -D_AMD64_ -DAMD64 -D_WIN64", clang_arguments());
+        bindings(&mut cargo)
             .args([subcommand, "--locked", "--target", target, "--target-dir"])
             .arg(target_dir)
             .env("WDKContentRoot", &tree.root)
             .env("RUSTC_WRAPPER", rustc_wrapper::install(&tree.root)?)
-            .env("LIBCLANG_PATH", &llvm_library)
-            .env("BINDGEN_EXTRA_CLANG_ARGS", clang)
             .env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_pc_windows_msvc", clang_for_arm64)
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", llvm("lld-link"))
             .env("CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_LINKER", llvm("lld-link"))
@@ -179,6 +173,17 @@ impl Route {
             .env_remove("CARGO_TARGET_DIR");
         Ok(cargo)
     }
+}
+
+/// What bindgen needs to know of LLVM, for every target: it is compiled anew where its environment is another one.
+fn bindings(cargo: &mut Command) -> &mut Command {
+    cargo.env("LIBCLANG_PATH", format!("{LLVM_ROOT}/lib")).env("BINDGEN_EXTRA_CLANG_ARGS", clang_arguments())
+}
+
+/// libclang does not find its own headers from LIBCLANG_PATH, and mingw-w64's headers want a compiler that says it is
+/// GCC.
+fn clang_arguments() -> String {
+    format!("-resource-dir={LLVM_ROOT}/lib/clang/{LLVM} -fgnuc-version=13.2")
 }
 
 /// Debian's cargo with Debian's compiler.
@@ -221,7 +226,7 @@ pub fn program_cargo(target_dir: &Path, subcommand: &str) -> Result<Command> {
         format!("--remap-path-prefix={}=crates.io", home.join("registry/src").display()),
     ];
     let mut cargo = debian_with_library("std,panic_abort");
-    cargo
+    bindings(&mut cargo)
         .args([subcommand, "--locked", "--target", PROGRAM, "--target-dir"])
         .arg(target_dir)
         .args(["--config", &format!("target.{PROGRAM}.linker={MINGW_GCC:?}")])

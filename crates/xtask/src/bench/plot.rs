@@ -27,14 +27,14 @@ pub fn draw(file: &Path, results: &Results<'_>) -> Result<()> {
         .margin(16)
         .x_label_area_size(32)
         .y_label_area_size(220)
-        .build_cartesian_2d(0.0..most, (0..rows).into_segmented())?;
+        .build_cartesian_2d(0.0..most, (0..rows.saturating_sub(1)).into_segmented())?;
     let label = |row: &SegmentValue<usize>| match row {
         SegmentValue::CenterOf(row) => names.get(*row).cloned().unwrap_or_default(),
         _ => String::new(),
     };
     chart.configure_mesh().y_labels(rows).y_label_formatter(&label).disable_y_mesh().draw()?;
     let series =
-        [("now", Some(results.now), BLUE, 30), (results.against.unwrap_or(""), results.before, RED, 8)];
+        [("now", Some(results.now), BLUE, 8), (results.against.unwrap_or(""), results.before, RED, 20)];
     for (name, measured, colour, margin) in series {
         let Some(measured) = measured else { continue };
         let bars = Histogram::horizontal(&chart)

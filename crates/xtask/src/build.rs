@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
+    process::Command,
     time::Instant,
 };
 
@@ -212,11 +213,11 @@ impl Workshop {
     }
 
     /// A cargo command for packages of the driver's side.
-    pub fn cargo(&self, subcommand: &str) -> Result<std::process::Command> {
+    pub fn cargo(&self, subcommand: &str) -> Result<Command> {
         self.cargo_for(toolchain::TARGET, subcommand)
     }
 
-    fn cargo_for(&self, target: &str, subcommand: &str) -> Result<std::process::Command> {
+    fn cargo_for(&self, target: &str, subcommand: &str) -> Result<Command> {
         self.route.cargo(target, &self.tree, &self.target_dir, subcommand)
     }
 
@@ -296,6 +297,18 @@ pub fn replace(file: &Path, content: &[u8]) -> Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, content).with_context(|| format!("cannot write {}", new.display()))?;
     fs::rename(&new, file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Takes what is compiled of other people's crates along to another folder with the sources, if there is any.
+pub fn take_along(root: &Path) -> Result<()> {
+    let compiled = Path::new("target/driver/cargo");
+    let from = house::root().join(compiled);
+    if !from.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(root.join("target/driver"))?;
+    // With their dates, by which cargo tells what is new.
+    process::run(Command::new("cp").args(["--archive", "--reflink=auto"]).args([from, root.join(compiled)]))
 }
 
 /// What cargo says about the workspace.

@@ -11,7 +11,7 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    house,
+    build, house,
     package::{self, archive},
     process,
 };
@@ -38,11 +38,7 @@ pub fn run(options: &Options) -> Result<()> {
     let copy = elsewhere.path().join("sources");
     copy_sources(&copy)?;
     if options.quick {
-        let compiled = Path::new("target/driver/cargo");
-        fs::create_dir_all(copy.join("target/driver"))?;
-        let (from, to) = (house::root().join(compiled), copy.join(compiled));
-        // With their dates, by which cargo tells what is new.
-        process::run(Command::new("cp").args(["--archive", "--reflink=auto"]).args([from, to]))?;
+        build::take_along(&copy)?;
     }
     println!("again in {}", copy.display());
     let there = elsewhere.path().join("packages");

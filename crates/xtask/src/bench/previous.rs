@@ -2,13 +2,13 @@
 
 use std::{
     env, fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{house, process};
+use crate::{build, house, process};
 
 /// Builds the driver as it was at a commit, unless that is done; its image.
 pub fn driver(commit: &str) -> Result<PathBuf> {
@@ -31,22 +31,10 @@ pub fn driver(commit: &str) -> Result<PathBuf> {
     let tar = archive.stdout.take().context("git archive has no output")?;
     process::run(Command::new("tar").args(["-x", "-C"]).arg(root).stdin(tar))?;
     ensure!(archive.wait()?.success(), "git archive failed");
-    take_along(root)?;
-    let mut build = Command::new(env::current_exe().context("where is this program?")?);
-    process::run(build.args(["build", "--flavour", "default"]).current_dir(root).env(house::ROOT, root))?;
+    build::take_along(root)?;
+    let mut itself = Command::new(env::current_exe().context("where is this program?")?);
+    process::run(itself.args(["build", "--flavour", "default"]).current_dir(root).env(house::ROOT, root))?;
     fs::create_dir_all(kept.parent().context("a file lies in a folder")?)?;
     fs::copy(root.join("target/driver/default/loopcam.sys"), &kept)?;
     Ok(kept)
-}
-
-/// What is compiled of other people's crates.
-fn take_along(root: &Path) -> Result<()> {
-    let compiled = Path::new("target/driver/cargo");
-    let from = house::root().join(compiled);
-    if !from.exists() {
-        return Ok(());
-    }
-    fs::create_dir_all(root.join("target/driver"))?;
-    // With their dates, by which cargo tells what is new.
-    process::run(Command::new("cp").args(["--archive", "--reflink=auto"]).args([from, root.join(compiled)]))
 }

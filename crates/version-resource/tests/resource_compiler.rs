@@ -18,15 +18,15 @@ fn compiled(version: [u16; 4], strings: &[(&str, &str)]) -> Vec<u8> {
          BLOCK \"VarFileInfo\"\nBEGIN\nVALUE \"Translation\", 0x409, 0x4b0\nEND\nEND\n"
     );
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (script, output) = (folder.join("version.rc"), folder.join("version.res"));
-    fs::write(&script, source).expect("the script is written");
+    fs::write(folder.join("version.rc"), source).expect("the script is written");
+    // Names without a folder: an absolute path may look like an option (`/c...`, `/l...`).
     let status = Command::new(COMPILER)
-        .args(["/no-preprocess", "/c", "65001", "/fo"])
-        .args([&output, &script])
+        .current_dir(folder)
+        .args(["/no-preprocess", "/c", "65001", "/fo", "version.res", "version.rc"])
         .status()
         .unwrap_or_else(|error| panic!("{COMPILER}: {error}; `cargo xtask setup` installs it"));
     assert!(status.success(), "{status}");
-    fs::read(&output).expect("the compiled resource")
+    fs::read(folder.join("version.res")).expect("the compiled resource")
 }
 
 #[test]

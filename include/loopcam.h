@@ -1,6 +1,6 @@
 /*
- * What a program needs to know and to steer loopcam's camera: a property set of its own and an event, on the filter.
- * docs/controls.md says more. Include it after <windows.h>, <ks.h> and <ksmedia.h>.
+ * What a program needs to know and to steer loopcam's cameras: a property set of its own and an event, on each camera's
+ * filter; and a filter that adds and removes cameras. docs/controls.md says more. Include it after <windows.h>, <ks.h> and <ksmedia.h>.
  */
 #ifndef LOOPCAM_H
 #define LOOPCAM_H
@@ -23,7 +23,7 @@ DEFINE_GUIDSTRUCT("E1B7D0A4-6C52-4D39-8F1E-3A95C02B7D68", KSEVENTSETID_LOOPCAM);
 #define KSEVENTSETID_LOOPCAM DEFINE_GUIDNAMED(KSEVENTSETID_LOOPCAM)
 
 typedef enum {
-    KSEVENT_LOOPCAM_CHANGED /* something of what the properties tell, other than counters of pictures */
+    KSEVENT_LOOPCAM_CHANGED /* something of what the properties tell, other than counters of pictures; on the manager too */
 } KSEVENT_LOOPCAM;
 
 #define LOOPCAM_WRITER_NONE 0 /* nobody has the right to write */
@@ -76,5 +76,32 @@ typedef struct {
     ULONG Width;
     ULONG Height;
 } LOOPCAM_PLACEHOLDER, *PLOOPCAM_PLACEHOLDER;
+
+/* The interface class of the manager: the filter that adds and removes cameras. It has no pins. */
+#define STATIC_KSCATEGORY_LOOPCAM_MANAGER \
+    0xC2F6E580L, 0x4B17, 0x4A9D, 0x93, 0xE8, 0x7D, 0x05, 0xB1, 0xA4, 0x6F, 0x32
+DEFINE_GUIDSTRUCT("C2F6E580-4B17-4A9D-93E8-7D05B1A46F32", KSCATEGORY_LOOPCAM_MANAGER);
+#define KSCATEGORY_LOOPCAM_MANAGER DEFINE_GUIDNAMED(KSCATEGORY_LOOPCAM_MANAGER)
+
+#define STATIC_PROPSETID_LOOPCAM_MANAGER \
+    0x47D1B93EL, 0x05CA, 0x4E62, 0xA8, 0xF4, 0x19, 0xB6, 0x3C, 0x7E, 0x20, 0xD5
+DEFINE_GUIDSTRUCT("47D1B93E-05CA-4E62-A8F4-19B63C7E20D5", PROPSETID_LOOPCAM_MANAGER);
+#define PROPSETID_LOOPCAM_MANAGER DEFINE_GUIDNAMED(PROPSETID_LOOPCAM_MANAGER)
+
+typedef enum {
+    KSPROPERTY_LOOPCAM_MANAGER_CAMERAS, /* get: KSMULTIPLE_ITEM, then a LOOPCAM_CAMERA for each camera */
+    KSPROPERTY_LOOPCAM_MANAGER_ADD,     /* set: LOOPCAM_CAMERA, with a number that no camera has */
+    KSPROPERTY_LOOPCAM_MANAGER_RENAME,  /* set: LOOPCAM_CAMERA */
+    KSPROPERTY_LOOPCAM_MANAGER_REMOVE   /* set: ULONG, the number; not 0 */
+} KSPROPERTY_LOOPCAM_MANAGER;
+
+#define LOOPCAM_MAX_CAMERAS 16
+#define LOOPCAM_NAME_ROOM   64
+
+/* A camera. Its interfaces' reference string is {6C1F3F5A-93A8-4E0E-8F6B-2D9C57A1E4B0}, with its number as the last digit. */
+typedef struct {
+    ULONG Number;                  /* below LOOPCAM_MAX_CAMERAS */
+    WCHAR Name[LOOPCAM_NAME_ROOM]; /* what applications call it: up to the first zero, without control characters */
+} LOOPCAM_CAMERA, *PLOOPCAM_CAMERA;
 
 #endif

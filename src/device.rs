@@ -1,19 +1,20 @@
 //! The device.
 
-use avstream::{Device, DeviceDispatch, FilterDescriptor, Result, Shared};
+use avstream::{Device, DeviceDispatch, FilterDescriptor, Result};
 
-use crate::{camera, hub::Hub, test_source};
+use crate::{camera, cameras::Cameras, manager, test_source};
 
 /// The one device of this driver.
 pub struct Loopcam {
-    /// Where writer and readers meet.
-    pub hub: Shared<Hub>,
+    /// Its cameras.
+    pub cameras: Cameras,
 }
 
 impl DeviceDispatch for Loopcam {
-    const FILTERS: &'static [&'static FilterDescriptor<Self>] = &[&camera::FILTER, &test_source::FILTER];
+    const FILTERS: &'static [&'static FilterDescriptor<Self>] =
+        &[&camera::FILTER, &test_source::FILTER, &manager::FILTER];
 
-    fn add(_: &Device<'_>) -> Result<Self> {
-        Ok(Self { hub: Shared::new(Hub::new()?)? })
+    fn add(device: Device<'_, Self>) -> Result<Self> {
+        Ok(Self { cameras: Cameras::new(device)? })
     }
 }

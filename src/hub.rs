@@ -22,6 +22,8 @@ pub struct Hub {
     pub placeholder: Placeholder,
     /// How pictures are changed on their way.
     pub controls: Controls,
+    /// Whether the camera has been taken away.
+    is_removed: AtomicBool,
     /// The clients of the camera, who can be told of changes.
     pub listeners: Listeners,
     /// How often they were.
@@ -59,6 +61,7 @@ impl Hub {
             placeholder: Placeholder::new(),
             controls: Controls::new(),
             listeners: Listeners::new()?,
+            is_removed: AtomicBool::new(false),
             changes: AtomicU32::new(0),
             clients: AtomicU64::new(0),
             is_claimed: AtomicBool::new(false),
@@ -73,13 +76,31 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`Error::SHARING_VIOLATION`]: there is another.
+    /// [`Error::SHARING_VIOLATION`]: there is another. [`Error::DEVICE_REMOVED`]: the camera has been taken away.
     pub fn claim(hub: &Shared<Self>) -> Result<Claim> {
+        hub.check()?;
         if hub.is_claimed.swap(true, Ordering::AcqRel) {
             return Err(Error::SHARING_VIOLATION);
         }
         hub.changed();
         Ok(Claim(hub.clone()))
+    }
+
+    /// The camera is taken away: nobody gets or gives another picture.
+    pub fn remove(&self) {
+        self.is_removed.store(true, Ordering::Release);
+        self.set_live(None);
+        self.frames.clear();
+        self.wake_readers();
+    }
+
+    /// Whether the camera is still there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DEVICE_REMOVED`]: it has been taken away.
+    pub fn check(&self) -> Result {
+        if self.is_removed.load(Ordering::Acquire) { Err(Error::DEVICE_REMOVED) } else { Ok(()) }
     }
 
     /// What the writer writes; `None` if nobody does, or has done so for too long.

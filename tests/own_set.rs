@@ -541,6 +541,7 @@ fn header_and_crate_agree() {
         Interval = interval Pictures = pictures Dropped = dropped
     });
     structure!(LOOPCAM_PLACEHOLDER = Placeholder { FourCC = fourcc Bits = bits Width = width Height = height });
+    structure!(LOOPCAM_CAMERA = Camera { Number = number Name = name });
     for (name, value) in [
         ("KSPROPERTY_LOOPCAM_STATUS", STATUS),
         ("KSPROPERTY_LOOPCAM_READERS", READERS),
@@ -556,10 +557,21 @@ fn header_and_crate_agree() {
         ("LOOPCAM_PLACEHOLDER_MAX_WIDTH", loopcam_api::MAX_PLACEHOLDER_WIDTH),
         ("LOOPCAM_PLACEHOLDER_MAX_HEIGHT", loopcam_api::MAX_PLACEHOLDER_HEIGHT),
         ("LOOPCAM_MAX_READERS", MAX_READERS),
+        ("KSPROPERTY_LOOPCAM_MANAGER_CAMERAS", loopcam_api::CAMERAS),
+        ("KSPROPERTY_LOOPCAM_MANAGER_ADD", loopcam_api::ADD),
+        ("KSPROPERTY_LOOPCAM_MANAGER_RENAME", loopcam_api::RENAME),
+        ("KSPROPERTY_LOOPCAM_MANAGER_REMOVE", loopcam_api::REMOVE),
+        ("LOOPCAM_MAX_CAMERAS", loopcam_api::MAX_CAMERAS),
+        ("LOOPCAM_NAME_ROOM", loopcam_api::NAME_ROOM as u32),
     ] {
         is(name, value.into());
     }
-    for (name, digits) in [("PROPSETID_LOOPCAM", PROPERTY_SET), ("KSEVENTSETID_LOOPCAM", EVENT_SET)] {
+    for (name, digits) in [
+        ("PROPSETID_LOOPCAM", PROPERTY_SET),
+        ("KSEVENTSETID_LOOPCAM", EVENT_SET),
+        ("KSCATEGORY_LOOPCAM_MANAGER", loopcam_api::MANAGER_CATEGORY),
+        ("PROPSETID_LOOPCAM_MANAGER", loopcam_api::MANAGER_SET),
+    ] {
         let _ = writeln!(text, "constexpr GUID {name}_VALUE = {{ STATIC_{name} }};");
         let value = guid(digits);
         let mut is = |member: &str, right: u64| {

@@ -6,7 +6,7 @@ use driver_package::inf::{self, Inf};
 use ksrig::{client::guid, ks::Options};
 use loopcam_tests::{
     images,
-    stand::{CAMERA, Stand, TEST_SOURCE},
+    stand::{CAMERA, MANAGER, Stand, TEST_SOURCE},
 };
 
 /// An INF file, read.
@@ -58,6 +58,7 @@ fn interfaces_have_names() {
             let name = match interface.reference().to_uppercase().as_str() {
                 CAMERA => "Loopcam",
                 TEST_SOURCE => "Loopcam Test Source",
+                MANAGER => "Loopcam Cameras",
                 other => panic!("{}: {other}", image.display()),
             };
             assert_eq!(interface.registry_value("FriendlyName"), Some(name));

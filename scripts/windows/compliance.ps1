@@ -38,7 +38,7 @@ if (-not $Filter) {
     $Filter = 'Loopcam'
     # Those of the INF: the camera's, and the test source's own.
     if (-not $Category) {
-        $Category = 'KSCATEGORY_CAPTURE,KSCATEGORY_VIDEO,KSCATEGORY_VIDEO_CAMERA,{3D7A9C14-0B5E-4C86-9E27-F4A6B1D80C53}'
+        $Category = 'KSCATEGORY_CAPTURE,KSCATEGORY_VIDEO,KSCATEGORY_VIDEO_CAMERA,{3D7A9C14-0B5E-4C86-9E27-F4A6B1D80C53},{C2F6E580-4B17-4A9D-93E8-7D05B1A46F32}'
     }
 }
 $arguments = @('--filter', $Filter,

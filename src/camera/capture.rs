@@ -5,7 +5,7 @@ use avstream::{
     PropertySet, Reading, Result, Shared, SpinLock, State, Subscription, VideoFormat, callbacks,
 };
 
-use super::{Camera, FRAMES};
+use super::{Camera, FRAMES, turn_away};
 use crate::{
     clock::{self, Clock},
     counter::Counter,
@@ -121,6 +121,7 @@ impl PinDispatch for Capture {
     type Filter = Camera;
 
     fn create(pin: &Pin<'_, Control>, filter: &Camera) -> Result<Self> {
+        filter.hub.check()?;
         let stream = Stream::of(pin.format())?;
         pin.set_framing(FRAMES, stream.format.image_size())?;
         let (timer, subscription) =
@@ -228,6 +229,9 @@ impl Capture {
     }
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
+        if let Err(error) = self.hub.check() {
+            return turn_away(pin, error);
+        }
         let (stream, mut progress) = {
             let reader = self.reader.lock();
             (reader.stream, reader.progress)

@@ -5,7 +5,7 @@ use avstream::{
     PropertySet, Result, Shared, Slots, SpinLock, State, VideoFormat, callbacks,
 };
 
-use super::{Camera, FRAMES, connect::Connection};
+use super::{Camera, FRAMES, connect::Connection, turn_away};
 use crate::{
     formats::{self, Stream},
     hub::{Claim, Hub},
@@ -34,6 +34,7 @@ impl PinDispatch for Input {
     type Filter = Camera;
 
     fn create(pin: &Pin<'_, Control>, filter: &Camera) -> Result<Self> {
+        filter.hub.check()?;
         let stream = Stream::of(pin.format())?;
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
@@ -123,7 +124,8 @@ impl Input {
         {
             let mut writer = self.writer.lock();
             writer.is_running = true;
-            self.hub.set_live(Some(writer.stream));
+            let is_there = self.hub.check().is_ok();
+            self.hub.set_live(is_there.then_some(writer.stream));
         }
         self.hub.wake_readers();
     }
@@ -168,6 +170,9 @@ impl Input {
     }
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
+        if let Err(error) = self.hub.check() {
+            return turn_away(pin, error);
+        }
         let Some(edge) = pin.leading_edge() else { return Processed::Wait };
         // Flags without a picture.
         if edge.source().is_none_or(|source| source.is_empty()) {

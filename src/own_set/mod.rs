@@ -8,11 +8,11 @@ mod status;
 mod timeout;
 
 use avstream::{
-    EventItem, EventSet, OfFilter, PropertyItem, PropertySet,
+    EventItem, EventSet, FilterDispatch, OfFilter, PropertyItem, PropertySet,
     ffi::{GUID, guid},
 };
 
-use crate::camera::Camera;
+use crate::camera;
 
 loopcam_api::structures!(avstream::plain);
 
@@ -20,7 +20,7 @@ static ID: GUID = guid(loopcam_api::PROPERTY_SET);
 static EVENT_ID: GUID = guid(loopcam_api::EVENT_SET);
 
 /// The properties, as a set of the camera.
-pub const PROPERTIES: PropertySet<OfFilter<Camera>> = PropertySet::new(
+pub const PROPERTIES: PropertySet<OfFilter<camera::Camera>> = PropertySet::new(
     &ID,
     &[
         PropertyItem::new::<status::Now>(),
@@ -30,9 +30,11 @@ pub const PROPERTIES: PropertySet<OfFilter<Camera>> = PropertySet::new(
     ],
 );
 
-/// The event, as a set of the camera.
-pub const EVENTS: EventSet<OfFilter<Camera>> =
-    EventSet::new(&EVENT_ID, &[EventItem::new(loopcam_api::CHANGED)]);
+/// The event, as a set of filters of kind `F`.
+pub const fn events<F: FilterDispatch>() -> EventSet<OfFilter<F>> {
+    const EVENTS: &[EventItem] = &[EventItem::new(loopcam_api::CHANGED)];
+    EventSet::new(&EVENT_ID, EVENTS)
+}
 
 /// Tells whoever waits for it that something has changed.
 pub fn tell(listeners: &avstream::Listeners) {

@@ -57,3 +57,39 @@ pub fn changes(filter: &Filter) -> Event {
     let event = filter.enable_event(guid(loopcam_api::EVENT_SET), loopcam_api::CHANGED, ENABLE);
     event.unwrap_or_else(|status| panic!("enabling the event: {status}"))
 }
+
+/// The manager's property set.
+pub const MANAGER_SET: GUID = guid(loopcam_api::MANAGER_SET);
+
+/// A camera's number and name, as a request has them.
+///
+/// # Panics
+/// When the name is too long for it.
+pub fn camera(number: u32, name: &str) -> loopcam_api::Camera {
+    let mut camera = loopcam_api::Camera { number, ..Default::default() };
+    for (index, unit) in name.encode_utf16().enumerate() {
+        camera.name[index] = unit;
+    }
+    camera
+}
+
+/// Sets a property of the manager: ADD, RENAME or REMOVE.
+pub fn manage(manager: &Filter, id: u32, value: &[u8]) -> Status {
+    manager.property(&property::request(MANAGER_SET, id, property::SET, &[]), value.to_vec()).status
+}
+
+/// The cameras that the manager knows: numbers and names.
+///
+/// # Panics
+/// When it does not tell, or the list is not what its head says.
+pub fn cameras(manager: &Filter) -> Vec<(u32, String)> {
+    let request = property::request(MANAGER_SET, loopcam_api::CAMERAS, property::GET, &[]);
+    let list = property::get_sized(manager.handle(), &request).expect("the cameras");
+    let items = list[8..].chunks(loopcam_api::Camera::SIZE);
+    assert_eq!(list[..8], [list.len() as u32, items.len() as u32].map(u32::to_le_bytes).concat());
+    let name = |camera: loopcam_api::Camera| {
+        let units: Vec<u16> = camera.name.into_iter().take_while(|&unit| unit != 0).collect();
+        (camera.number, String::from_utf16(&units).expect("UTF-16"))
+    };
+    items.map(|item| name(loopcam_api::Camera::from_bytes(item).expect("a whole camera"))).collect()
+}

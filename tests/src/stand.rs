@@ -14,6 +14,8 @@ use ksrig::{
 pub const CAMERA: &str = "{6C1F3F5A-93A8-4E0E-8F6B-2D9C57A1E4B0}";
 /// The Test Source filter's reference string.
 pub const TEST_SOURCE: &str = "{B8A4D2C7-5E61-4B39-A7F0-91C3E8D5062F}";
+/// The manager's reference string.
+pub const MANAGER: &str = "{E90A37F6-4C8D-4B15-8172-D6C09FB35E48}";
 /// The Camera's pin *Capture*.
 pub const CAPTURE: u32 = 0;
 /// The Camera's pin *Input*.
@@ -86,6 +88,24 @@ impl Stand {
     pub fn filter(&self, name: &str) -> Filter {
         let opened = self.rig.filter(name).and_then(|interface| self.rig.open_filter(&interface));
         opened.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Removes the device and unloads the driver; loads it again. The registry stays.
+    ///
+    /// # Panics
+    /// When it broke a rule or left anything behind, or is not loaded again.
+    pub fn reload(&mut self, image: impl AsRef<Path>) {
+        self.take_down();
+        assert_eq!(pool::in_use(), (0, 0), "pool after the unload: (allocations, bytes)");
+        self.driver = Some(self.rig.load(image.as_ref()).unwrap_or_else(|error| panic!("{error}")));
+    }
+
+    /// The device.
+    ///
+    /// # Panics
+    /// When the driver is unloaded.
+    pub fn device(&self) -> &'static ksrig::nt::pnp::Device {
+        self.driver.as_ref().expect("a loaded driver").device()
     }
 
     /// What is alive at the moment.

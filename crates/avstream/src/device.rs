@@ -6,10 +6,12 @@ use crate::{
     bag,
     callback::callbacks,
     descriptor::FilterDescriptor,
+    device_lock::DeviceLock,
     error::{Error, Result, status_of},
     ffi::{
         KSDEVICE, KSDEVICE_DESCRIPTOR, KSDEVICE_DESCRIPTOR_VERSION, KSDEVICE_DISPATCH, KsAcquireDevice,
-        KsInitializeDriver, KsReleaseDevice, NTSTATUS, PDRIVER_OBJECT, PKSDEVICE, PUNICODE_STRING,
+        KsInitializeDriver, KsReleaseDevice, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT, PKSDEVICE,
+        PUNICODE_STRING,
     },
     kbox::KBox,
 };
@@ -27,20 +29,70 @@ pub trait DeviceDispatch: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// Any: the device is not added.
-    fn add(device: &Device<'_>) -> Result<Self>;
+    fn add(device: Device<'_, Self>) -> Result<Self>;
 }
 
-/// A device, during one of its callbacks.
-pub struct Device<'a> {
+/// A device of kind `D`, which lives for `'a`.
+///
+/// # Invariants
+///
+/// So it does, and is.
+pub struct Device<'a, D> {
     raw: NonNull<KSDEVICE>,
-    callback: PhantomData<&'a KSDEVICE>,
+    life: PhantomData<(&'a KSDEVICE, fn() -> D)>,
 }
 
-impl Device<'_> {
+impl<D> Clone for Device<'_, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for Device<'_, D> {}
+
+impl<'a, D: DeviceDispatch> Device<'a, D> {
+    /// # Safety
+    ///
+    /// As the invariant says.
+    pub(crate) const unsafe fn new(raw: NonNull<KSDEVICE>) -> Self {
+        Self { raw, life: PhantomData }
+    }
+
     /// For a DDI that this crate does not know.
     #[must_use]
     pub const fn as_ptr(&self) -> PKSDEVICE {
         self.raw.as_ptr()
+    }
+
+    pub(crate) const fn raw(&self) -> NonNull<KSDEVICE> {
+        self.raw
+    }
+
+    /// What Plug and Play knows the device as.
+    pub(crate) fn physical(&self) -> PDEVICE_OBJECT {
+        // SAFETY: by the invariant it is alive; set before Add (R1.4).
+        unsafe { (*self.as_ptr()).PhysicalDeviceObject }
+    }
+
+    /// Its context.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DEVICE_NOT_READY`]: it is still being added.
+    pub fn context(&self) -> Result<&'a D> {
+        // SAFETY: by the invariant.
+        unsafe { context(self.as_ptr()) }
+    }
+
+    /// Takes the device mutex, which is not recursive. PASSIVE_LEVEL; not in a callback that is made with it held, as the
+    /// creation of a filter may be (contract 10.4).
+    ///
+    /// <https://learn.microsoft.com/windows-hardware/drivers/stream/device-mutex-in-avstream>
+    pub fn lock(self) -> DeviceLock<'a, D> {
+        // SAFETY: by the invariant it is alive; PASSIVE_LEVEL.
+        unsafe { KsAcquireDevice(self.as_ptr()) };
+        // SAFETY: acquired.
+        unsafe { DeviceLock::new(self) }
     }
 }
 
@@ -110,7 +162,8 @@ callbacks! {
 ///
 /// `raw` is a device of kind `D` that is being added.
 unsafe fn add_context<D: DeviceDispatch>(raw: NonNull<KSDEVICE>) -> Result {
-    let context = D::add(&Device { raw, callback: PhantomData })?;
+    // SAFETY: the caller's promise.
+    let context = D::add(unsafe { Device::new(raw) })?;
     let block = KBox::new(Block { context, _size: 0 })?;
     let device = raw.as_ptr();
     // The mutex that guards a device's bag. ASSUMED: (contract 10.3) it is not held during Add.

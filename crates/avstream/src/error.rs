@@ -37,6 +37,8 @@ impl Error {
         BUFFER_TOO_SMALL = STATUS_BUFFER_TOO_SMALL;
         /// The state of the device does not allow it now.
         DEVICE_NOT_READY = STATUS_DEVICE_NOT_READY;
+        /// It was there, and has been taken away.
+        DEVICE_REMOVED = STATUS_DEVICE_REMOVED;
         /// There is no memory.
         INSUFFICIENT_RESOURCES = STATUS_INSUFFICIENT_RESOURCES;
         /// A buffer has not the size that it should have.
@@ -53,6 +55,8 @@ impl Error {
         NO_MATCH = STATUS_NO_MATCH;
         /// It is not there now, or never.
         NOT_SUPPORTED = STATUS_NOT_SUPPORTED;
+        /// There is one of that name.
+        OBJECT_NAME_COLLISION = STATUS_OBJECT_NAME_COLLISION;
         /// Somebody else has it.
         SHARING_VIOLATION = STATUS_SHARING_VIOLATION;
         /// It did not work, and nothing better is known.

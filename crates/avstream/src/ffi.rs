@@ -3,9 +3,9 @@
 //! On Windows: `ks-sys` and `wdk-sys`. Elsewhere there is nothing to call; stand-ins that refuse
 //! everything let the crate be type checked, tested and documented.
 
-#[cfg(windows)]
-pub use ks_sys::gaps::ExAllocatePoolWithTag;
 pub use ks_sys::*;
+#[cfg(windows)]
+pub use ks_sys::{gaps::ExAllocatePoolWithTag, inline::KsDeleteFilterFactory};
 #[cfg(windows)]
 pub use wdk_sys::ntddk::*;
 

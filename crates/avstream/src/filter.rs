@@ -9,8 +9,9 @@ use crate::{
     device::{self, DeviceDispatch},
     error::{Error, Result, status_of},
     event::EventSet,
-    ffi::{KSAUTOMATION_TABLE, KSFILTER, KSFILTER_DISPATCH, KsGetDevice, NTSTATUS, PIRP, PKSFILTER},
+    ffi::{GUID, KSAUTOMATION_TABLE, KSFILTER, KSFILTER_DISPATCH, KsGetDevice, NTSTATUS, PIRP, PKSFILTER},
     kbox::KBox,
+    opened::Opened,
     opener::Opener,
     owner::OfFilter,
     property::PropertySet,
@@ -58,6 +59,18 @@ impl<C: Context> Filter<'_, C> {
 }
 
 impl Filter<'_, Control> {
+    /// The reference GUID of the description that it is made from, by which a kind of filter with several descriptions
+    /// tells them apart.
+    #[must_use]
+    pub fn reference(&self) -> &GUID {
+        // SAFETY: a live filter.
+        let descriptor = unsafe { (*self.as_ptr()).Descriptor };
+        // SAFETY: the description that the filter was made from, or a copy (R2.1).
+        let reference = unsafe { (*descriptor).ReferenceGuid };
+        // SAFETY: every description of this crate has one.
+        unsafe { &*reference }
+    }
+
     /// Who opens it.
     #[must_use]
     pub const fn opener(&self) -> Opener {
@@ -73,25 +86,26 @@ impl Filter<'_, Control> {
     }
 }
 
-/// The context, as an item of the filter's bag.
-struct Block<F> {
-    context: F,
-    /// An item has a size even if the context has none.
-    _size: u8,
+/// A filter with its context.
+///
+/// # Safety
+///
+/// `filter` is a filter of kind `F`, and outlives the reference.
+pub(crate) unsafe fn opened<'a, F: FilterDispatch>(filter: PKSFILTER) -> Result<&'a Opened<F>> {
+    // SAFETY: the caller's promise.
+    let filter = unsafe { filter.as_ref() }.ok_or(Error::INVALID_PARAMETER)?;
+    // SAFETY: Create has put it there, and it lives as long as the filter.
+    unsafe { filter.Context.cast::<Opened<F>>().as_ref() }.ok_or(Error::DEVICE_NOT_READY)
 }
 
 /// The context of a filter.
 ///
 /// # Safety
 ///
-/// `filter` is a filter of kind `F`, and outlives the reference.
+/// As for [`opened`].
 pub(crate) unsafe fn context<'a, F: FilterDispatch>(filter: PKSFILTER) -> Result<&'a F> {
     // SAFETY: the caller's promise.
-    let filter = unsafe { filter.as_ref() }.ok_or(Error::INVALID_PARAMETER)?;
-    // SAFETY: Create has put a block there, which lives as long as the filter.
-    unsafe { filter.Context.cast::<Block<F>>().as_ref() }
-        .map(|block| &block.context)
-        .ok_or(Error::DEVICE_NOT_READY)
+    unsafe { opened::<F>(filter) }.map(|opened| &**opened)
 }
 
 /// The dispatch table of a kind of filter.
@@ -121,15 +135,16 @@ callbacks! {
 unsafe fn create_context<F: FilterDispatch>(raw: NonNull<KSFILTER>, opener: Opener) -> Result {
     let filter = raw.as_ptr();
     // SAFETY: a live filter, PASSIVE_LEVEL.
-    let device = unsafe { KsGetDevice(filter.cast()) };
+    let device = NonNull::new(unsafe { KsGetDevice(filter.cast()) }).ok_or(Error::DEVICE_NOT_READY)?;
     // SAFETY: the device of a filter whose kind says which kind of device it belongs to; it outlives it.
-    let device = unsafe { device::context::<F::Device>(device) }?;
-    let context = F::create(&Filter { raw, opener, callback: PhantomData }, device)?;
-    let block = KBox::new(Block { context, _size: 0 })?;
+    let at = unsafe { device::context::<F::Device>(device.as_ptr()) }?;
+    let context = F::create(&Filter { raw, opener, callback: PhantomData }, at)?;
+    // SAFETY: as above.
+    let opened = KBox::new(unsafe { Opened::new(context, device) })?;
     // SAFETY: a live filter.
     let bag = unsafe { (*filter).Bag };
     // SAFETY: the bag of a live filter, whose control mutex is held (R2.2).
-    let item = unsafe { bag::add(bag, block) }?;
+    let item = unsafe { bag::add(bag, opened) }?;
     // SAFETY: a live filter; its pins, which copy the context, come later (R1.5).
     unsafe { (*filter).Context = item.as_ptr().cast() };
     Ok(())
@@ -137,10 +152,11 @@ unsafe fn create_context<F: FilterDispatch>(raw: NonNull<KSFILTER>, opener: Open
 
 /// Does something with a filter that has such a context.
 #[cfg(test)]
-pub(crate) fn with_context<F>(context: F, action: impl FnOnce(&mut KSFILTER, &F)) {
+pub(crate) fn with_context<F: FilterDispatch>(context: F, action: impl FnOnce(&mut KSFILTER, &F)) {
     // SAFETY: numbers and null pointers.
     let mut filter: KSFILTER = unsafe { core::mem::zeroed() };
-    let mut block = Block { context, _size: 0 };
-    filter.Context = (&raw mut block).cast();
-    action(&mut filter, &block.context);
+    // SAFETY: nobody asks for its device.
+    let mut opened = unsafe { Opened::new(context, NonNull::dangling()) };
+    filter.Context = (&raw mut opened).cast();
+    action(&mut filter, &opened);
 }

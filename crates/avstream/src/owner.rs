@@ -6,6 +6,7 @@ use crate::{
     error::{Error, Result},
     ffi::{KsGetFilterFromIrp, KsGetPinFromIrp, PIRP},
     filter::{self, FilterDispatch},
+    opened::Opened,
     pin_dispatch::{self, PinDispatch},
 };
 
@@ -28,7 +29,7 @@ pub trait Owner: sealed::Sealed + 'static {
     unsafe fn context<'a>(irp: PIRP) -> Result<&'a Self::Context>;
 }
 
-/// Of filters of kind `F`.
+/// Of filters of kind `F`; what serves them is given the [`Opened`] filter.
 pub struct OfFilter<F>(PhantomData<fn() -> F>);
 
 /// Of pins of kind `P`.
@@ -38,13 +39,13 @@ impl<F> sealed::Sealed for OfFilter<F> {}
 impl<P> sealed::Sealed for OfPin<P> {}
 
 impl<F: FilterDispatch> Owner for OfFilter<F> {
-    type Context = F;
+    type Context = Opened<F>;
 
-    unsafe fn context<'a>(irp: PIRP) -> Result<&'a F> {
+    unsafe fn context<'a>(irp: PIRP) -> Result<&'a Opened<F>> {
         // SAFETY: the request that is being handled.
         let filter = unsafe { KsGetFilterFromIrp(irp) };
         // SAFETY: the items of `F` are found in its table only (R7.16), and the request keeps its file open.
-        unsafe { filter::context(filter) }
+        unsafe { filter::opened(filter) }
     }
 }
 

@@ -281,7 +281,7 @@ mod tests {
     impl DeviceDispatch for TestDevice {
         const FILTERS: &'static [&'static FilterDescriptor<Self>] = &[];
 
-        fn add(_: &Device<'_>) -> Result<Self> {
+        fn add(_: Device<'_, Self>) -> Result<Self> {
             Ok(Self)
         }
     }

@@ -1,5 +1,5 @@
-//! What a program needs to know and to steer loopcam's camera: a property set of its own and an event, on the filter.
-//! `include/loopcam.h` says the same to C.
+//! What a program needs to know and to steer loopcam's cameras: a property set of its own and an event, on each camera's
+//! filter; and a filter that adds and removes cameras. `include/loopcam.h` says the same to C.
 //!
 //! Requests are those of kernel streaming: IOCTL_KS_PROPERTY with a `KSPROPERTY` of [`PROPERTY_SET`] and one of the numbers
 //! here, or `IKsPropertySet`; IOCTL_KS_ENABLE_EVENT with a `KSEVENT` of [`EVENT_SET`].
@@ -56,6 +56,39 @@ pub const WRITER_NONE: u32 = 0;
 pub const WRITER_IDLE: u32 = 1;
 /// [`Status::writer`]: somebody writes.
 pub const WRITER_LIVE: u32 = 2;
+
+/// The interface class under which the filter is found that adds and removes cameras:
+/// `{C2F6E580-4B17-4A9D-93E8-7D05B1A46F32}`.
+pub const MANAGER_CATEGORY: u128 = 0xC2F6_E580_4B17_4A9D_93E8_7D05_B1A4_6F32;
+
+/// Its property set: `{47D1B93E-05CA-4E62-A8F4-19B63C7E20D5}`. Its event is [`CHANGED`] of [`EVENT_SET`]: a camera has
+/// been added, renamed or removed.
+pub const MANAGER_SET: u128 = 0x47D1_B93E_05CA_4E62_A8F4_19B6_3C7E_20D5;
+
+/// A `KSMULTIPLE_ITEM` and a [`Camera`] for each camera; get. Without room it is the size that is told.
+pub const CAMERAS: u32 = 0;
+
+/// A [`Camera`] that is to be from now on, also after the device is started again; set by whoever may write to the
+/// manager. Its number is one that no camera has.
+pub const ADD: u32 = 1;
+
+/// A [`Camera`] whose name is to be another from now on; set by whoever may write to the manager. Programs see it when they
+/// look for cameras again.
+pub const RENAME: u32 = 2;
+
+/// The number of a camera that is to be no more, a `ULONG`; set by whoever may write to the manager. Whoever has it open is
+/// refused everything that has to do with pictures from now on (STATUS_DEVICE_REMOVED). Camera 0 belongs to the device and stays.
+pub const REMOVE: u32 = 3;
+
+/// How many cameras there can be; their numbers are below.
+pub const MAX_CAMERAS: u32 = 16;
+
+/// Units of 16 bits that there is room for in [`Camera::name`], with a zero at the end.
+pub const NAME_ROOM: usize = 64;
+
+/// The reference string of camera 0's interfaces: `{6C1F3F5A-93A8-4E0E-8F6B-2D9C57A1E4B0}`. That of another has its number
+/// in the last digit.
+pub const REFERENCE: u128 = 0x6C1F_3F5A_93A8_4E0E_8F6B_2D9C_57A1_E4B0;
 
 /// Declares the structures by the macro whose name is given, so that the driver's have the same members as the clients'.
 #[doc(hidden)]
@@ -125,7 +158,57 @@ macro_rules! structures {
                 pub height: u32,
             }
         }
+        $($declare)::+! {
+            /// A camera.
+            pub struct Camera {
+                /// Its number, below [`MAX_CAMERAS`](loopcam_api::MAX_CAMERAS).
+                pub number: u32,
+                /// What applications call it, in UTF-16, without control characters; what is behind the first zero is of no
+                /// meaning.
+                pub name: [u16; loopcam_api::NAME_ROOM],
+            }
+        }
     };
+}
+
+/// What a structure is made of: numbers, and arrays of them.
+trait Member: Sized {
+    /// The member at the beginning, and what is behind it.
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])>;
+
+    /// Its bytes, as a processor of Windows has them in memory.
+    fn bytes(self) -> impl Iterator<Item = u8>;
+}
+
+macro_rules! numbers {
+    ($($type:ty)*) => {
+        $(impl Member for $type {
+            fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+                let (&bytes, rest) = bytes.split_first_chunk()?;
+                Some((Self::from_le_bytes(bytes), rest))
+            }
+
+            fn bytes(self) -> impl Iterator<Item = u8> {
+                self.to_le_bytes().into_iter()
+            }
+        })*
+    };
+}
+
+numbers! { u16 u32 u64 i64 }
+
+impl<T: Member + Copy + Default, const N: usize> Member for [T; N] {
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (mut members, mut rest) = ([T::default(); N], bytes);
+        for member in &mut members {
+            (*member, rest) = T::read(rest)?;
+        }
+        Some((members, rest))
+    }
+
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        self.into_iter().flat_map(T::bytes)
+    }
 }
 
 /// A structure of numbers, laid out as in C, without padding.
@@ -134,7 +217,7 @@ macro_rules! structure {
         $($(#[$field_meta:meta])* $field_visibility:vis $field:ident: $type:ty),* $(,)?
     }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(C)]
         $visibility struct $name {
             $($(#[$field_meta])* $field_visibility $field: $type,)*
@@ -148,18 +231,25 @@ macro_rules! structure {
             #[must_use]
             pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
                 let rest = bytes;
-                $(let (&$field, rest) = rest.split_first_chunk()?;)*
+                $(let ($field, rest) = <$type>::read(rest)?;)*
                 let _ = rest;
-                Some(Self { $($field: <$type>::from_le_bytes($field),)* })
+                Some(Self { $($field,)* })
             }
 
             /// The structure as it stands in a request.
             #[must_use]
             pub fn to_bytes(self) -> [u8; Self::SIZE] {
                 let mut bytes = [0; Self::SIZE];
-                let members = core::iter::empty()$(.chain(self.$field.to_le_bytes()))*;
+                let members = core::iter::empty()$(.chain(self.$field.bytes()))*;
                 bytes.iter_mut().zip(members).for_each(|(place, byte)| *place = byte);
                 bytes
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                // As many zeros as there are bytes.
+                Self::from_bytes(&[0; Self::SIZE]).unwrap_or_else(|| unreachable!())
             }
         }
 
@@ -184,6 +274,11 @@ mod tests {
         assert_eq!(Placeholder::from_bytes(&bytes[..15]), None);
         let status = Status { interval: -1, pictures: 7, ..Status::default() };
         assert_eq!(Status::from_bytes(&status.to_bytes()), Some(status));
-        assert_eq!((Status::SIZE, Reader::SIZE, Placeholder::SIZE), (48, 48, 16));
+        let mut name = [0; NAME_ROOM];
+        name[..2].copy_from_slice(&[0x43, 0x263A]);
+        let camera = Camera { number: 3, name };
+        assert_eq!(camera.to_bytes()[..8], [3, 0, 0, 0, 0x43, 0, 0x3A, 0x26]);
+        assert_eq!(Camera::from_bytes(&camera.to_bytes()), Some(camera));
+        assert_eq!((Status::SIZE, Reader::SIZE, Placeholder::SIZE, Camera::SIZE), (48, 48, 16, 132));
     }
 }

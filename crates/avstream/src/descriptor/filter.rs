@@ -30,8 +30,29 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
         categories: &'static [GUID],
         pins: &'static [PinDescriptor<F>],
     ) -> Self {
-        assert!(!categories.is_empty(), "filter: without a category it is not found");
         assert!(!pins.is_empty(), "filter: there is no pin");
+        Self::of::<F>(reference, categories, pins)
+    }
+
+    /// Filters that have properties and events, and no pins.
+    #[must_use]
+    pub const fn without_pins<F: FilterDispatch<Device = D>>(
+        reference: &'static GUID,
+        categories: &'static [GUID],
+    ) -> Self {
+        Self::of::<F>(reference, categories, &[])
+    }
+
+    pub(crate) const fn as_raw(&self) -> *const KSFILTER_DESCRIPTOR {
+        &raw const self.raw
+    }
+
+    const fn of<F: FilterDispatch<Device = D>>(
+        reference: &'static GUID,
+        categories: &'static [GUID],
+        pins: &'static [PinDescriptor<F>],
+    ) -> Self {
+        assert!(!categories.is_empty(), "filter: without a category it is not found");
         let mut rest = pins;
         while let [pin, more @ ..] = rest {
             pin.check();

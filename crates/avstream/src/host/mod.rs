@@ -36,8 +36,32 @@ refuse! {
     fn KsAcquireDevice(Device: PKSDEVICE);
     fn KsReleaseDevice(Device: PKSDEVICE);
     fn KsGetDevice(Object: PVOID) -> PKSDEVICE = null_mut();
+    fn KsCreateFilterFactory(
+        DeviceObject: PDEVICE_OBJECT, Descriptor: *const KSFILTER_DESCRIPTOR, RefString: PWSTR,
+        SecurityDescriptor: PSECURITY_DESCRIPTOR, CreateItemFlags: ULONG, SleepCallback: PFNKSFILTERFACTORYPOWER,
+        WakeCallback: PFNKSFILTERFACTORYPOWER, FilterFactory: *mut PKSFILTERFACTORY,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsDeleteFilterFactory(Factory: PKSFILTERFACTORY) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsFilterFactorySetDeviceClassesState(FilterFactory: PKSFILTERFACTORY, NewState: BOOLEAN) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsPinGetParentFilter(Pin: PKSPIN) -> PKSFILTER = null_mut();
     fn KsGetPinFromIrp(Irp: PIRP) -> PKSPIN = null_mut();
+    fn IoAllocateWorkItem(DeviceObject: PDEVICE_OBJECT) -> PIO_WORKITEM = null_mut();
+    fn IoQueueWorkItem(
+        IoWorkItem: PIO_WORKITEM, WorkerRoutine: PIO_WORKITEM_ROUTINE, QueueType: WORK_QUEUE_TYPE, Context: PVOID,
+    );
+    fn IoFreeWorkItem(IoWorkItem: PIO_WORKITEM);
+    fn IoOpenDeviceInterfaceRegistryKey(
+        SymbolicLinkName: PUNICODE_STRING, DesiredAccess: ACCESS_MASK, DeviceInterfaceKey: PHANDLE,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn IoOpenDeviceRegistryKey(
+        DeviceObject: PDEVICE_OBJECT, DevInstKeyType: ULONG, DesiredAccess: ACCESS_MASK, DevInstRegKey: PHANDLE,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn IoRegisterDeviceInterface(
+        PhysicalDeviceObject: PDEVICE_OBJECT, InterfaceClassGuid: *const GUID, ReferenceString: PUNICODE_STRING,
+        SymbolicLinkName: PUNICODE_STRING,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn RtlStringFromGUID(Guid: *const GUID, GuidString: PUNICODE_STRING) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn RtlFreeUnicodeString(UnicodeString: PUNICODE_STRING);
     fn KsAddItemToObjectBag(ObjectBag: KSOBJECT_BAG, Item: PVOID, Free: PFNKSFREE) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn _KsEdit(
         ObjectBag: KSOBJECT_BAG, PointerToPointerToItem: *mut PVOID, NewSize: ULONG, OldSize: ULONG, Tag: ULONG,
@@ -52,6 +76,15 @@ refuse! {
 
 #[cfg(not(test))]
 refuse! {
+    fn ZwClose(Handle: HANDLE) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn ZwDeleteValueKey(KeyHandle: HANDLE, ValueName: PUNICODE_STRING) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn ZwQueryValueKey(
+        KeyHandle: HANDLE, ValueName: PUNICODE_STRING, KeyValueInformationClass: KEY_VALUE_INFORMATION_CLASS,
+        KeyValueInformation: PVOID, Length: ULONG, ResultLength: PULONG,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn ZwSetValueKey(
+        KeyHandle: HANDLE, ValueName: PUNICODE_STRING, TitleIndex: ULONG, Type: ULONG, Data: PVOID, DataSize: ULONG,
+    ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsGetFilterFromIrp(Irp: PIRP) -> PKSFILTER = null_mut();
     fn KsGenerateEvents(
         Object: PVOID, EventSet: *const GUID, EventId: ULONG, DataSize: ULONG, Data: PVOID,

@@ -14,7 +14,7 @@ use std::{
     vec::Vec,
 };
 
-use ks_sys::*;
+use ks_sys::{_KEY_VALUE_INFORMATION_CLASS::KeyValuePartialInformation, *};
 
 /// What an allocation begins with: its size.
 const HEADER: usize = 16;
@@ -263,4 +263,68 @@ pub fn alone() -> MutexGuard<'static, ()> {
 /// The clones that were made and that were deleted.
 pub fn counts() -> (u64, u64) {
     (CLONED.load(Ordering::SeqCst), DELETED.load(Ordering::SeqCst))
+}
+
+thread_local! {
+    /// The values of this thread's only key: name, type, data.
+    static VALUES: std::cell::RefCell<Vec<(Vec<u16>, ULONG, Vec<u8>)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+unsafe fn text(name: PUNICODE_STRING) -> Vec<u16> {
+    let name = unsafe { &*name };
+    unsafe { std::slice::from_raw_parts(name.Buffer, usize::from(name.Length) / 2) }.to_vec()
+}
+
+pub unsafe fn ZwClose(_: HANDLE) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+pub unsafe fn ZwSetValueKey(
+    _: HANDLE,
+    name: PUNICODE_STRING,
+    _: ULONG,
+    kind: ULONG,
+    data: PVOID,
+    size: ULONG,
+) -> NTSTATUS {
+    let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size as usize) }.to_vec();
+    let name = unsafe { text(name) };
+    VALUES.with_borrow_mut(|values| {
+        values.retain(|(other, ..)| *other != name);
+        values.push((name, kind, data));
+    });
+    STATUS_SUCCESS
+}
+
+pub unsafe fn ZwDeleteValueKey(_: HANDLE, name: PUNICODE_STRING) -> NTSTATUS {
+    let name = unsafe { text(name) };
+    VALUES.with_borrow_mut(|values| {
+        let count = values.len();
+        values.retain(|(other, ..)| *other != name);
+        if values.len() < count { STATUS_SUCCESS } else { STATUS_OBJECT_NAME_NOT_FOUND }
+    })
+}
+
+pub unsafe fn ZwQueryValueKey(
+    _: HANDLE,
+    name: PUNICODE_STRING,
+    class: KEY_VALUE_INFORMATION_CLASS,
+    place: PVOID,
+    room: ULONG,
+    size: PULONG,
+) -> NTSTATUS {
+    assert_eq!(class, KeyValuePartialInformation);
+    let name = unsafe { text(name) };
+    VALUES.with_borrow(|values| {
+        let Some((_, kind, data)) = values.iter().find(|(other, ..)| *other == name) else {
+            return STATUS_OBJECT_NAME_NOT_FOUND;
+        };
+        let numbers = [0, *kind, data.len() as u32].map(u32::to_le_bytes);
+        let bytes = [numbers.as_flattened(), data].concat();
+        unsafe { *size = bytes.len() as u32 };
+        let fits = bytes.len() <= room as usize;
+        let count = bytes.len().min(room as usize);
+        unsafe { place.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), count) };
+        if fits { STATUS_SUCCESS } else { STATUS_BUFFER_OVERFLOW }
+    })
 }

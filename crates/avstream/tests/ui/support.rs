@@ -13,7 +13,7 @@ pub struct TestPin;
 impl DeviceDispatch for TestDevice {
     const FILTERS: &'static [&'static FilterDescriptor<Self>] = &[];
 
-    fn add(_: &Device<'_>) -> Result<Self> {
+    fn add(_: Device<'_, Self>) -> Result<Self> {
         Ok(Self)
     }
 }

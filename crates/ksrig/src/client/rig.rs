@@ -144,7 +144,9 @@ impl Rig {
             match filters.iter_mut().find(|filter| filter.reference == interface.reference) {
                 Some(filter) => filter.categories.push(class),
                 None => {
-                    let name = self.names.get(&interface.reference).cloned();
+                    // A driver may give its interfaces names beside those of its INF.
+                    let told = || nt::registry::friendly_name(&class, &interface);
+                    let name = self.names.get(&interface.reference).cloned().or_else(told);
                     let name = name.unwrap_or_else(|| format!("filter {}", filters.len()));
                     let nt::io::interface::Interface { link, reference, .. } = interface;
                     filters.push(Interface { link, reference, categories: vec![class], name });

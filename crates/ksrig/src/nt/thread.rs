@@ -10,7 +10,7 @@ use std::{
 
 use ks_sys::*;
 
-use super::{bugcheck, callback, machine::Machine, measure::Meter, object, seh::Boundary};
+use super::{bugcheck, callback, machine::Machine, measure::Meter, object, seh::Boundary, violation};
 use crate::pe::stub;
 
 /// The process a thread runs in.
@@ -225,6 +225,15 @@ pub fn as_user<R>(body: impl FnOnce() -> R) -> R {
 /// Runs `body` in the other program's process with previous mode UserMode.
 pub fn as_other<R>(body: impl FnOnce() -> R) -> R {
     Thread::current().with(Process::Other, USER_MODE, body)
+}
+
+/// A function whose page asks for the context of a system thread is called.
+pub(super) fn check_system(function: &str) {
+    let thread = Thread::current();
+    if thread.process() != Process::System {
+        let message = format!("{function} is called in the context of a program's thread");
+        violation::report("SystemThread", 0, thread.name(), message);
+    }
 }
 
 /// Runs `body` as the code of a program of 32 bits: its requests say so, and hold structures of that size.

@@ -102,5 +102,6 @@ pub const RULES: &[Rule] = &[
     rule("Irp", 0x226, "a dispatch routine completes the IRP, passes it on or marks it pending", BUGCHECK_C9),
     rule("CancelRoutine", 0, "a cancel routine releases the cancel spin lock at the IRP's CancelIrql", ddi!("wdm/nc-wdm-driver_cancel")),
     rule("IoDetachDevice", 0, "IoDetachDevice is called for a device that another is attached to", ddi!("wdm/nf-wdm-iodetachdevice")),
+    rule("SystemThread", 0, "functions of Plug and Play whose pages say so are called in the context of a system thread", ddi!("wdm/nf-wdm-ioregisterdeviceinterface")),
     rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
 ];

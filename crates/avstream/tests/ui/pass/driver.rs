@@ -52,7 +52,7 @@ struct Loaded;
 impl DeviceDispatch for Loaded {
     const FILTERS: &'static [&'static FilterDescriptor<Self>] = &[];
 
-    fn add(_: &Device<'_>) -> Result<Self> {
+    fn add(_: Device<'_, Self>) -> Result<Self> {
         Ok(Self)
     }
 }

@@ -9,7 +9,7 @@ use crate::nt::{
     object, pnp,
     pool::ExAllocatePoolWithTag,
     string::{self, guid_text, text, wide},
-    trace,
+    thread, trace,
 };
 
 /// One interface, as a client sees it.
@@ -40,7 +40,7 @@ fn with<R>(body: impl FnOnce(&mut Vec<Registered>) -> R) -> R {
 }
 
 /// Registers an interface of a device (once per class and reference string); the name is pool memory for
-/// RtlFreeUnicodeString. STATUS_INVALID_DEVICE_REQUEST. PASSIVE_LEVEL.
+/// RtlFreeUnicodeString. STATUS_INVALID_DEVICE_REQUEST. PASSIVE_LEVEL, in the context of a system thread.
 /// (`nf-wdm-ioregisterdeviceinterface.md`)
 pub unsafe fn IoRegisterDeviceInterface(
     PhysicalDeviceObject: PDEVICE_OBJECT,
@@ -48,6 +48,7 @@ pub unsafe fn IoRegisterDeviceInterface(
     ReferenceString: PUNICODE_STRING,
     SymbolicLinkName: PUNICODE_STRING,
 ) -> NTSTATUS {
+    thread::check_system("IoRegisterDeviceInterface");
     let Some(node) = pnp::device_of(PhysicalDeviceObject) else { return STATUS_INVALID_DEVICE_REQUEST };
     // SAFETY: the caller's GUID, NULL or a string, and the variable for the name.
     unsafe {

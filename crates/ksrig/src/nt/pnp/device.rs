@@ -39,12 +39,11 @@ impl Driver {
     /// Makes a root-enumerated physical device with this hardware id (`ROOT\LOOPCAM`) and calls AddDevice.
     pub fn add_device(&'static self, hardware_id: &str) -> Result<&'static Device, NTSTATUS> {
         let machine = Machine::current();
-        let number = {
-            let mut state = lock(&machine.pnp);
-            let next = state.instances.entry(hardware_id.to_owned()).or_insert(0);
-            let number = *next;
-            *next += 1;
-            number
+        // A device that comes again after its removal is the same to Plug and Play, and finds its keys in the registry.
+        let instance = {
+            let devices = &lock(&machine.pnp).devices;
+            let mut instances = (0_u32..).map(|number| format!("{hardware_id}\\{number:04}"));
+            instances.find(|path| devices.iter().all(|device| device.instance != *path)).unwrap_or_default()
         };
         let mut pdo = null_mut();
         // SAFETY: the bus's driver object, a local variable.
@@ -67,9 +66,9 @@ impl Driver {
         let device: &'static Device = Box::leak(Box::new(Device {
             driver: self,
             hardware_id: hardware_id.to_owned(),
-            instance: format!("{hardware_id}\\{number:04}"),
+            pdo_name: format!("\\Device\\pdo {instance}"),
+            instance,
             pdo: pdo as usize,
-            pdo_name: format!("\\Device\\pdo {hardware_id} {number}"),
             removing: AtomicBool::new(false),
             removed: AtomicBool::new(false),
         }));

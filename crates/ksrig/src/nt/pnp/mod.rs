@@ -35,7 +35,6 @@ pub(super) struct State {
     extensions: BTreeMap<(usize, usize), Box<[u128]>>,
     /// The driver object of the root bus.
     bus: usize,
-    instances: BTreeMap<String, u32>,
 }
 
 fn images() -> Vec<&'static pe::Image> {

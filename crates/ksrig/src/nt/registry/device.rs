@@ -16,6 +16,7 @@ use crate::nt::{
     object::OBJ_KERNEL_HANDLE,
     pnp,
     string::text,
+    thread,
 };
 
 exports! {
@@ -79,13 +80,14 @@ fn key(path: &str, mine: impl Fn(&Place) -> bool) -> usize {
 }
 
 /// Opens a device's or its driver's key. STATUS_INVALID_DEVICE_REQUEST when the object is no physical device object.
-/// (`nf-wdm-ioopendeviceregistrykey.md`)
+/// In the context of a system thread. (`nf-wdm-ioopendeviceregistrykey.md`)
 pub unsafe fn IoOpenDeviceRegistryKey(
     DeviceObject: PDEVICE_OBJECT,
     DevInstKeyType: ULONG,
     DesiredAccess: ACCESS_MASK,
     DevInstRegKey: PHANDLE,
 ) -> NTSTATUS {
+    thread::check_system("IoOpenDeviceRegistryKey");
     let Some(device) = pnp::device_of(DeviceObject) else { return STATUS_INVALID_DEVICE_REQUEST };
     let key = match DevInstKeyType & 3 {
         PLUGPLAY_REGKEY_DEVICE => {
@@ -104,13 +106,28 @@ pub unsafe fn IoOpenDeviceRegistryKey(
     STATUS_SUCCESS
 }
 
+fn path_of(class: &GUID, interface: &io::interface::Interface) -> String {
+    let class = crate::nt::string::guid_text(class);
+    let name = interface.link.replace("\\??\\", "##?#").replace('\\', "#");
+    format!("{CONTROL_SET}\\Control\\DeviceClasses\\{class}\\{name}\\Device Parameters")
+}
+
+/// What programs call an interface, if its key says so: what SetupAPI reads there.
+pub fn friendly_name(class: &GUID, interface: &io::interface::Interface) -> Option<String> {
+    let (kind, data) = hive::value(&path_of(class, interface), "FriendlyName")?;
+    let units = data.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+    let units: Vec<u16> = units.take_while(|&unit| unit != 0).collect();
+    (kind == REG_SZ).then(|| String::from_utf16_lossy(&units))
+}
+
 /// Opens an interface's key. STATUS_OBJECT_NAME_NOT_FOUND when the interface is not registered.
-/// (`nf-wdm-ioopendeviceinterfaceregistrykey.md`)
+/// In the context of a system thread. (`nf-wdm-ioopendeviceinterfaceregistrykey.md`)
 pub unsafe fn IoOpenDeviceInterfaceRegistryKey(
     SymbolicLinkName: PUNICODE_STRING,
     DesiredAccess: ACCESS_MASK,
     DeviceInterfaceKey: PHANDLE,
 ) -> NTSTATUS {
+    thread::check_system("IoOpenDeviceInterfaceRegistryKey");
     // SAFETY: the caller's string.
     let link = unsafe { text(SymbolicLinkName) };
     let all = io::interface::all();
@@ -118,9 +135,7 @@ pub unsafe fn IoOpenDeviceInterfaceRegistryKey(
     else {
         return STATUS_OBJECT_NAME_NOT_FOUND;
     };
-    let class = crate::nt::string::guid_text(class);
-    let name = interface.link.replace("\\??\\", "##?#").replace('\\', "#");
-    let path = format!("{CONTROL_SET}\\Control\\DeviceClasses\\{class}\\{name}\\Device Parameters");
+    let path = path_of(class, interface);
     let reference = interface.reference.clone();
     let mine = |place: &Place| matches!(place, Place::Interface(own) if own.eq_ignore_ascii_case(&reference));
     // SAFETY: the caller's variable.
@@ -161,13 +176,13 @@ mod tests {
         let open = |object, kind| {
             let mut handle = null_mut();
             // SAFETY: a local variable; the handle is closed once.
-            unsafe {
+            thread::as_kernel(|| unsafe {
                 let status = IoOpenDeviceRegistryKey(object, kind, KEY_ALL_ACCESS, &raw mut handle);
                 if status >= 0 {
                     assert_eq!(ZwClose(handle), STATUS_SUCCESS);
                 }
                 status
-            }
+            })
         };
         assert_eq!(open(device.pdo(), PLUGPLAY_REGKEY_DEVICE), STATUS_SUCCESS);
         assert_eq!(open(device.pdo(), PLUGPLAY_REGKEY_DRIVER), STATUS_SUCCESS);
@@ -183,6 +198,12 @@ mod tests {
         let status =
             unsafe { IoOpenDeviceInterfaceRegistryKey(&raw mut name, KEY_ALL_ACCESS, &raw mut handle) };
         assert_eq!(status, STATUS_OBJECT_NAME_NOT_FOUND);
+        // The one call that was made as a program's thread.
+        let broken: Vec<_> =
+            crate::nt::violation::list().into_iter().map(|broken| (broken.rule, broken.message)).collect();
+        let message =
+            "IoOpenDeviceInterfaceRegistryKey is called in the context of a program's thread".to_owned();
+        assert_eq!(broken, [("SystemThread", message)]);
         machine.shutdown();
     }
 }

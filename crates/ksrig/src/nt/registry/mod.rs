@@ -9,7 +9,7 @@ mod zw;
 use super::exports::Export;
 
 pub use self::{
-    device::{IoOpenDeviceInterfaceRegistryKey, IoOpenDeviceRegistryKey, Place, Seed, seed},
+    device::{IoOpenDeviceInterfaceRegistryKey, IoOpenDeviceRegistryKey, Place, Seed, friendly_name, seed},
     hive::{set_value, value},
     zw::{
         ZwCreateKey, ZwDeleteKey, ZwDeleteValueKey, ZwEnumerateKey, ZwEnumerateValueKey, ZwFlushKey,

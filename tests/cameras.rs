@@ -442,7 +442,7 @@ fn programs_at_once() {
             stand.rig.spawn(&format!("manager {thread}"), move || {
                 let manager = Filter::open(&link).expect("the manager");
                 let mut added = 0;
-                for round in 0..20 {
+                for round in 0..10 {
                     let number = 1 + (round + thread) % 3;
                     added += u32::from(add(&manager, number, "Fleeting").is_success());
                     let _ = rename(&manager, number, "Brief");
@@ -479,7 +479,7 @@ fn programs_at_once() {
         let added: u32 = managers.map(ksrig::nt::machine::JoinHandle::join).into_iter().sum();
         over.store(true, Ordering::Relaxed);
         let opened: u32 = readers.map(ksrig::nt::machine::JoinHandle::join).into_iter().sum();
-        assert!(added > 10 && opened > 0, "{added} cameras were added, {opened} pins opened");
+        assert!(added > 5 && opened > 0, "{added} cameras were added, {opened} pins opened");
         let manager = stand.filter(MANAGER);
         for number in 1..4 {
             let _ = remove(&manager, number);

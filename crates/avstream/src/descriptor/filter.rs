@@ -70,7 +70,7 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
                 ReferenceGuid: reference,
                 PinDescriptorsCount: pins.len() as u32,
                 PinDescriptorSize: size_of::<KSPIN_DESCRIPTOR_EX>() as u32,
-                PinDescriptors: pins.as_ptr().cast(),
+                PinDescriptors: if pins.is_empty() { null() } else { pins.as_ptr().cast() },
                 CategoriesCount: categories.len() as u32,
                 Categories: categories.as_ptr(),
                 // SAFETY: numbers and null pointers.

@@ -39,7 +39,8 @@ pub trait DeviceDispatch: Sized + Send + Sync + 'static {
 /// So it does, and is.
 pub struct Device<'a, D> {
     raw: NonNull<KSDEVICE>,
-    life: PhantomData<(&'a KSDEVICE, fn() -> D)>,
+    kind: PhantomData<fn() -> D>,
+    life: PhantomData<&'a KSDEVICE>,
 }
 
 impl<D> Clone for Device<'_, D> {
@@ -55,7 +56,7 @@ impl<'a, D: DeviceDispatch> Device<'a, D> {
     ///
     /// As the invariant says.
     pub(crate) const unsafe fn new(raw: NonNull<KSDEVICE>) -> Self {
-        Self { raw, life: PhantomData }
+        Self { raw, kind: PhantomData, life: PhantomData }
     }
 
     /// For a DDI that this crate does not know.

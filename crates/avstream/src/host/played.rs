@@ -5,7 +5,7 @@
 use std::{
     alloc::Layout,
     boxed::Box,
-    cell::Cell,
+    cell::{Cell, RefCell},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI32, AtomicU64, Ordering},
@@ -265,9 +265,12 @@ pub fn counts() -> (u64, u64) {
     (CLONED.load(Ordering::SeqCst), DELETED.load(Ordering::SeqCst))
 }
 
+/// A value of the registry: name, type, data.
+type Value = (Vec<u16>, ULONG, Vec<u8>);
+
 thread_local! {
-    /// The values of this thread's only key: name, type, data.
-    static VALUES: std::cell::RefCell<Vec<(Vec<u16>, ULONG, Vec<u8>)>> = const { std::cell::RefCell::new(Vec::new()) };
+    /// Those of this thread's only key.
+    static VALUES: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
 }
 
 unsafe fn text(name: PUNICODE_STRING) -> Vec<u16> {

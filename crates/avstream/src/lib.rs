@@ -65,6 +65,7 @@ pub mod facts;
 pub mod ffi;
 mod filter;
 mod format;
+mod frame_info;
 #[cfg(not(windows))]
 mod host;
 pub mod interface;

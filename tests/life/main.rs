@@ -7,3 +7,4 @@ mod removal;
 mod restart;
 mod sleep;
 mod stop;
+mod together;

@@ -8,7 +8,7 @@ use ksrig::{
 use loopcam_tests::{
     images, picture,
     stand::{CAMERA, CAPTURE, INPUT, Stand, builder, done, set_state, video},
-    studio::{CONTROL, FILL, HEAD, Shape, assert_shows, noise, packet, set_surface_pitch},
+    studio::{CONTROL, FILL, HEAD, Shape, assert_shows, noise, packet},
 };
 use video::{Encoding, Matrix};
 
@@ -185,7 +185,7 @@ fn surface_pitch_of_a_frame() {
             let (reader, writer) = (stand.reader(&shape, State::Run), stand.writer(&shape));
             let read = |pitch: u32, len: usize| {
                 let mut packet = packet(len);
-                set_surface_pitch(&mut packet, pitch as i32);
+                packet.set_surface_pitch(0, pitch as i32);
                 reader.pin.submit_read(packet)
             };
             // From plain rows to padded ones.
@@ -198,7 +198,7 @@ fn surface_pitch_of_a_frame() {
             let mut packet = ksrig::client::Packet::with_frame_info(&[wide.len()]);
             packet.frame_mut(0).copy_from_slice(&wide);
             packet.used(0, wide.len() as u32);
-            set_surface_pitch(&mut packet, stride as i32);
+            packet.set_surface_pitch(0, stride as i32);
             let second = writer.pin.submit_write(packet);
             let expected = picture::converted_over(FILL, padded, &wide, plain);
             assert_shows(wait.wait(), plain, &expected, &format!("{pixels}: plain"));

@@ -50,6 +50,8 @@ pub struct Reader {
     pub client: u64,
     /// Changes in Process and at rest only.
     progress: Progress,
+    /// What was due when it paused, until it runs again.
+    rest: Option<Due>,
     clock: Clock,
     timer: Shared<PinTimer>,
 }
@@ -58,22 +60,57 @@ impl Reader {
     /// Its pictures so far, with those that it has missed since the last because it has no buffer for them.
     pub fn counter(&self, hub: &Hub) -> Counter {
         let mut counter = self.progress.counter;
-        let due = match (self.progress.following, hub.writer()) {
+        counter.miss(self.due(hub).missed);
+        counter
+    }
+
+    /// What has come since its last picture.
+    fn due(&self, hub: &Hub) -> Due {
+        if let Some(due) = self.rest {
+            return due;
+        }
+        let due: u64 = match (self.progress.following, hub.writer()) {
             (None, _) => self.timer.ticks().into(),
             (Some(seen), Some(writer)) => {
                 seen.steps(hub.frames.sequence(), hub.arrival(), writer.interval, self.stream.interval)
             }
             (Some(_), None) => 0,
         };
-        // The last of them may be shown yet.
-        counter.miss(due.saturating_sub(1));
-        counter
+        let open = due.min(1);
+        Due { missed: due.saturating_sub(open), open }
     }
 
     /// Whether its last picture was the writer's.
     pub const fn follows(&self) -> bool {
         self.progress.following.is_some()
     }
+
+    /// The way from RUN to PAUSE, on which no counter changes (`stream/capturing-video`).
+    fn pause(&mut self, hub: &Hub) {
+        self.rest = Some(self.due(hub));
+        // They are counted.
+        let _ = self.timer.take_ticks();
+        self.clock.pause();
+    }
+
+    /// The way from PAUSE to RUN: what the writer has written meanwhile was not for this reader.
+    fn run(&mut self, hub: &Hub) {
+        if let Some(due) = self.rest.take() {
+            self.progress.counter.miss(due.missed);
+            if let Some(seen) = &mut self.progress.following {
+                seen.skip_to(hub.frames.sequence().saturating_sub(due.open));
+            }
+        }
+        self.clock.run();
+    }
+}
+
+/// Pictures that have come since a reader's last.
+#[derive(Clone, Copy)]
+struct Due {
+    missed: u64,
+    /// Whether there is one more, which may be shown yet: 0 or 1.
+    open: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -99,6 +136,13 @@ struct Following {
 }
 
 impl Following {
+    /// The writer's pictures up to this one are none of the reader's.
+    const fn skip_to(&mut self, sequence: u64) {
+        let pictures = sequence.saturating_sub(self.last);
+        self.first = self.first.wrapping_add(pictures);
+        self.last = self.last.wrapping_add(pictures);
+    }
+
     /// The reader's pictures from the last that was shown to this one of the writer's; 0 if it is not its turn.
     ///
     /// By the intervals of both formats a reader that wants fewer pictures is shown the first of those that fall into one of
@@ -131,6 +175,7 @@ impl PinDispatch for Capture {
             state: State::Stop,
             client: filter.client,
             progress: Progress::BEGIN,
+            rest: None,
             clock: Clock::STOPPED,
             timer: timer.clone(),
         }))?;
@@ -199,19 +244,20 @@ impl Capture {
                 let old = {
                     let mut reader = self.reader.lock();
                     reader.progress = Progress::BEGIN;
+                    reader.rest = None;
                     reader.clock.reset(reference)
                 };
                 drop(old);
             }
             (State::Pause, State::Run) => {
-                self.reader.lock().clock.run();
+                self.reader.lock().run(&self.hub);
                 self.timer.enable();
                 self.subscription.join();
             }
             (State::Run, State::Pause) => {
                 self.subscription.leave();
+                self.reader.lock().pause(&self.hub);
                 self.timer.disable();
-                self.reader.lock().clock.pause();
             }
             (State::Acquire, State::Stop) => {
                 let old = self.reader.lock().clock.reset(None);

@@ -112,8 +112,13 @@ impl Output {
                 self.timer.arm(interval);
             }
             (State::Run, State::Pause) => {
+                // No counter changes on this way (`stream/capturing-video`): the timer is about to forget them, and the
+                // last may be painted in RUN.
+                let due = u64::from(self.timer.take_ticks());
                 self.timer.disable();
-                self.bars.lock().clock.pause();
+                let mut bars = self.bars.lock();
+                bars.counter.miss(due.saturating_sub(1));
+                bars.clock.pause();
             }
             (State::Acquire, State::Stop) => {
                 let old = self.bars.lock().clock.reset(None);

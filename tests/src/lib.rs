@@ -4,6 +4,7 @@
 //! of the rig. `cargo xtask build` makes the images.
 
 pub mod events;
+pub mod headers;
 pub mod images;
 pub mod movie;
 pub mod own;

@@ -57,6 +57,14 @@ impl Stand {
         Self { driver: Some(driver), rig }
     }
 
+    /// The driver.
+    ///
+    /// # Panics
+    /// Never: it is unloaded at the end.
+    pub fn driver(&self) -> &Driver {
+        self.driver.as_ref().expect("a loaded driver")
+    }
+
     /// A pin type.
     ///
     /// # Panics

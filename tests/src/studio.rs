@@ -1,6 +1,6 @@
 //! Programs that write into the camera and read from it, in any format.
 
-use ks_sys::{GUID, KS_FRAME_INFO_SURFACE_PITCH_OFFSET, KSSTREAM_HEADER};
+use ks_sys::GUID;
 use ksrig::client::{Completion, Format, Packet, Pin, Request, State, Status, Video, bytes, graph::Place};
 use video::{Encoding, Order};
 
@@ -107,7 +107,11 @@ impl Stand {
         self.open(self.input(), &shape.format(), State::Run)
     }
 
-    fn open(&self, place: Place, format: &Format, state: State) -> Open {
+    /// A pin of an own client, in a state.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn open(&self, place: Place, format: &Format, state: State) -> Open {
         let pin = place.create(format).unwrap_or_else(|error| panic!("{error}"));
         set_state(&pin, state);
         Open { pin, _place: place }
@@ -162,12 +166,6 @@ pub fn packet(len: usize) -> Packet {
 
 /// What is in a buffer before it is read into.
 pub const FILL: u8 = 0xA5;
-
-/// Says in a frame's header how many bytes there are from one row to the next.
-pub fn set_surface_pitch(packet: &mut Packet, pitch: i32) {
-    let at = size_of::<KSSTREAM_HEADER>() + KS_FRAME_INFO_SURFACE_PITCH_OFFSET;
-    packet.headers_mut()[at..at + 4].copy_from_slice(&pitch.to_le_bytes());
-}
 
 /// A picture full of noise, always the same for a number.
 pub fn noise(len: usize, number: u32) -> Vec<u8> {

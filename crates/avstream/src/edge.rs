@@ -7,11 +7,12 @@ use crate::{
     context::Processing,
     error::{Error, Result},
     ffi::{
-        KS_FRAME_INFO, KSPIN, KSPIN_DATAFLOW, KSSTREAM_HEADER, KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY,
+        KSPIN, KSPIN_DATAFLOW, KSSTREAM_HEADER, KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY,
         KSSTREAM_HEADER_OPTIONSF_DURATIONVALID, KSSTREAM_HEADER_OPTIONSF_TIMEVALID, KSSTREAM_POINTER,
         KSSTREAM_POINTER_STATE, KSTIME, KsPinGetLeadingEdgeStreamPointer,
         KsStreamPointerAdvanceOffsetsAndUnlock, KsStreamPointerSetStatusCode, KsStreamPointerUnlock,
     },
+    frame_info::FrameInfo,
     memory::{FrameSink, FrameSource},
     pin::Pin,
     raw,
@@ -110,15 +111,9 @@ impl<'a> LeadingEdge<'a> {
     }
 
     /// The frame info behind the header, if there is room for it.
-    fn frame_info(&self) -> Option<NonNull<KS_FRAME_INFO>> {
-        const SIZE: usize = size_of::<KSSTREAM_HEADER>() + size_of::<KS_FRAME_INFO>();
-        let header = self.header();
+    fn frame_info(&self) -> Option<FrameInfo> {
         // SAFETY: the header of a locked frame.
-        if (unsafe { (*header.as_ptr()).Size } as usize) < SIZE {
-            return None;
-        }
-        // SAFETY: the header's size says that the frame info behind it is there (R6.9).
-        Some(unsafe { header.add(1) }.cast())
+        unsafe { FrameInfo::behind(self.header()) }
     }
 
     /// The bytes from one row of the frame to the next, if its header says so (`lSurfacePitch`); 0 if it does not, and what
@@ -128,20 +123,14 @@ impl<'a> LeadingEdge<'a> {
     // ASSUMED: bytes, as in DirectDraw, where the word is from; the page says "width/stride".
     #[must_use]
     pub fn surface_pitch(&self) -> i32 {
-        // SAFETY: the frame info of a locked frame.
-        self.frame_info().map_or(0, |info| unsafe { raw::surface_pitch(info.as_ptr()) })
+        self.frame_info().map_or(0, FrameInfo::surface_pitch)
     }
 
     /// Says which picture this is and how many there were that nobody saw, if the header has room for it.
     pub fn set_frame_info(&mut self, picture: i64, dropped: i64) {
-        const INFO: u32 = size_of::<KS_FRAME_INFO>() as u32;
-        let Some(mut info) = self.frame_info() else { return };
-        // SAFETY: the frame info of a locked frame; a header lies at a multiple of eight bytes.
-        let info = unsafe { info.as_mut() };
-        info.ExtendedHeaderSize = INFO;
-        info.dwFrameFlags = 0;
-        info.PictureNumber = picture;
-        info.DropCount = dropped;
+        if let Some(info) = self.frame_info() {
+            info.set(picture, dropped);
+        }
     }
 
     /// Makes another reference to the frame, locked as this one is.

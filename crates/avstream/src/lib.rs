@@ -67,6 +67,7 @@ pub mod facts;
 pub mod ffi;
 mod filter;
 mod format;
+mod frame_info;
 #[cfg(not(windows))]
 mod host;
 pub mod interface;

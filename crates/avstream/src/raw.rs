@@ -3,10 +3,10 @@
 use core::mem::zeroed;
 
 use crate::ffi::{
-    ACCESS_MASK, GUID, IO_STACK_LOCATION, KPROCESSOR_MODE, KS_FRAME_INFO, KS_FRAME_INFO_SURFACE_PITCH_OFFSET,
-    KS_VIDEOINFOHEADER2, KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET, KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1,
-    KSIDENTIFIER, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPROPERTY_BOUNDS_LONG, KSPROPERTY_ITEM,
-    KSSTREAM_POINTER, KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER, PIRP,
+    ACCESS_MASK, GUID, IO_STACK_LOCATION, KPROCESSOR_MODE, KS_FRAME_INFO, KS_VIDEOINFOHEADER2,
+    KS_VIDEOINFOHEADER2_CONTROL_FLAGS_OFFSET, KSDATAFORMAT, KSDATAFORMAT__bindgen_ty_1, KSIDENTIFIER,
+    KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPROPERTY_BOUNDS_LONG, KSPROPERTY_ITEM, KSSTREAM_POINTER,
+    KSSTREAM_POINTER_OFFSET, LARGE_INTEGER, PFNKSHANDLER, PIRP,
 };
 
 /// The members of a format or a data range.
@@ -45,14 +45,14 @@ pub(crate) const fn control_flags(info: &KS_VIDEOINFOHEADER2) -> u32 {
     unsafe { flags.cast::<u32>().read() }
 }
 
-/// The surface pitch that a frame's header says.
+/// The surface pitch that a frame's header says at an offset of its info.
 ///
 /// # Safety
 ///
-/// `info` can be read.
-pub(crate) unsafe fn surface_pitch(info: *const KS_FRAME_INFO) -> i32 {
-    let pitch = info.cast::<u8>().wrapping_add(KS_FRAME_INFO_SURFACE_PITCH_OFFSET);
-    // SAFETY: the caller's promise; a member of four bytes (`ns-ksmedia-tagks_frame_info.md`).
+/// There are four bytes, which can be read.
+pub(crate) unsafe fn surface_pitch(info: *const KS_FRAME_INFO, offset: usize) -> i32 {
+    let pitch = info.cast::<u8>().wrapping_add(offset);
+    // SAFETY: the caller's promise; some headers have the member in a union (`ns-ksmedia-tagks_frame_info.md`).
     unsafe { pitch.cast::<i32>().read() }
 }
 

@@ -1,9 +1,9 @@
 //! The program, compiled for 32 bits.
 //!
 //! Checks write the structures of 64 bits. This system sends what the same program would send if it were compiled for
-//! 32: pointers and handles of four bytes in `KSPIN_CONNECT`, `KSSTREAM_HEADER`, `KSEVENTDATA`, `KSQUERYBUFFER` and
-//! the handles that are values of properties; and gives the answers back in the structures of 64 bits. What is wrong on
-//! purpose stays wrong: lengths are shortened by as much as the structures are.
+//! 32: pointers and handles of four bytes in `KSPIN_CONNECT`, `KSSTREAM_HEADER` and the `KS_FRAME_INFO` behind it,
+//! `KSEVENTDATA`, `KSQUERYBUFFER` and the handles that are values of properties; and gives the answers back in the
+//! structures of 64 bits. What is wrong on purpose stays wrong: lengths are shortened by as much as the structures are.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -152,7 +152,7 @@ impl<'a> Narrow<'a> {
             narrow.extend(size.to_le_bytes());
             narrow.extend(&header[4..DATA + 4]);
             narrow.extend(&header[DATA + 8..DATA + 12]);
-            narrow.extend(&header[WIDE_HEADER..]);
+            narrow.extend(narrow_info(&header[WIDE_HEADER..]));
         }
         let memory = self.copy(&narrow);
         let span = Span { address: memory.address(), length: narrow.len() as u32 };
@@ -169,7 +169,7 @@ impl<'a> Narrow<'a> {
                 // Size and Data are what the program wrote.
                 reach.poke(at + 4, &header[4..DATA]);
                 reach.poke(at + DATA + 8, &header[DATA + 4..NARROW_HEADER]);
-                reach.poke(at + WIDE_HEADER, &header[NARROW_HEADER..]);
+                reach.poke(at + WIDE_HEADER, &wide_info(&header[NARROW_HEADER..]));
             }
         };
         Some(self.answered(request, back))
@@ -220,6 +220,29 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 
 fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32
+}
+
+const WIDE_INFO: usize = size_of::<KS_FRAME_INFO>();
+/// Both handles are shorter.
+const NARROW_INFO: usize = WIDE_INFO - WIDER;
+const HANDLES: usize = std::mem::offset_of!(KS_FRAME_INFO, hDirectDraw);
+
+/// What follows a header with the KS_FRAME_INFO of 32 bits in as much room, which is what the pin asks for.
+fn narrow_info(wide: &[u8]) -> Vec<u8> {
+    let Some((info, rest)) = wide.split_at_checked(WIDE_INFO) else { return wide.to_vec() };
+    let size = if word(info, 0) == WIDE_INFO as u32 { NARROW_INFO as u32 } else { word(info, 0) };
+    let handles = [&info[HANDLES..HANDLES + 4], &info[HANDLES + 8..HANDLES + 12]].concat();
+    let rows = &info[HANDLES + 16..];
+    [&size.to_le_bytes(), &info[4..HANDLES], &handles, rows, &[0; WIDER], rest].concat()
+}
+
+/// The same with that of 64 bits.
+fn wide_info(narrow: &[u8]) -> Vec<u8> {
+    let Some((info, rest)) = narrow.split_at_checked(WIDE_INFO) else { return narrow.to_vec() };
+    let size = if word(info, 0) == NARROW_INFO as u32 { WIDE_INFO as u32 } else { word(info, 0) };
+    let [first, second] = [HANDLES, HANDLES + 4].map(|at| &info[at..at + 4]);
+    let (zeros, rows) = (&[0; 4][..], &info[HANDLES + 8..NARROW_INFO]);
+    [&size.to_le_bytes(), &info[4..HANDLES], first, zeros, second, zeros, rows, rest].concat()
 }
 
 /// The name of a pin with the KSPIN_CONNECT of 32 bits.
@@ -300,5 +323,27 @@ impl System for Narrow<'_> {
 
     fn machine(&self) -> Option<&dyn Machine> {
         self.wide.machine()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows a header comes back as it was sent; what is no frame info stays as it is.
+    #[test]
+    fn frame_info_both_ways() {
+        let mut wide: Vec<u8> = (0..80).collect();
+        wide[..4].copy_from_slice(&72_u32.to_le_bytes());
+        wide[28..32].fill(0);
+        wide[36..40].fill(0);
+        let narrow = narrow_info(&wide);
+        assert_eq!((word(&narrow, 0), narrow.len()), (64, 80));
+        assert_eq!(narrow[24..36], [24, 25, 26, 27, 32, 33, 34, 35, 40, 41, 42, 43]);
+        assert_eq!(wide_info(&narrow), wide);
+        assert_eq!(
+            (narrow_info(&wide[..71]), wide_info(&wide[..71])),
+            (wide[..71].to_vec(), wide[..71].to_vec())
+        );
     }
 }

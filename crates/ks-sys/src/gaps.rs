@@ -94,6 +94,14 @@ pub const DXVA_VideoTransferMatrix_BT601: ULONG = 2;
 /// (`ns-ksmedia-tagks_frame_info.md`).
 pub const KS_FRAME_INFO_SURFACE_PITCH_OFFSET: usize = offset_of!(KS_FRAME_INFO, Reserved2) - 4;
 
+/// Bytes of the `KS_FRAME_INFO` of a program of 32 bits, where its two handles have four bytes each.
+pub const KS_FRAME_INFO_NARROW_SIZE: usize = size_of::<KS_FRAME_INFO>() - 2 * NARROWER;
+/// Byte offset of `lSurfacePitch` there.
+pub const KS_FRAME_INFO_NARROW_SURFACE_PITCH_OFFSET: usize =
+    KS_FRAME_INFO_SURFACE_PITCH_OFFSET - 2 * NARROWER;
+/// How much shorter a handle is in a program of 32 bits.
+const NARROWER: usize = 4;
+
 /// Whether a status means success or information, as ntdef.h's macro of that name.
 #[must_use]
 #[allow(non_snake_case)]

@@ -144,30 +144,65 @@ fn stop_and_rebalance_with_open_pins() {
     assert_eq!(bench.end(), Vec::<&str>::new());
 }
 
-/// R1.15: objects live until their handles are closed, in whatever state; nothing opens; then REMOVE.
+/// R1.15: objects live until their handles are closed, in whatever state; nothing opens; then REMOVE. What the switch
+/// says of the pins: they go on, or they stop and their requests come back.
 #[test]
 fn surprise_removal_in_every_state() {
-    for reached in [State::Stop, State::Acquire, State::Pause, State::Run] {
-        let bench = Bench::new(&[&[Kind::output()]]);
-        let open = bench.filters[0].create_pin(0, &format(64)).unwrap();
-        open.set_state(reached).unwrap();
-        let read = (reached != State::Stop).then(|| open.submit_read(Packet::new(&[64])));
-        log();
-        bench.device.surprise_remove();
-        assert_eq!(log(), ["surprise removal, started 1"]);
-        assert_eq!(open.state(), Ok(reached));
-        assert_eq!(bench.filters[0].create_pin(0, &format(64)).err(), Some(Status(STATUS_DEVICE_NOT_READY)));
-        drop(open);
-        if let Some(read) = read {
-            assert_eq!(read.wait().status, Status(STATUS_CANCELLED));
+    for removal_stops_pins in [false, true] {
+        for reached in [State::Stop, State::Acquire, State::Pause, State::Run] {
+            let options = Options { removal_stops_pins, ..Options::default() };
+            let bench = Bench::with(Rig::builder().options(options), &[&[Kind::output()]]);
+            let open = bench.filters[0].create_pin(0, &format(64)).unwrap();
+            open.set_state(reached).unwrap();
+            let read = (reached != State::Stop).then(|| open.submit_read(Packet::new(&[64])));
+            log();
+            bench.device.surprise_remove();
+            let down = ["0 RUN>PAUSE", "0 PAUSE>ACQUIRE", "0 ACQUIRE>STOP", "reset 0"];
+            let skipped = match (removal_stops_pins, reached) {
+                (false, _) | (true, State::Stop) => down.len(),
+                (true, _) => State::Run as usize - reached as usize,
+            };
+            assert_eq!(log(), [&down[skipped..], &["surprise removal, started 1"]].concat());
+            assert_eq!(open.state(), Ok(if removal_stops_pins { State::Stop } else { reached }));
+            assert_eq!(
+                read.as_ref().is_some_and(|read| read.is_done()),
+                removal_stops_pins && read.is_some()
+            );
+            let refused = bench.filters[0].create_pin(0, &format(64)).err();
+            assert_eq!(refused, Some(Status(STATUS_DEVICE_NOT_READY)));
+            drop(open);
+            if let Some(read) = read {
+                assert_eq!(read.wait().status, Status(STATUS_CANCELLED));
+            }
+            let steps = log();
+            assert_eq!(steps.last().map(String::as_str), Some("close 0"));
+            let Bench { filters, device, .. } = &bench;
+            assert!(!device.is_removed() && filters.len() == 1);
+            assert_eq!(bench.violations(), Vec::<&str>::new());
+            assert_eq!(bench.end(), Vec::<&str>::new());
         }
-        let steps = log();
-        assert_eq!(steps.last().map(String::as_str), Some("close 0"));
-        let Bench { filters, device, .. } = &bench;
-        assert!(!device.is_removed() && filters.len() == 1);
-        assert_eq!(bench.violations(), Vec::<&str>::new());
-        assert_eq!(bench.end(), Vec::<&str>::new());
     }
+}
+
+/// A device that has agreed to be removed streams on and lets nothing be opened, until the question is taken back.
+#[test]
+fn nothing_opens_after_the_question_of_removal() {
+    let bench = Bench::new(&[&[Kind::output()]]);
+    let open = bench.filters[0].create_pin(0, &format(64)).unwrap();
+    open.set_state(State::Run).unwrap();
+    let read = open.submit_read(Packet::new(&[64]));
+    log();
+    assert_eq!(bench.device.send(IRP_MN_QUERY_REMOVE_DEVICE as u8), STATUS_SUCCESS);
+    let refused = bench.filters[0].create_pin(0, &format(64)).err();
+    assert_eq!(refused, Some(Status(STATUS_DEVICE_NOT_READY)));
+    assert_eq!(open.state(), Ok(State::Run));
+    assert!(!read.is_done());
+    assert_eq!(bench.device.send(IRP_MN_CANCEL_REMOVE_DEVICE as u8), STATUS_SUCCESS);
+    drop(bench.filters[0].create_pin(0, &format(64)).unwrap());
+    drop(open);
+    drop(read.wait());
+    assert_eq!(bench.violations(), Vec::<&str>::new());
+    assert_eq!(bench.end(), Vec::<&str>::new());
 }
 
 /// R5.18: what is marked so does not outlive the pause; the rest does.

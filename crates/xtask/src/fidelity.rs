@@ -148,7 +148,9 @@ fn citations(root: &Path) -> Result<Citations> {
         }
     }
     let page = read(&root.join("docs/fidelity.md"))?;
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
+    // Points with a switch have a table of their own: those are played, both ways.
+    let (_, refused) = page.split_once("## Rules that are not played").unwrap_or_default();
+    let rows = refused.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
     cited
         .refused
         .extend(rows.map(|(first, _)| first.trim()).filter(|first| is_rule(first)).map(str::to_owned));
@@ -160,9 +162,9 @@ fn split(text: &str) -> (&str, &str) {
     text.find("#[cfg(test)]\nmod tests {").map_or((text, ""), |at| text.split_at(at))
 }
 
-/// Whether a table's first column is a rule that is refused; points with a switch (10.x) have a table of their own.
+/// Whether a table's first column is a rule.
 fn is_rule(text: &str) -> bool {
-    !text.starts_with("10.") && ids(text).first().is_some_and(|id| id == text)
+    ids(text).first().is_some_and(|id| id == text)
 }
 
 /// The ids in a text: R4.14, T4.3, 10.1b. A range counts by the ids that are written out.

@@ -32,7 +32,7 @@ pub struct Machine {
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
     /// A point that the documentation leaves open, set the other way than by default: 10.1, 10.1b, 10.2, 10.5, 10.7,
-    /// 10.11, 10.14, 10.21, 10.33, R1.16 (docs/fidelity.md); may be repeated
+    /// 10.11, 10.14, 10.21, 10.33, R1.15, R1.16 (docs/fidelity.md); may be repeated
     #[arg(long, value_name = "POINT", value_parser = switch)]
     pub flip: Vec<Switch>,
 }

@@ -4,6 +4,7 @@ use ks_sys::*;
 
 use super::Status;
 use super::bytes;
+use super::narrow::{self, narrow};
 use super::property;
 use super::sys;
 use crate::nt::{NtClose, NtCreateEvent, NtWaitForSingleObject, io, user};
@@ -14,6 +15,8 @@ pub struct Event {
     signal: HANDLE,
     /// The `KSEVENTDATA` and what follows it: its address is what identifies the event.
     data: user::Buffer,
+    /// Whether they are those of a program of 32 bits.
+    narrow: bool,
     enabled: bool,
 }
 
@@ -37,8 +40,11 @@ impl Event {
         Status(status).check()?;
         let signal: u64 = bytes::read(place.bytes()).unwrap_or_default();
         let signal = signal as HANDLE;
-        let form = [u64::from(KSEVENTF_EVENT_HANDLE), signal as u64, 0, 0];
-        let form: Vec<u8> = form.iter().flat_map(|word| word.to_le_bytes()).collect();
+        // The type has four bytes, and padding behind it where pointers have more.
+        let form: Vec<u8> = [KSEVENTF_EVENT_HANDLE as usize, signal as usize, 0, 0]
+            .into_iter()
+            .flat_map(narrow::word)
+            .collect();
         let data = user::Buffer::from_bytes(&[&form, extra].concat());
         let input = match node {
             Some(node) => {
@@ -47,7 +53,7 @@ impl Event {
             }
             None => property::request(set, id, flags, &[]),
         };
-        let mut event = Self { object, signal, data, enabled: false };
+        let mut event = Self { object, signal, data, narrow: narrow::is_narrow(), enabled: false };
         event.control(IOCTL_KS_ENABLE_EVENT, &input)?;
         event.enabled = true;
         Ok(event)
@@ -61,11 +67,12 @@ impl Event {
             IOCTL_KS_DISABLE_EVENT => (data, (std::ptr::null_mut(), 0)),
             _ => ((given.address(), given.len() as u32), data),
         };
-        // SAFETY: both buffers live until the request is done.
-        let (status, _) = unsafe {
+        let send = || {
             let object = self.object as HANDLE;
-            io::request::device_io_control(object, code, input.0, input.1, output.0, output.1)
+            // SAFETY: both buffers live until the request is done.
+            unsafe { io::request::device_io_control(object, code, input.0, input.1, output.0, output.1) }
         };
+        let (status, _) = if self.narrow { narrow(send) } else { send() };
         Status(status).check().map(drop)
     }
 
@@ -83,7 +90,7 @@ impl Event {
 
     /// The next notification of an event that was enabled with `KSEVENT_TYPE_ENABLEBUFFERED`, no longer than this.
     pub fn buffered(&self, (set, id): (GUID, u32), longest: usize) -> Result<Vec<u8>, Status> {
-        let place = [(self.data.address() as u64).to_le_bytes(), [0; 8]].concat();
+        let place = [narrow::word(self.data.address() as usize), narrow::word(0)].concat();
         let input = property::request(set, id, KSEVENT_TYPE_QUERYBUFFER, &place);
         let mut data = vec![0; longest];
         let (status, length) = sys::control(self.object, IOCTL_KS_ENABLE_EVENT, &input, &mut data);

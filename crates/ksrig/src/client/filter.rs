@@ -7,6 +7,7 @@ use super::Range;
 use super::Status;
 use super::bytes::{self, Identifier};
 use super::guid;
+use super::narrow;
 use super::pin::Pin;
 use super::property::{self, Answer};
 use super::sys::Handle;
@@ -234,8 +235,10 @@ impl Filter {
 
     /// The same with any value in the place of the sink's handle.
     pub fn connect_to(&self, pin: u32, format: &Format, handle: usize) -> Result<Pin, Status> {
-        let bytes = [bytes::of(&connect(pin, handle)), &format.0].concat();
-        self.create_raw(pin, &bytes, GENERIC_READ | GENERIC_WRITE)
+        let connect = connect(pin, handle);
+        let connect =
+            if narrow::is_narrow() { narrow::connect(&connect) } else { bytes::of(&connect).to_vec() };
+        self.create_raw(pin, &[connect, format.0.clone()].concat(), GENERIC_READ | GENERIC_WRITE)
     }
 
     /// Makes a pin from any bytes in the place of `KSPIN_CONNECT` and format.

@@ -7,6 +7,7 @@ use super::bytes;
 use super::event::Event;
 use super::filter::Filter;
 use super::guid;
+use super::narrow;
 use super::pin::{Pin, State};
 use super::property::{self, Answer};
 use super::sys::Handle;
@@ -131,7 +132,7 @@ impl Pin {
 
     fn set_handle(&self, id: i32, handle: usize) -> Result<(), Status> {
         let input = property::request(KSPROPSETID_Stream, id as u32, property::SET, &[]);
-        self.property(&input, handle.to_le_bytes().to_vec()).status.check().map(drop)
+        self.property(&input, narrow::word(handle)).status.check().map(drop)
     }
 
     /// Enables an event of the pin.

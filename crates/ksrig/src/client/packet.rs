@@ -1,14 +1,17 @@
 //! What a stream request carries: headers and the frames they describe, in user memory.
 
-use ks_sys::{KS_FRAME_INFO, KSSTREAM_HEADER};
+use ks_sys::{KS_FRAME_INFO, KS_FRAME_INFO_SURFACE_PITCH_OFFSET, KSSTREAM_HEADER};
 
-use super::bytes;
+use super::{bytes, narrow};
 use crate::nt::user;
 
-/// One or more frames with their `KSSTREAM_HEADER`s.
+/// One or more frames with their `KSSTREAM_HEADER`s, in the memory of the program that makes it: one of 32 bits or of 64.
 pub struct Packet {
     headers: user::Buffer,
+    narrow: bool,
+    /// Bytes from one header to the next, and of the header without what follows it.
     stride: usize,
+    header: usize,
     frames: Vec<user::Buffer>,
 }
 
@@ -24,9 +27,13 @@ impl Packet {
     }
 
     fn build(lengths: &[usize], info: bool) -> Self {
-        let stride = size_of::<KSSTREAM_HEADER>() + if info { size_of::<KS_FRAME_INFO>() } else { 0 };
+        let narrow = narrow::is_narrow();
+        let header = if narrow { narrow::HEADER } else { size_of::<KSSTREAM_HEADER>() };
+        // As much room as the pin asks for, which thinks of programs of 64 bits.
+        let stride = header + if info { size_of::<KS_FRAME_INFO>() } else { 0 };
         let frames: Vec<user::Buffer> = lengths.iter().map(|len| user::Buffer::new(*len)).collect();
-        let mut packet = Self { headers: user::Buffer::new(stride * frames.len()), stride, frames };
+        let headers = user::Buffer::new(stride * frames.len());
+        let mut packet = Self { headers, narrow, stride, header, frames };
         packet.prepare();
         packet
     }
@@ -49,11 +56,11 @@ impl Packet {
             header.FrameExtent = self.frames[index].len() as u32;
             header.Data = self.frames[index].address();
             self.set_header(index, &header);
-            if self.stride > size_of::<KSSTREAM_HEADER>() {
+            if self.stride > self.header {
                 let mut info: KS_FRAME_INFO = bytes::zeroed();
-                info.ExtendedHeaderSize = size_of::<KS_FRAME_INFO>() as u32;
-                let at = index * self.stride + size_of::<KSSTREAM_HEADER>();
-                bytes::write(&mut self.headers.bytes_mut()[at..], &info);
+                let size = if self.narrow { narrow::FRAME_INFO } else { size_of::<KS_FRAME_INFO>() };
+                info.ExtendedHeaderSize = size as u32;
+                self.set_frame_info(index, &info);
             }
         }
     }
@@ -70,12 +77,19 @@ impl Packet {
 
     /// A header.
     pub fn header(&self, index: usize) -> KSSTREAM_HEADER {
-        bytes::read(&self.headers.bytes()[index * self.stride..]).unwrap_or_else(bytes::zeroed)
+        let place = &self.headers.bytes()[index * self.stride..];
+        let header = if self.narrow { narrow::header(place) } else { bytes::read(place) };
+        header.unwrap_or_else(bytes::zeroed)
     }
 
     /// Overwrites a header: with any nonsense a test wants.
     pub fn set_header(&mut self, index: usize, header: &KSSTREAM_HEADER) {
-        bytes::write(&mut self.headers.bytes_mut()[index * self.stride..], header);
+        let place = &mut self.headers.bytes_mut()[index * self.stride..];
+        if self.narrow {
+            narrow::put_header(place, header);
+        } else {
+            bytes::write(place, header);
+        }
     }
 
     /// Says how many bytes of a frame are valid.
@@ -87,10 +101,35 @@ impl Packet {
 
     /// What stands behind a header, if the packet has room for it.
     pub fn frame_info(&self, index: usize) -> Option<KS_FRAME_INFO> {
-        let at = index * self.stride + size_of::<KSSTREAM_HEADER>();
-        (self.stride > size_of::<KSSTREAM_HEADER>())
-            .then(|| bytes::read(&self.headers.bytes()[at..]))
+        let place = &self.headers.bytes()[index * self.stride + self.header..];
+        (self.stride > self.header)
+            .then(|| if self.narrow { narrow::frame_info(place) } else { bytes::read(place) })
             .flatten()
+    }
+
+    /// Overwrites it.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    pub fn set_frame_info(&mut self, index: usize, info: &KS_FRAME_INFO) {
+        assert!(self.stride > self.header, "the packet has no room for frame info");
+        let place = &mut self.headers.bytes_mut()[index * self.stride + self.header..];
+        if self.narrow {
+            narrow::put_frame_info(place, info);
+        } else {
+            bytes::write(place, info);
+        }
+    }
+
+    /// Says in the frame info how many bytes there are from one row to the next (`lSurfacePitch`).
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    pub fn set_surface_pitch(&mut self, index: usize, pitch: i32) {
+        let info = self.frame_info(index).expect("room for frame info");
+        let mut info = bytes::of(&info).to_vec();
+        info[KS_FRAME_INFO_SURFACE_PITCH_OFFSET..][..4].copy_from_slice(&pitch.to_le_bytes());
+        self.set_frame_info(index, &bytes::read(&info).expect("as many bytes"));
     }
 
     /// A frame's whole buffer.
@@ -119,6 +158,11 @@ impl Packet {
     /// The headers' bytes as the request carries them.
     pub fn headers_mut(&mut self) -> &mut [u8] {
         self.headers.bytes_mut()
+    }
+
+    /// Whether the program that made it is one of 32 bits.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.narrow
     }
 
     pub(super) fn headers(&self) -> &user::Buffer {

@@ -3,6 +3,7 @@
 use ks_sys::HANDLE;
 
 use super::Status;
+use super::narrow::narrow;
 use super::packet::Packet;
 use crate::nt::io;
 
@@ -27,17 +28,13 @@ impl Request {
     /// Sends the headers as the output buffer of a stream request. `len` may lie about their length.
     pub(super) fn send(handle: usize, code: u32, packet: Packet, len: u32) -> Self {
         let headers = packet.headers().address();
-        // SAFETY: the packet lives as long as the request, which `Drop` and `wait` see to.
-        let request = unsafe {
-            io::request::Request::device_io_control(
-                handle as HANDLE,
-                code,
-                std::ptr::null_mut(),
-                0,
-                headers,
-                len,
-            )
+        let start = || {
+            let (handle, none) = (handle as HANDLE, std::ptr::null_mut());
+            // SAFETY: the packet lives as long as the request, which `Drop` and `wait` see to.
+            unsafe { io::request::Request::device_io_control(handle, code, none, 0, headers, len) }
         };
+        // Whoever sends it, its headers are what they are.
+        let request = if packet.is_narrow() { narrow(start) } else { start() };
         Self { request, packet }
     }
 

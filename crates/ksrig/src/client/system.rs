@@ -39,8 +39,10 @@ impl UnderTest {
         system::Machine::broken_rules(&self)
     }
 
-    fn with_device<T>(&self, body: impl FnOnce(&'static nt::pnp::Device) -> T) -> Option<T> {
-        self.driver.borrow().as_ref().map(|driver| body(driver.device()))
+    /// The status of what is done to the driver's device.
+    fn with_driver(&self, body: impl FnOnce(&Driver) -> Result<(), Status>) -> Status {
+        let done = self.driver.borrow().as_ref().map(body);
+        done.unwrap_or(Err(Status(STATUS_NO_SUCH_DEVICE))).err().unwrap_or(Status::SUCCESS)
     }
 }
 
@@ -271,7 +273,7 @@ impl system::Machine for UnderTest {
     }
 
     fn puller(&self) -> Box<dyn FnOnce() + Send> {
-        let device = self.with_device(|device| device);
+        let device = self.driver.borrow().as_ref().map(Driver::device);
         Box::new(move || {
             if let Some(device) = device {
                 device.surprise_remove();
@@ -291,12 +293,10 @@ impl system::Machine for UnderTest {
     }
 
     fn query_remove(&self) -> Status {
-        let status = self.with_device(|device| {
-            let status = device.send(IRP_MN_QUERY_REMOVE_DEVICE as u8);
-            let _ = device.send(IRP_MN_CANCEL_REMOVE_DEVICE as u8);
-            status
-        });
-        Status(status.unwrap_or(STATUS_NO_SUCH_DEVICE))
+        self.with_driver(|driver| {
+            let answer = driver.query_remove();
+            answer.and(driver.cancel_remove())
+        })
     }
 
     fn restart(&self) -> Result<(), String> {
@@ -309,32 +309,11 @@ impl system::Machine for UnderTest {
     }
 
     fn rebalance(&self) -> Status {
-        let status = self.with_device(|device| {
-            let status = device.send(IRP_MN_QUERY_STOP_DEVICE as u8);
-            if status < 0 {
-                let _ = device.send(IRP_MN_CANCEL_STOP_DEVICE as u8);
-                return status;
-            }
-            match device.send(IRP_MN_STOP_DEVICE as u8) {
-                status if status < 0 => status,
-                _ => device.start(),
-            }
-        });
-        sched::settle();
-        Status(status.unwrap_or(STATUS_NO_SUCH_DEVICE))
+        self.with_driver(|driver| driver.stop().and_then(|()| driver.start()))
     }
 
     fn power(&self, on: bool) -> Status {
-        let to = if on { _DEVICE_POWER_STATE::PowerDeviceD0 } else { _DEVICE_POWER_STATE::PowerDeviceD3 };
-        let status = self.with_device(|device| {
-            let set = |location: &mut IO_STACK_LOCATION| {
-                location.Parameters.Power.Type = _POWER_STATE_TYPE::DevicePowerState;
-                location.Parameters.Power.State.DeviceState = to;
-            };
-            device.send_with(IRP_MJ_POWER as u8, IRP_MN_SET_POWER as u8, set).0
-        });
-        sched::settle();
-        Status(status.unwrap_or(STATUS_NO_SUCH_DEVICE))
+        self.with_driver(|driver| if on { driver.wake() } else { driver.sleep() })
     }
 
     fn unload(&self) -> Result<Footprint, String> {

@@ -212,5 +212,10 @@ fn set_pipe_id(request: &mut Request) -> NTSTATUS {
 
 fn get_header_size(request: &mut Request) -> NTSTATUS {
     // SAFETY: the public structure lives as long as the pin.
-    with(request, |request, pin| request.answer(&unsafe { (*pin.ks()).StreamHeaderSize }))
+    let size = |pin: &Pin| unsafe { (*pin.ks()).StreamHeaderSize };
+    let is_narrow = narrow::is_narrow(request.irp);
+    with(request, |request, pin| {
+        let size = size(pin);
+        request.answer(&if is_narrow { narrow::header_size(size) } else { size })
+    })
 }

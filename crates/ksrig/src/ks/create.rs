@@ -42,8 +42,9 @@ enum Target {
 }
 
 fn target(device: &'static Device, irp: PIRP) -> Result<Target, NTSTATUS> {
-    // R1.8, R1.15: nothing opens on a device that is not started, or gone.
-    if !device.started() || device.removed() {
+    // R1.8, R1.15: nothing opens on a device that is not started, or gone. ASSUMED: one that has agreed to be removed
+    // says the same.
+    if !device.opens() {
         return Err(STATUS_DEVICE_NOT_READY);
     }
     // R1.10, 10.29: nor before PostStart is over; its error is that of every create.

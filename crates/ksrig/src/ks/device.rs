@@ -43,6 +43,8 @@ pub struct Device {
     pub(super) in_pnp: AtomicBool,
     added: AtomicBool,
     removed: AtomicBool,
+    /// It has agreed to be removed, and is not yet.
+    leaving: AtomicBool,
     /// In a state below D0: no pin runs (R1.16).
     asleep: AtomicBool,
     /// The DMA adapter, once it is registered.
@@ -110,6 +112,17 @@ impl Device {
     /// Whether it was surprise removed or is being removed (R1.15).
     pub fn removed(&self) -> bool {
         self.removed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it can be opened: it is started, there, and has not agreed to go (R1.8, R1.15;
+    /// `kernel/handling-an-irp-mn-query-remove-device-request.md`).
+    pub fn opens(&self) -> bool {
+        self.started() && !self.removed() && !self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// It agrees to be removed, or is not going to be after all.
+    pub(super) fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Relaxed);
     }
 
     /// Whether it is in a state below D0: no pin runs then (R1.16).
@@ -205,6 +218,7 @@ impl Device {
             in_pnp: AtomicBool::new(false),
             added: AtomicBool::new(false),
             removed: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             dma: Mutex::default(),
             factories: Mutex::default(),

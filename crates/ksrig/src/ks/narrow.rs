@@ -52,6 +52,11 @@ pub fn connect(bytes: &[u8]) -> Result<Vec<u8>, NTSTATUS> {
     Ok([&bytes[..SINK], &[0; 4], &sink.to_le_bytes(), &bytes[SINK + HANDLE_BYTES..]].concat())
 }
 
+/// How long the headers of a program of 32 bits are where those of 64 bits have a size, which may be 0.
+pub fn header_size(wide: u32) -> u32 {
+    if wide < HEADER as u32 + WIDER as u32 { wide } else { wide - WIDER as u32 }
+}
+
 /// Stream headers of 64 bits from those of 32, all of one size.
 pub fn headers(bytes: &[u8]) -> Result<Vec<u64>, NTSTATUS> {
     let size = word(bytes, 0) as usize;
@@ -129,6 +134,7 @@ mod tests {
         assert_eq!(word(&bytes, 0), 72);
         assert_eq!(bytes[40..48], [40, 41, 42, 43, 0, 0, 0, 0], "the pointer");
         assert_eq!(bytes[48..56], [44, 45, 46, 47, 0, 0, 0, 0], "flags and Reserved");
+        assert_eq!([0, 56, 72].map(header_size), [0, 48, 64]);
         for bad in [&narrow[..127], &narrow[..47], &[]] {
             assert_eq!(headers(bad), Err(STATUS_INVALID_BUFFER_SIZE));
         }

@@ -45,6 +45,9 @@ pub struct Options {
     pub control_around_handlers: bool,
     /// 10.33: the connected-pin functions answer inside Connect.
     pub peer_visible_in_connect: bool,
+    /// R1.15: SURPRISE_REMOVAL takes the pins down to STOP, and their requests come back; otherwise streams go on until
+    /// the handles are closed.
+    pub removal_stops_pins: bool,
     /// R1.16: when the device wakes up, pins go back to RUN before SetPower and not after it.
     pub run_before_power: bool,
     /// Names for the filters in logs and reports, by the factory's reference string (without it: its number).
@@ -63,6 +66,7 @@ impl Default for Options {
             stream_header_size: 0,
             control_around_handlers: false,
             peer_visible_in_connect: true,
+            removal_stops_pins: false,
             run_before_power: false,
             names: BTreeMap::new(),
         }
@@ -118,6 +122,7 @@ pub const SWITCHES: &[Switch] = &[
         o.control_around_handlers = true
     }),
     switch("10.33", "the peer cannot be asked for inside Connect", |o| o.peer_visible_in_connect = false),
+    switch("R1.15", "a surprise removal takes the pins down to STOP", |o| o.removal_stops_pins = true),
     switch("R1.16", "pins go back to RUN before SetPower when the device wakes up", |o| {
         o.run_before_power = true
     }),

@@ -14,10 +14,13 @@ use super::{
     create_item,
     device::{Device, KsTerminateDevice},
     dispatch::pass_down,
-    irp, state,
+    irp,
+    options::Options,
+    state,
 };
 use crate::nt::{
-    IoDeleteDevice, IoDetachDevice, IoForwardIrpSynchronously, callback::CallbackKind, complete, trace, work,
+    IoDeleteDevice, IoDetachDevice, IoForwardIrpSynchronously, Machine, callback::CallbackKind, complete,
+    trace, work,
 };
 
 /// Answers a request or passes it down.
@@ -31,6 +34,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
             query(device, irp, call::DEVICE_QUERY_STOP, table.and_then(|table| table.QueryStop))
         }
         IRP_MN_QUERY_REMOVE_DEVICE => {
+            device.set_leaving(true);
             query(device, irp, call::DEVICE_QUERY_REMOVE, table.and_then(|table| table.QueryRemove))
         }
         IRP_MN_CANCEL_STOP_DEVICE => {
@@ -39,6 +43,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
         }
         IRP_MN_CANCEL_REMOVE_DEVICE => {
             tell(device, irp, call::DEVICE_CANCEL_REMOVE, table.and_then(|table| table.CancelRemove));
+            device.set_leaving(false);
             succeed_and_pass(device, irp)
         }
         IRP_MN_STOP_DEVICE => {
@@ -50,6 +55,9 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
         IRP_MN_SURPRISE_REMOVAL => {
             device.set_removed();
             disable(device);
+            if Machine::current().extension::<Options>().removal_stops_pins {
+                device.pins().into_iter().for_each(state::walk_down);
+            }
             tell(device, irp, call::DEVICE_SURPRISE_REMOVAL, table.and_then(|table| table.SurpriseRemoval));
             succeed_and_pass(device, irp)
         }

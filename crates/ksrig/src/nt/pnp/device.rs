@@ -73,15 +73,7 @@ impl Driver {
             removed: AtomicBool::new(false),
         }));
         lock(&machine.pnp).devices.push(device);
-        // SAFETY: the driver object; its AddDevice gets its own driver object and the new device.
-        let status = unsafe {
-            let add = (*(*self.object()).DriverExtension).AddDevice;
-            add.map_or(STATUS_NOT_SUPPORTED, |add| {
-                as_kernel(|| {
-                    callback::routine(add as usize, ADD_DEVICE, &self.name, || add(self.object(), pdo))
-                })
-            })
-        };
+        let status = device.add();
         if status < 0 {
             device.forget();
             return Err(status);
@@ -114,6 +106,22 @@ impl Device {
     /// The name of the physical device object.
     pub fn pdo_name(&self) -> &str {
         &self.pdo_name
+    }
+
+    /// Calls AddDevice.
+    fn add(&self) -> NTSTATUS {
+        let driver = self.driver;
+        // SAFETY: the driver object; its AddDevice gets its own driver object and the device.
+        unsafe {
+            let add = (*(*driver.object()).DriverExtension).AddDevice;
+            add.map_or(STATUS_NOT_SUPPORTED, |add| {
+                as_kernel(|| {
+                    callback::routine(add as usize, ADD_DEVICE, &driver.name, || {
+                        add(driver.object(), self.pdo())
+                    })
+                })
+            })
+        }
     }
 
     /// Sends IRP_MN_START_DEVICE without resources and waits.
@@ -184,16 +192,41 @@ impl Device {
     /// QUERY_REMOVE_DEVICE, then REMOVE_DEVICE. A veto comes back (after CANCEL_REMOVE_DEVICE); while files
     /// are open the removal is refused with STATUS_DEVICE_BUSY.
     pub fn remove(&self) -> NTSTATUS {
+        let status = self.ask_to_remove();
+        if status >= 0 {
+            self.finish_removal();
+        }
+        status
+    }
+
+    /// The same requests when the user disables the device: what the bus knows of it stays, and its interfaces stay
+    /// registered.
+    pub fn disable(&self) -> NTSTATUS {
+        let status = self.ask_to_remove();
+        if status >= 0 {
+            io::interface::device_gone(self.pdo(), false);
+            self.send_remove();
+        }
+        status
+    }
+
+    /// AddDevice and START_DEVICE, when the user enables a device that is disabled.
+    pub fn enable(&self) -> NTSTATUS {
+        match self.add() {
+            status if status < 0 => status,
+            _ => self.start(),
+        }
+    }
+
+    fn ask_to_remove(&self) -> NTSTATUS {
         let mut status = self.send(IRP_MN_QUERY_REMOVE_DEVICE as u8);
         if status >= 0 && self.open_files() != 0 {
             status = STATUS_DEVICE_BUSY;
         }
         if status < 0 {
             self.send(IRP_MN_CANCEL_REMOVE_DEVICE as u8);
-            return status;
         }
-        self.finish_removal();
-        STATUS_SUCCESS
+        status
     }
 
     /// SURPRISE_REMOVAL, then REMOVE_DEVICE: at once, or when the last file has been closed.
@@ -223,8 +256,16 @@ impl Device {
         }
         // SAFETY: the device object is alive; the reference keeps it during the request.
         unsafe { ObfReferenceObject(self.pdo().cast()) };
+        self.send_remove();
+        self.forget();
+        // SAFETY: the reference from above.
+        unsafe { ObfDereferenceObject(self.pdo().cast()) };
+    }
+
+    /// REMOVE_DEVICE, after which nothing is attached any more.
+    fn send_remove(&self) {
         self.send(IRP_MN_REMOVE_DEVICE as u8);
-        // SAFETY: as above.
+        // SAFETY: the device object is alive.
         unsafe {
             if !(*self.pdo()).AttachedDevice.is_null() {
                 violation::report(
@@ -236,9 +277,6 @@ impl Device {
                 IoDetachDevice(self.pdo());
             }
         }
-        self.forget();
-        // SAFETY: the reference from above.
-        unsafe { ObfDereferenceObject(self.pdo().cast()) };
     }
 
     fn forget(&self) {

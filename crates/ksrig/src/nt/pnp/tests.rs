@@ -40,6 +40,38 @@ fn device_life() {
     machine.shutdown();
 }
 
+/// A device that is disabled and enabled again is the same device: its interface is registered once, off meanwhile.
+#[test]
+fn disable_and_enable() {
+    let machine = fixture::machine(8, 1);
+    let device = fixture::device();
+    let before = interfaces(&KSCATEGORY_CAPTURE);
+    let alive = handles_and_objects();
+    let file = fixture::open(null_mut(), &before[0].link, 0).unwrap();
+    fixture::take_log();
+    assert_eq!(device.disable(), STATUS_DEVICE_BUSY);
+    assert_eq!(fixture::take_log(), ["pnp 1", "pnp 3"]);
+    // SAFETY: an open handle.
+    unsafe { NtClose(file) };
+    for _ in 0..3 {
+        fixture::take_log();
+        assert_eq!(device.disable(), STATUS_SUCCESS);
+        assert_eq!(fixture::take_log(), ["pnp 1", "pnp 2"]);
+        let disabled = interfaces(&KSCATEGORY_CAPTURE);
+        assert_eq!((disabled.len(), disabled[0].enabled), (1, false));
+        assert_eq!(fixture::open(null_mut(), &before[0].link, 0), Err(STATUS_OBJECT_NAME_NOT_FOUND));
+        assert_eq!(device.enable(), STATUS_SUCCESS);
+        assert_eq!(interfaces(&KSCATEGORY_CAPTURE), before);
+        assert_eq!(handles_and_objects(), alive);
+    }
+    assert_eq!(device.disable(), STATUS_SUCCESS);
+    assert_eq!(device.remove(), STATUS_SUCCESS);
+    device.driver().unload();
+    assert!(interfaces(&KSCATEGORY_CAPTURE).is_empty());
+    assert_eq!(violation::take(), []);
+    machine.shutdown();
+}
+
 /// After a surprise removal REMOVE_DEVICE waits for the last file; meanwhile nothing can be opened.
 #[test]
 fn surprise_removal() {

@@ -79,11 +79,24 @@ struct Slot {
     retired: bool,
     readers: u32,
     clone: *mut KSSTREAM_POINTER,
-    sequence: u64,
-    mark: u64,
+    label: Label,
 }
 
-const FREE: Slot = Slot { used: false, retired: false, readers: 0, clone: null_mut(), sequence: 0, mark: 0 };
+/// What readers are told about a frame.
+#[derive(Clone, Copy)]
+struct Label {
+    sequence: u64,
+    mark: u64,
+    time: i64,
+}
+
+const FREE: Slot = Slot {
+    used: false,
+    retired: false,
+    readers: 0,
+    clone: null_mut(),
+    label: Label { sequence: 0, mark: 0, time: 0 },
+};
 
 /// A clone that is to be deleted, when the lock has been dropped.
 struct Doomed {
@@ -150,14 +163,14 @@ impl Slots {
     }
 
     /// Makes the frame at a leading edge the newest, and reads it. `mark` is what readers are to know of
-    /// it. IRQL ≤ DISPATCH_LEVEL.
+    /// it, `time` when it came. IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`Error::DEVICE_NOT_READY`]: the slots are not open for this pin.
     /// [`Error::INSUFFICIENT_RESOURCES`]: too many frames are being read, or there is no memory. The frame is
     /// lost, and has had its number.
-    pub fn publish(&self, edge: &LeadingEdge<'_>, mark: u64) -> Result<Reading<'_>> {
+    pub fn publish(&self, edge: &LeadingEdge<'_>, mark: u64, time: i64) -> Result<Reading<'_>> {
         let pointer = edge.pointer();
         // SAFETY: a live stream pointer.
         let owner = unsafe { pointer.as_ref() }.Pin;
@@ -171,7 +184,7 @@ impl Slots {
             }
         };
         let mut doomed = None;
-        let sequence;
+        let label;
         {
             let mut table = self.table.lock();
             let is_open = table.owner == owner;
@@ -179,16 +192,15 @@ impl Slots {
                 doomed = self.retire_newest(&mut table);
                 table.newest = Some(index);
             }
-            sequence = self.count();
+            label = Label { sequence: self.count(), mark, time };
             if let Some(slot) = table.slots.get_mut(index) {
                 slot.clone = clone.as_ptr();
                 slot.retired = !is_open;
-                slot.sequence = sequence;
-                slot.mark = mark;
+                slot.label = label;
             }
         }
         self.delete(doomed);
-        Ok(Reading { slots: self, index, clone, sequence, mark })
+        Ok(Reading { slots: self, index, clone, label })
     }
 
     /// Reads the newest frame, if it is newer than number `seen`. IRQL ≤ DISPATCH_LEVEL.
@@ -203,13 +215,13 @@ impl Slots {
             let table = &mut *table;
             let index = table.newest?;
             let slot = table.slots.get_mut(index)?;
-            if slot.sequence <= seen {
+            if slot.label.sequence <= seen {
                 return None;
             }
             let clone = NonNull::new(slot.clone)?;
             if slot.readers > 0 || self.lock_clone(index, clone) {
                 slot.readers += 1;
-                return Some(Reading { slots: self, index, clone, sequence: slot.sequence, mark: slot.mark });
+                return Some(Reading { slots: self, index, clone, label: slot.label });
             }
             // It has been cancelled.
             table.newest = None;
@@ -399,8 +411,7 @@ pub struct Reading<'a> {
     slots: &'a Slots,
     index: usize,
     clone: NonNull<KSSTREAM_POINTER>,
-    sequence: u64,
-    mark: u64,
+    label: Label,
 }
 
 // SAFETY: the count of readers says what may be done, whichever the thread.
@@ -425,13 +436,19 @@ impl Reading<'_> {
     /// The number of the frame: one more than that of the frame before it. The first is 1.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
-        self.sequence
+        self.label.sequence
     }
 
     /// What the publisher said about the frame.
     #[must_use]
     pub const fn mark(&self) -> u64 {
-        self.mark
+        self.label.mark
+    }
+
+    /// When the frame came, as the publisher said.
+    #[must_use]
+    pub const fn time(&self) -> i64 {
+        self.label.time
     }
 }
 

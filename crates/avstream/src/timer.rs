@@ -1,11 +1,6 @@
 //! A timer that makes a pin process.
 
-use core::{
-    cell::UnsafeCell,
-    mem::zeroed,
-    ptr::NonNull,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use core::{cell::UnsafeCell, mem::zeroed, ptr::NonNull};
 
 use crate::{
     bag::Ends,
@@ -34,7 +29,6 @@ struct Inner {
     timer: UnsafeCell<KTIMER>,
     dpc: UnsafeCell<KDPC>,
     schedule: SpinLock<Schedule>,
-    ticks: AtomicU32,
 }
 
 struct Schedule {
@@ -47,6 +41,19 @@ struct Schedule {
     interval: i64,
     /// The next tick.
     due: i64,
+    /// The last one.
+    last: i64,
+    /// Those that nobody has taken.
+    ticks: u32,
+}
+
+/// Ticks of a [`PinTimer`].
+#[derive(Clone, Copy, Debug)]
+pub struct Ticks {
+    /// How many there are: at least one.
+    pub count: u32,
+    /// When the last of them was due, on the scale of [`time::now`].
+    pub last: i64,
 }
 
 // SAFETY: timer and DPC are set and cancelled with the lock held; the kernel synchronizes the rest.
@@ -62,7 +69,8 @@ impl PinTimer {
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn new(pin: &Pin<'_, Control>) -> Result<Self> {
         let raw = NonNull::new(pin.as_ptr()).ok_or(Error::INVALID_PARAMETER)?;
-        let schedule = Schedule { enabled: false, armed: false, ended: false, interval: 1, due: 0 };
+        let schedule =
+            Schedule { enabled: false, armed: false, ended: false, interval: 1, due: 0, last: 0, ticks: 0 };
         let inner = Shared::new(Inner {
             pin: raw,
             // SAFETY: numbers and null pointers; the kernel fills it in below.
@@ -70,7 +78,6 @@ impl PinTimer {
             // SAFETY: as above.
             dpc: UnsafeCell::new(unsafe { zeroed() }),
             schedule: SpinLock::new(schedule),
-            ticks: AtomicU32::new(0),
         })?;
         let context: *const Inner = &raw const *inner;
         // SAFETY: non-paged memory that stays where it is (`nf-wdm-keinitializetimer.md`).
@@ -103,7 +110,6 @@ impl PinTimer {
         } else {
             schedule.armed = true;
             schedule.due = now;
-            self.inner.ticks.store(0, Ordering::Relaxed);
         }
         schedule.interval = interval;
         self.inner.set(schedule.due.wrapping_sub(now));
@@ -111,25 +117,29 @@ impl PinTimer {
 
     /// Stops ticking, and forgets the ticks that were counted. IRQL ≤ DISPATCH_LEVEL.
     pub fn disarm(&self) {
-        self.inner.stop(&mut self.inner.schedule.lock());
+        let mut schedule = self.inner.schedule.lock();
+        schedule.ticks = 0;
+        self.inner.stop(&mut schedule);
     }
 
-    /// Stops ticking for good, until it is enabled again, and waits for a tick that is going on.
-    /// PASSIVE_LEVEL.
+    /// Stops ticking for good, until it is enabled again, and waits for a tick that is going on. The ticks that were
+    /// counted are still there. PASSIVE_LEVEL.
     pub fn disable(&self) {
         self.inner.disable(false);
     }
 
-    /// The ticks since [`take_ticks`](Self::take_ticks) was called last. Any IRQL.
+    /// How many ticks there were since [`take_ticks`](Self::take_ticks) was called last. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn ticks(&self) -> u32 {
-        self.inner.ticks.load(Ordering::Relaxed)
+        self.inner.schedule.lock().ticks
     }
 
-    /// The ticks since the last call. IRQL ≤ DISPATCH_LEVEL.
+    /// The ticks since the last call, if there are any. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
-    pub fn take_ticks(&self) -> u32 {
-        self.inner.ticks.swap(0, Ordering::Relaxed)
+    pub fn take_ticks(&self) -> Option<Ticks> {
+        let mut schedule = self.inner.schedule.lock();
+        let count = core::mem::take(&mut schedule.ticks);
+        (count > 0).then_some(Ticks { count, last: schedule.last })
     }
 }
 
@@ -144,7 +154,6 @@ impl Inner {
 
     fn stop(&self, schedule: &mut Schedule) {
         schedule.armed = false;
-        self.ticks.store(0, Ordering::Relaxed);
         // SAFETY: an initialized timer (`nf-wdm-kecanceltimer.md`).
         unsafe { KeCancelTimer(self.timer.get()) };
     }
@@ -168,9 +177,10 @@ impl Inner {
         }
         let late = time::now().wrapping_sub(schedule.due).max(0);
         let missed = late.checked_div(schedule.interval).unwrap_or(0);
-        let ticks = missed.saturating_add(1);
-        schedule.due = schedule.due.wrapping_add(ticks.wrapping_mul(schedule.interval));
-        self.ticks.fetch_add(u32::try_from(ticks).unwrap_or(u32::MAX), Ordering::Relaxed);
+        let ticks = u32::try_from(missed.saturating_add(1)).unwrap_or(u32::MAX);
+        schedule.ticks = schedule.ticks.saturating_add(ticks);
+        schedule.last = schedule.due.wrapping_add(missed.wrapping_mul(schedule.interval));
+        schedule.due = schedule.last.wrapping_add(schedule.interval);
         self.set(schedule.due.wrapping_sub(time::now()));
         true
     }

@@ -37,7 +37,9 @@ pub struct Hub {
     /// The time from one of its pictures to the next, in 100 ns.
     interval: AtomicI64,
     /// When it gave its last picture, or began to run.
-    last: AtomicI64,
+    sign: AtomicI64,
+    /// When the last picture came.
+    arrival: AtomicI64,
     /// Milliseconds of silence after which a writer is taken for gone.
     timeout: AtomicU32,
 }
@@ -67,7 +69,8 @@ impl Hub {
             is_claimed: AtomicBool::new(false),
             live: AtomicU64::new(0),
             interval: AtomicI64::new(0),
-            last: AtomicI64::new(0),
+            sign: AtomicI64::new(0),
+            arrival: AtomicI64::new(0),
             timeout: AtomicU32::new(Self::DEFAULT_TIMEOUT),
         })
     }
@@ -89,7 +92,7 @@ impl Hub {
     /// The camera is taken away: nobody gets or gives another picture.
     pub fn remove(&self) {
         self.is_removed.store(true, Ordering::Release);
-        self.set_live(None);
+        self.set_silent();
         self.frames.clear();
         self.wake_readers();
     }
@@ -106,17 +109,22 @@ impl Hub {
     /// What the writer writes; `None` if nobody does, or has done so for too long.
     pub fn writer(&self) -> Option<Stream> {
         let format = self.live()?;
-        let silence = time::now().wrapping_sub(self.arrival());
-        // Whoever looks at the writer looks again after this time, and is not to be late then.
-        if silence > self.patience().wrapping_sub(self.watch()) {
-            return None;
-        }
-        Some(Stream { format, interval: self.interval() })
+        self.is_written().then(|| Stream { format, interval: self.interval() })
     }
 
-    /// When the writer gave its last picture, or began to run.
+    /// Whether somebody writes, and has not been silent for too long.
+    pub fn is_written(&self) -> bool {
+        if self.live.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let silence = time::now().wrapping_sub(self.sign.load(Ordering::Acquire));
+        // Whoever looks at the writer looks again after this time, and is not to be late then.
+        silence <= self.patience().wrapping_sub(self.watch())
+    }
+
+    /// When the last picture came, on the scale of [`time::now`].
     pub fn arrival(&self) -> i64 {
-        self.last.load(Ordering::Acquire)
+        self.arrival.load(Ordering::Acquire)
     }
 
     /// What the writer writes, even if it is silent; `None` if nobody does.
@@ -124,8 +132,8 @@ impl Hub {
         picture::format(self.live.load(Ordering::Acquire))
     }
 
-    /// The time from one of the writer's pictures to the next, in 100 ns.
-    fn interval(&self) -> i64 {
+    /// The time from one of the writer's pictures to the next, in 100 ns; of the last writer if there is none.
+    pub fn interval(&self) -> i64 {
         self.interval.load(Ordering::Relaxed)
     }
 
@@ -134,11 +142,23 @@ impl Hub {
         self.is_claimed.load(Ordering::Acquire)
     }
 
-    /// Says what the writer writes, now: it begins to, or has a picture. `None`: nothing any more.
-    pub fn set_live(&self, stream: Option<Stream>) {
-        self.last.store(time::now(), Ordering::Release);
-        self.interval.store(stream.map_or(0, |stream| stream.interval), Ordering::Relaxed);
-        self.live.store(stream.map_or(0, |stream| picture::mark(stream.format)), Ordering::Release);
+    /// The writer has given a picture: at a time, on the scale of [`time::now`].
+    pub fn arrive(&self, stream: Stream, time: i64) {
+        self.arrival.store(time, Ordering::Release);
+        self.set_live(stream, time);
+    }
+
+    /// The writer writes this, from a time on.
+    pub fn set_live(&self, stream: Stream, time: i64) {
+        self.sign.store(time, Ordering::Release);
+        self.interval.store(stream.interval, Ordering::Relaxed);
+        self.live.store(picture::mark(stream.format), Ordering::Release);
+    }
+
+    /// The writer writes no more. When its last picture came is still known, and at which
+    /// interval: readers may have missed some.
+    pub fn set_silent(&self) {
+        self.live.store(0, Ordering::Release);
     }
 
     /// Milliseconds of silence after which readers see the placeholder; or three of the writer's pictures, if they take
@@ -192,7 +212,7 @@ pub struct Claim(Shared<Hub>);
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0.live.store(0, Ordering::Release);
+        self.0.set_silent();
         self.0.is_claimed.store(false, Ordering::Release);
         self.0.changed();
     }

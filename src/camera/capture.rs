@@ -7,7 +7,7 @@ use avstream::{
 
 use super::{Camera, FRAMES, turn_away};
 use crate::{
-    clock::{self, Clock},
+    clock::{self, Clock, Face, Moment},
     counter::Counter,
     dropped_frames::{self, Counts},
     formats::{self, Stream},
@@ -69,15 +69,18 @@ impl Reader {
         if let Some(due) = self.rest {
             return due;
         }
-        let due: u64 = match (self.progress.following, hub.writer()) {
-            (None, _) => self.timer.ticks().into(),
-            (Some(seen), Some(writer)) => {
-                seen.steps(hub.frames.sequence(), hub.arrival(), writer.interval, self.stream.interval)
-            }
-            (Some(_), None) => 0,
+        let (due, comes): (u64, _) = match self.progress.following {
+            None => (self.timer.ticks().into(), true),
+            Some(seen) => (seen.due(hub, self.stream.interval), hub.is_written()),
         };
-        let open = due.min(1);
+        // The last of them may be shown yet, unless its writer has gone.
+        let open = due.min(comes.into());
         Due { missed: due.saturating_sub(open), open }
+    }
+
+    /// What Process works with.
+    fn turn(&self) -> Turn {
+        Turn { stream: self.stream, progress: self.progress, clock: self.clock.face() }
     }
 
     /// Whether its last picture was the writer's.
@@ -94,14 +97,14 @@ impl Reader {
     }
 
     /// The way from PAUSE to RUN: what the writer has written meanwhile was not for this reader.
-    fn run(&mut self, hub: &Hub) {
+    fn run(&mut self, hub: &Hub, start: Moment) {
         if let Some(due) = self.rest.take() {
             self.progress.counter.miss(due.missed);
             if let Some(seen) = &mut self.progress.following {
                 seen.skip_to(hub.frames.sequence().saturating_sub(due.open));
             }
         }
-        self.clock.run();
+        self.clock.run(start);
     }
 }
 
@@ -113,15 +116,24 @@ struct Due {
     open: u64,
 }
 
+/// What Process works with while nothing is locked.
+struct Turn {
+    stream: Stream,
+    progress: Progress,
+    clock: Face,
+}
+
 #[derive(Clone, Copy)]
 struct Progress {
     counter: Counter,
+    /// The last stamp.
+    time: i64,
     /// What was shown of the writer; `None` while there is no writer to follow, or no picture of it.
     following: Option<Following>,
 }
 
 impl Progress {
-    const BEGIN: Self = Self { counter: Counter::ZERO, following: None };
+    const BEGIN: Self = Self { counter: Counter::ZERO, time: 0, following: None };
 }
 
 /// What was shown of a writer.
@@ -148,7 +160,7 @@ impl Following {
     /// By the intervals of both formats a reader that wants fewer pictures is shown the first of those that fall into one of
     /// its own; and, as a writer may be slower than its format says, one that comes an interval after the last.
     fn steps(&self, sequence: u64, time: i64, writer: i64, reader: i64) -> u64 {
-        if reader <= writer {
+        if reader <= writer || sequence <= self.last {
             return sequence.saturating_sub(self.last);
         }
         let slot = |sequence: u64| {
@@ -158,6 +170,11 @@ impl Following {
         };
         let steps = slot(sequence).saturating_sub(slot(self.last));
         if time.wrapping_sub(self.time) >= reader { steps.max(1) } else { steps }
+    }
+
+    /// The pictures of a reader at such an interval that have come since.
+    fn due(&self, hub: &Hub, reader: i64) -> u64 {
+        self.steps(hub.frames.sequence(), hub.arrival(), hub.interval(), reader)
     }
 }
 
@@ -241,6 +258,8 @@ impl Capture {
             (State::Stop, State::Acquire) => {
                 self.prepare()?;
                 let reference = clock::reference(pin)?;
+                // What ticked before is no picture of this stream.
+                self.timer.disarm();
                 let old = {
                     let mut reader = self.reader.lock();
                     reader.progress = Progress::BEGIN;
@@ -250,14 +269,16 @@ impl Capture {
                 drop(old);
             }
             (State::Pause, State::Run) => {
-                self.reader.lock().run(&self.hub);
+                let clock = self.reader.lock().clock.face();
+                let start = clock.now();
+                self.reader.lock().run(&self.hub, start);
                 self.timer.enable();
                 self.subscription.join();
             }
             (State::Run, State::Pause) => {
                 self.subscription.leave();
-                self.reader.lock().pause(&self.hub);
                 self.timer.disable();
+                self.reader.lock().pause(&self.hub);
             }
             (State::Acquire, State::Stop) => {
                 let old = self.reader.lock().clock.reset(None);
@@ -278,49 +299,59 @@ impl Capture {
         if let Err(error) = self.hub.check() {
             return turn_away(pin, error);
         }
-        let (stream, mut progress) = {
-            let reader = self.reader.lock();
-            (reader.stream, reader.progress)
-        };
-        let Some(writer) = self.hub.writer() else { return self.hold(pin, stream, progress) };
-        let following = progress.following;
+        let mut turn = self.reader.lock().turn();
+        if !self.hub.is_written() {
+            return self.hold(pin, &mut turn);
+        }
+        let following = turn.progress.following;
         let Some(reading) = self.hub.frames.newer_than(following.map_or(0, |seen| seen.last)) else {
-            return self.wait(progress);
+            return self.wait(&mut turn);
         };
-        let (last, time) = (reading.sequence(), self.hub.arrival());
-        let steps = following.map_or(1, |seen| seen.steps(last, time, writer.interval, stream.interval));
-        let Some(missed) = steps.checked_sub(1) else { return self.wait(progress) };
+        let (last, time) = (reading.sequence(), reading.time());
+        let steps = following.map(|seen| seen.steps(last, time, self.hub.interval(), turn.stream.interval));
+        if steps == Some(0) {
+            return self.wait(&mut turn);
+        }
         let first = following.map_or(last, |seen| seen.first);
-        progress.following = Some(Following { first, last, time });
-        self.follow(pin, stream, progress, missed, reading)
+        turn.progress.following = Some(Following { first, last, time });
+        self.follow(pin, &mut turn, steps, reading)
     }
 
     /// There is a writer, and nothing new.
-    fn wait(&self, progress: Progress) -> Processed {
-        if progress.following.is_none() {
-            // These ticks are no pictures.
-            let _ = self.timer.take_ticks();
+    fn wait(&self, turn: &mut Turn) -> Processed {
+        if turn.progress.following.is_none() {
+            turn.progress.counter.miss(self.missed_ticks());
+            self.store(turn.progress);
         }
         self.timer.arm(self.hub.watch());
         Processed::Wait
     }
 
-    /// Shows the writer's newest picture.
+    /// The placeholders that there was no buffer for, now that the writer is to be followed; the last tick is no picture,
+    /// as one of the writer's comes in its place.
+    fn missed_ticks(&self) -> u64 {
+        self.timer.take_ticks().map_or(0, |ticks| u64::from(ticks.count).saturating_sub(1))
+    }
+
+    /// Shows the writer's newest picture, so many steps from the last; `None`: the first of this writer.
     fn follow(
         &self,
         pin: &mut Pin<'_, Processing>,
-        stream: Stream,
-        mut progress: Progress,
-        missed: u64,
+        turn: &mut Turn,
+        steps: Option<u64>,
         reading: Reading<'_>,
     ) -> Processed {
         self.timer.arm(self.hub.watch());
         let Some(from) = picture::format(reading.mark()) else { return Processed::Wait };
         let Some(mut edge) = pin.leading_edge() else { return Processed::Wait };
-        progress.counter.show(missed);
-        let shown = self.show(from, &reading, stream.format, &mut edge);
+        let missed = steps.map_or_else(|| self.missed_ticks(), |steps| steps.saturating_sub(1));
+        turn.progress.counter.show(missed);
+        let shown = self.show(from, &reading, turn.stream.format, &mut edge);
+        let (number, time) = (reading.sequence(), reading.time());
         drop(reading);
-        self.finish(edge, stream, progress, shown)
+        self.finish(edge, turn, time, shown);
+        // Nobody would say that another has come meanwhile (contract 10.19).
+        if self.hub.frames.sequence() > number { Processed::Continue } else { Processed::Wait }
     }
 
     /// Puts the writer's picture into a frame; what it looks like there.
@@ -346,25 +377,28 @@ impl Capture {
     }
 
     /// Shows that there is no writer, or none that says anything.
-    fn hold(&self, pin: &mut Pin<'_, Processing>, stream: Stream, mut progress: Progress) -> Processed {
-        if progress.following.take().is_some() {
+    fn hold(&self, pin: &mut Pin<'_, Processing>, turn: &mut Turn) -> Processed {
+        if let Some(seen) = turn.progress.following.take() {
+            // Nobody will see what has come since.
+            turn.progress.counter.miss(seen.due(&self.hub, turn.stream.interval));
             // From now on, and at once. What has ticked so far was no picture.
             self.timer.disarm();
         }
-        self.timer.arm(stream.interval);
-        let Some(missed) = self.timer.take_ticks().checked_sub(1) else {
-            self.store(progress);
+        self.timer.arm(turn.stream.interval);
+        let Some(ticks) = self.timer.take_ticks() else {
+            self.store(turn.progress);
             return Processed::Wait;
         };
         let Some(mut edge) = pin.leading_edge() else {
-            progress.counter.miss(u64::from(missed) + 1);
-            self.store(progress);
+            turn.progress.counter.miss(ticks.count.into());
+            self.store(turn.progress);
             return Processed::Wait;
         };
-        progress.counter.show(missed.into());
-        let number = progress.counter.stamp();
-        let shown = self.paint(stream.format, number, &mut edge);
-        self.finish(edge, stream, progress, shown)
+        turn.progress.counter.show(u64::from(ticks.count).saturating_sub(1));
+        let number = turn.progress.counter.stamp();
+        let shown = self.paint(turn.stream.format, number, &mut edge);
+        self.finish(edge, turn, ticks.last, shown);
+        Processed::Continue
     }
 
     /// Paints the placeholder into a frame; what it looks like there.
@@ -388,29 +422,21 @@ impl Capture {
         }
     }
 
-    /// Gives the frame to the reader, if there is a picture in it.
+    /// Gives the frame to the reader, if there is a picture in it; which is of this moment.
     fn finish(
         &self,
         mut edge: LeadingEdge<'_>,
-        stream: Stream,
-        mut progress: Progress,
+        Turn { stream, progress, clock }: &mut Turn,
+        moment: i64,
         shown: Result<video::Format>,
-    ) -> Processed {
-        let gap = match shown {
-            Ok(format) => {
-                progress.counter.see(format.image_size());
-                progress.counter.take_gap()
-            }
-            Err(_) => {
-                progress.counter.lose();
-                false
-            }
-        };
-        self.store(progress);
-        let clock = self.reader.lock().clock.face();
+    ) {
         match shown {
             Ok(format) => {
-                edge.set_time(clock.time(), stream.interval);
+                progress.counter.see(format.image_size());
+                let gap = progress.counter.take_gap();
+                progress.time = clock.stamp(moment, progress.time);
+                self.store(*progress);
+                edge.set_time(progress.time, stream.interval);
                 edge.set_frame_info(progress.counter.picture, progress.counter.dropped);
                 if gap {
                     edge.set_discontinuity();
@@ -418,8 +444,11 @@ impl Capture {
                 edge.finish(format.image_size());
             }
             // Smaller than the format says, no buffer at all, or rows that do not fit.
-            Err(error) => edge.refuse(error),
+            Err(error) => {
+                progress.counter.lose();
+                self.store(*progress);
+                edge.refuse(error);
+            }
         }
-        Processed::Continue
     }
 }

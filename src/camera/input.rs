@@ -2,7 +2,7 @@
 
 use avstream::{
     Control, DataRange, Error, Format, LeadingEdge, OfPin, Pin, PinDispatch, Processed, Processing,
-    PropertySet, Result, Shared, Slots, SpinLock, State, VideoFormat, callbacks,
+    PropertySet, Result, Shared, Slots, SpinLock, State, VideoFormat, callbacks, time,
 };
 
 use super::{Camera, FRAMES, connect::Connection, turn_away};
@@ -124,8 +124,9 @@ impl Input {
         {
             let mut writer = self.writer.lock();
             writer.is_running = true;
-            let is_there = self.hub.check().is_ok();
-            self.hub.set_live(is_there.then_some(writer.stream));
+            if self.hub.check().is_ok() {
+                self.hub.set_live(writer.stream, time::now());
+            }
         }
         self.hub.wake_readers();
     }
@@ -137,7 +138,7 @@ impl Input {
 
     /// Lets the readers do without this writer, until the next picture comes.
     fn fall_silent(&self) {
-        self.hub.set_live(None);
+        self.hub.set_silent();
         self.hub.frames.clear();
         self.hub.wake_readers();
     }
@@ -179,14 +180,15 @@ impl Input {
             edge.skip();
             return Processed::Continue;
         }
-        let format = match self.format(&edge) {
+        let now = time::now();
+        let format = match self.format(&edge, now) {
             Ok(format) => format,
             Err(error) => {
                 edge.refuse(error);
                 return Processed::Continue;
             }
         };
-        match self.hub.frames.publish(&edge, picture::mark(format)) {
+        match self.hub.frames.publish(&edge, picture::mark(format), now) {
             Ok(reading) => {
                 edge.finish(format.image_size());
                 // In this thread, while the picture is held: each reader copies it from where it is.
@@ -199,8 +201,8 @@ impl Input {
         Processed::Continue
     }
 
-    /// What the picture at the leading edge looks like; it is a sign of life of the writer.
-    fn format(&self, edge: &LeadingEdge<'_>) -> Result<video::Format> {
+    /// What the picture at the leading edge, which came at a time, looks like; it is a sign of life of the writer.
+    fn format(&self, edge: &LeadingEdge<'_>, time: i64) -> Result<video::Format> {
         let writer = self.writer.lock();
         let stream = writer.stream;
         let format =
@@ -209,7 +211,7 @@ impl Input {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
         if writer.is_running {
-            self.hub.set_live(Some(stream));
+            self.hub.arrive(stream, time);
         }
         Ok(format)
     }

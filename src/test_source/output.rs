@@ -25,6 +25,8 @@ struct Bars {
     stream: Stream,
     counter: Counter,
     clock: Clock,
+    /// The last stamp.
+    time: i64,
 }
 
 impl PinDispatch for Output {
@@ -34,7 +36,7 @@ impl PinDispatch for Output {
         let stream = Stream::of(pin.format())?;
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
-            bars: SpinLock::new(Bars { stream, counter: Counter::ZERO, clock: Clock::STOPPED }),
+            bars: SpinLock::new(Bars { stream, counter: Counter::ZERO, clock: Clock::STOPPED, time: 0 }),
             timer: PinTimer::new(pin)?,
         })
     }
@@ -95,27 +97,31 @@ impl Output {
         match (from, to) {
             (State::Stop, State::Acquire) => {
                 let reference = clock::reference(pin)?;
+                // What ticked before is no picture of this stream.
+                self.timer.disarm();
                 let old = {
                     let mut bars = self.bars.lock();
                     bars.counter = Counter::ZERO;
+                    bars.time = 0;
                     bars.clock.reset(reference)
                 };
                 drop(old);
             }
             (State::Pause, State::Run) => {
+                let clock = self.bars.lock().clock.face();
+                let start = clock.now();
                 let interval = {
                     let mut bars = self.bars.lock();
-                    bars.clock.run();
+                    bars.clock.run(start);
                     bars.stream.interval
                 };
                 self.timer.enable();
                 self.timer.arm(interval);
             }
             (State::Run, State::Pause) => {
-                // No counter changes on this way (`stream/capturing-video`): the timer is about to forget them, and the
-                // last may be painted in RUN.
-                let due = u64::from(self.timer.take_ticks());
                 self.timer.disable();
+                // No counter changes on this way (`stream/capturing-video`). In RUN the last may be painted yet.
+                let due = self.timer.take_ticks().map_or(0, |ticks| u64::from(ticks.count));
                 let mut bars = self.bars.lock();
                 bars.counter.miss(due.saturating_sub(1));
                 bars.clock.pause();
@@ -130,22 +136,24 @@ impl Output {
     }
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
-        let Some(missed) = self.timer.take_ticks().checked_sub(1) else { return Processed::Wait };
+        let Some(ticks) = self.timer.take_ticks() else { return Processed::Wait };
         let Some(mut edge) = pin.leading_edge() else {
-            self.bars.lock().counter.miss(u64::from(missed) + 1);
+            self.bars.lock().counter.miss(ticks.count.into());
             return Processed::Wait;
         };
-        let (stream, counter, clock) = {
+        let (stream, counter, clock, last) = {
             let mut bars = self.bars.lock();
-            bars.counter.show(missed.into());
-            (bars.stream, bars.counter, bars.clock.face())
+            bars.counter.show(u64::from(ticks.count).saturating_sub(1));
+            (bars.stream, bars.counter, bars.clock.face(), bars.time)
         };
         match Self::paint(stream.format, counter.stamp(), &mut edge) {
             Ok(format) => {
-                edge.set_time(clock.time(), stream.interval);
+                let time = clock.stamp(ticks.last, last);
+                edge.set_time(time, stream.interval);
                 edge.set_frame_info(counter.picture, counter.dropped);
                 let gap = {
                     let mut bars = self.bars.lock();
+                    bars.time = time;
                     bars.counter.see(format.image_size());
                     bars.counter.take_gap()
                 };

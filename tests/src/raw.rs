@@ -67,3 +67,32 @@ pub fn set_connect_status(pin: &Pin, status: NTSTATUS) {
     let answer = pin.property(&request, status.to_le_bytes().to_vec());
     assert_eq!(answer.status, Status::SUCCESS, "property 2 of the specimen");
 }
+
+/// How the clock of the variant `clock` goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// The clock's time when the system's is 0.
+    pub start: i64,
+    /// How much it goes on while the system's goes on by 1000.
+    pub rate: i64,
+    /// What it adds to the system's time when it says it.
+    pub error: i64,
+}
+
+impl Line {
+    /// What the clock shows at a time of the system.
+    pub fn at(self, time: u64) -> i64 {
+        self.start + time as i64 * self.rate / 1000
+    }
+}
+
+/// The clock of the variant `clock` goes like this from now on.
+///
+/// # Panics
+/// When the specimen does not take it.
+pub fn set_clock(pin: &Pin, Line { start, rate, error }: Line) {
+    let request = property::request(PROPERTY_SET, 3, property::SET, &[]);
+    let line = [start, rate, error].map(i64::to_le_bytes).concat();
+    let answer = pin.property(&request, line);
+    assert_eq!(answer.status, Status::SUCCESS, "property 3 of the specimen");
+}

@@ -5,7 +5,7 @@ use ksrig::client::{Completion, Format, Packet, Pin, Request, State, Status, Vid
 use video::{Encoding, Order};
 
 use crate::{
-    picture,
+    own, picture,
     stand::{Stand, done, set_state, video},
 };
 
@@ -130,6 +130,18 @@ impl Open {
     /// When that fails.
     pub fn frame(&self, len: usize) -> Packet {
         done(self.read(len).wait()).packet
+    }
+
+    /// Picture number and drop count, by PROPSETID_VIDCAP_DROPPEDFRAMES.
+    ///
+    /// # Panics
+    /// When the pin does not count.
+    pub fn counted(&self) -> (i64, i64) {
+        let set = ks_sys::PROPSETID_VIDCAP_DROPPEDFRAMES;
+        let answer = own::ask(self.pin.handle(), set, 0, 48);
+        assert_eq!(answer.status, Status::SUCCESS, "the drop counter");
+        let long = |at: usize| i64::from_le_bytes(answer.data[at..at + 8].try_into().expect("eight bytes"));
+        (long(24), long(32))
     }
 
     /// Begins to write a frame.

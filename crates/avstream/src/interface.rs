@@ -144,15 +144,22 @@ impl Pin<'_, Control> {
 }
 
 impl Owned<IKsReferenceClock> {
-    /// The time, in 100 ns; it stands still outside RUN.
+    /// The clock's time, and the system's at the same moment, both in 100 ns. The clock stands still outside RUN; the
+    /// system's time is that of [`time::now`](crate::time::now) (`ns-ks-kscorrelated_time.md`). `None`: it does not say.
+    /// IRQL ≤ DISPATCH_LEVEL; no spin lock should be held, as this may call the driver whose clock it is.
+    ///
+    /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nf-ks-iksreferenceclock-getcorrelatedtime>
+    // ASSUMED: units of 100 ns, as this page and that of the function behind it (`nc-ks-pfnksclock_correlatedtime.md`) say;
+    // `ns-ks-kscorrelated_time.md` says ticks.
     #[must_use]
-    pub fn time(&self) -> Option<i64> {
+    pub fn correlated_time(&self) -> Option<(i64, i64)> {
         let mut system_time = 0;
         // SAFETY: a live interface.
         let table = unsafe { self.pointer.as_ref() }.lpVtbl;
         // SAFETY: a live interface has a table.
         let get = unsafe { (*table).GetCorrelatedTime }?;
         // SAFETY: a live interface.
-        Some(unsafe { get(self.pointer.as_ptr(), &mut system_time) })
+        let time = unsafe { get(self.pointer.as_ptr(), &mut system_time) };
+        Some((time, system_time))
     }
 }

@@ -140,5 +140,5 @@ pub use state::State;
 pub use structure::Structure;
 pub use subscribers::{Subscribers, Subscription};
 pub use surface::{Surface, VideoExtension, VideoInfo};
-pub use timer::PinTimer;
+pub use timer::{PinTimer, Ticks};
 pub use values::Values;

@@ -4,7 +4,7 @@ use core::{
     cell::UnsafeCell,
     mem::zeroed,
     ptr::NonNull,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicI64, Ordering},
 };
 
 use crate::{
@@ -34,19 +34,30 @@ struct Inner {
     timer: UnsafeCell<KTIMER>,
     dpc: UnsafeCell<KDPC>,
     schedule: SpinLock<Schedule>,
-    ticks: AtomicU32,
+    /// Between ticks, in 100 ns; 0 while it does not tick. Changes with the lock only.
+    interval: AtomicI64,
 }
 
 struct Schedule {
     /// May be armed.
     enabled: bool,
-    armed: bool,
     /// The pin has gone: never armed again.
     ended: bool,
-    /// Between ticks, in 100 ns.
-    interval: i64,
     /// The next tick.
     due: i64,
+    /// The last one.
+    last: i64,
+    /// Those that nobody has taken.
+    ticks: u32,
+}
+
+/// Ticks of a [`PinTimer`].
+#[derive(Clone, Copy, Debug)]
+pub struct Ticks {
+    /// How many there are: at least one.
+    pub count: u32,
+    /// When the last of them was due, on the scale of [`time::now`].
+    pub last: i64,
 }
 
 // SAFETY: timer and DPC are set and cancelled with the lock held; the kernel synchronizes the rest.
@@ -62,7 +73,7 @@ impl PinTimer {
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn new(pin: &Pin<'_, Control>) -> Result<Self> {
         let raw = NonNull::new(pin.as_ptr()).ok_or(Error::INVALID_PARAMETER)?;
-        let schedule = Schedule { enabled: false, armed: false, ended: false, interval: 1, due: 0 };
+        let schedule = Schedule { enabled: false, ended: false, due: 0, last: 0, ticks: 0 };
         let inner = Shared::new(Inner {
             pin: raw,
             // SAFETY: numbers and null pointers; the kernel fills it in below.
@@ -70,7 +81,7 @@ impl PinTimer {
             // SAFETY: as above.
             dpc: UnsafeCell::new(unsafe { zeroed() }),
             schedule: SpinLock::new(schedule),
-            ticks: AtomicU32::new(0),
+            interval: AtomicI64::new(0),
         })?;
         let context: *const Inner = &raw const *inner;
         // SAFETY: non-paged memory that stays where it is (`nf-wdm-keinitializetimer.md`).
@@ -90,46 +101,51 @@ impl PinTimer {
     /// Starts ticking, the first time at once, unless it is not enabled. If it ticks already the next tick comes
     /// `interval` after the last. `interval` is in 100 ns. IRQL ≤ DISPATCH_LEVEL.
     pub fn arm(&self, interval: i64) {
-        let mut schedule = self.inner.schedule.lock();
         let interval = interval.max(1);
-        if !schedule.enabled || (schedule.armed && schedule.interval == interval) {
+        // Mostly so, and then without the lock.
+        if self.inner.interval() == interval {
             return;
         }
-        let now = time::now();
-        if schedule.armed {
-            let last = schedule.due.wrapping_sub(schedule.interval);
-            // Not in the past: what was no tick by then was not missed.
-            schedule.due = last.wrapping_add(interval).max(now);
-        } else {
-            schedule.armed = true;
-            schedule.due = now;
-            self.inner.ticks.store(0, Ordering::Relaxed);
+        let mut schedule = self.inner.schedule.lock();
+        if !schedule.enabled {
+            return;
         }
-        schedule.interval = interval;
+        let (now, before) = (time::now(), self.inner.interval());
+        schedule.due = if before > 0 {
+            // Not in the past: what was no tick by then was not missed.
+            schedule.due.wrapping_sub(before).wrapping_add(interval).max(now)
+        } else {
+            now
+        };
+        self.inner.interval.store(interval, Ordering::Release);
         self.inner.set(schedule.due.wrapping_sub(now));
     }
 
     /// Stops ticking, and forgets the ticks that were counted. IRQL ≤ DISPATCH_LEVEL.
     pub fn disarm(&self) {
-        self.inner.stop(&mut self.inner.schedule.lock());
+        let mut schedule = self.inner.schedule.lock();
+        schedule.ticks = 0;
+        self.inner.stop();
     }
 
-    /// Stops ticking for good, until it is enabled again, and waits for a tick that is going on.
-    /// PASSIVE_LEVEL.
+    /// Stops ticking for good, until it is enabled again, and waits for a tick that is going on. The ticks that were
+    /// counted are still there. PASSIVE_LEVEL.
     pub fn disable(&self) {
         self.inner.disable(false);
     }
 
-    /// The ticks since [`take_ticks`](Self::take_ticks) was called last. Any IRQL.
+    /// How many ticks there were since [`take_ticks`](Self::take_ticks) was called last. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn ticks(&self) -> u32 {
-        self.inner.ticks.load(Ordering::Relaxed)
+        self.inner.schedule.lock().ticks
     }
 
-    /// The ticks since the last call. IRQL ≤ DISPATCH_LEVEL.
+    /// The ticks since the last call, if there are any. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
-    pub fn take_ticks(&self) -> u32 {
-        self.inner.ticks.swap(0, Ordering::Relaxed)
+    pub fn take_ticks(&self) -> Option<Ticks> {
+        let mut schedule = self.inner.schedule.lock();
+        let count = core::mem::take(&mut schedule.ticks);
+        (count > 0).then_some(Ticks { count, last: schedule.last })
     }
 }
 
@@ -142,9 +158,13 @@ impl Inner {
         unsafe { KeSetTimer(self.timer.get(), due, self.dpc.get()) };
     }
 
-    fn stop(&self, schedule: &mut Schedule) {
-        schedule.armed = false;
-        self.ticks.store(0, Ordering::Relaxed);
+    fn interval(&self) -> i64 {
+        self.interval.load(Ordering::Acquire)
+    }
+
+    /// The lock is held.
+    fn stop(&self) {
+        self.interval.store(0, Ordering::Release);
         // SAFETY: an initialized timer (`nf-wdm-kecanceltimer.md`).
         unsafe { KeCancelTimer(self.timer.get()) };
     }
@@ -154,7 +174,7 @@ impl Inner {
             let mut schedule = self.schedule.lock();
             schedule.enabled = false;
             schedule.ended |= forever;
-            self.stop(&mut schedule);
+            self.stop();
         }
         // SAFETY: PASSIVE_LEVEL (`nf-wdm-keflushqueueddpcs.md`).
         unsafe { KeFlushQueuedDpcs() };
@@ -163,15 +183,17 @@ impl Inner {
     /// Counts the ticks that have come, and sets the timer for the next; `false` if it has been stopped.
     fn advance(&self) -> bool {
         let mut schedule = self.schedule.lock();
-        if !schedule.armed {
+        let (now, interval) = (time::now(), self.interval());
+        if interval == 0 {
             return false;
         }
-        let late = time::now().wrapping_sub(schedule.due).max(0);
-        let missed = late.checked_div(schedule.interval).unwrap_or(0);
-        let ticks = missed.saturating_add(1);
-        schedule.due = schedule.due.wrapping_add(ticks.wrapping_mul(schedule.interval));
-        self.ticks.fetch_add(u32::try_from(ticks).unwrap_or(u32::MAX), Ordering::Relaxed);
-        self.set(schedule.due.wrapping_sub(time::now()));
+        let late = now.wrapping_sub(schedule.due).max(0);
+        let missed = late.checked_div(interval).unwrap_or(0);
+        let ticks = u32::try_from(missed.saturating_add(1)).unwrap_or(u32::MAX);
+        schedule.ticks = schedule.ticks.saturating_add(ticks);
+        schedule.last = schedule.due.wrapping_add(missed.wrapping_mul(interval));
+        schedule.due = schedule.last.wrapping_add(interval);
+        self.set(schedule.due.wrapping_sub(now));
         true
     }
 }

@@ -45,7 +45,7 @@ fn every_frame_is_given_back_once() {
             let edge = pin.leading_edge().unwrap();
             let mut number = [0; 8];
             edge.source().unwrap().read(0, &mut number);
-            let reading = slots.publish(&edge, u64::from_le_bytes(number));
+            let reading = slots.publish(&edge, u64::from_le_bytes(number), i64::from_le_bytes(number));
             edge.finish(8);
             drop(reading);
             if frames % 64 == 0 {
@@ -76,7 +76,7 @@ fn a_cancelled_frame_is_given_back() {
         // SAFETY: a pin that is being processed.
         let mut pin = unsafe { Pin::<Processing>::from_raw(raw) };
         let edge = pin.leading_edge().unwrap();
-        let reading = slots.publish(&edge, 0);
+        let reading = slots.publish(&edge, 0, 0);
         edge.finish(8);
         let (cloned, deleted) = counts();
         assert_eq!(cloned, deleted + 1);
@@ -110,6 +110,7 @@ fn read(slots: &Slots, is_done: &AtomicBool, count: &AtomicU64) {
             let mut number = [0; 8];
             assert!(reading.source().unwrap().read(0, &mut number));
             assert_eq!(u64::from_le_bytes(number), reading.mark());
+            assert_eq!(i64::from_le_bytes(number), reading.time());
         }
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -130,11 +131,11 @@ fn nobody_opens_what_is_closing() {
     // SAFETY: a pin that is being processed.
     let mut pin = unsafe { Pin::<Processing>::from_raw(first) };
     let edge = pin.leading_edge().unwrap();
-    let reading = slots.publish(&edge, 0).unwrap();
+    let reading = slots.publish(&edge, 0, 0).unwrap();
     edge.finish(8);
     thread::scope(|scope| {
         let closing = scope.spawn(|| slots.close());
-        while !slots.table.lock().is_closing {
+        while !slots.is_closing.load(Ordering::Relaxed) {
             thread::yield_now();
         }
         assert_eq!(slots.open(second), Err(Error::SHARING_VIOLATION));

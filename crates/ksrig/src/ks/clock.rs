@@ -2,6 +2,7 @@
 
 use std::{
     cell::UnsafeCell,
+    ptr::null_mut,
     sync::{
         Mutex, MutexGuard, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -24,8 +25,8 @@ use super::{
     object,
 };
 use crate::nt::{
-    KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeQueryInterruptTime,
-    KeQueryTimeIncrement, KeSetTimer, trace,
+    KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeQueryPerformanceCounter,
+    KeQueryTimeIncrement, KeSetTimer, time::FREQUENCY, trace,
 };
 
 /// The clock of one pin; the pin offers it if it has KSPIN_FLAG_IMPLEMENT_CLOCK.
@@ -43,14 +44,14 @@ unsafe impl Sync for Clock {}
 // SAFETY: as above.
 unsafe impl Send for Clock {}
 
-/// The default time base: the system's interrupt time, while the pin runs.
+/// The default time base: the system's time, while the pin runs.
 struct Time {
     state: KSSTATE::Type,
     /// The clock's time when it last stood, or was set.
     base: i64,
-    /// The interrupt time of that moment.
+    /// The system's time of that moment.
     since: i64,
-    /// Physical time, which nothing sets back, less the interrupt time of `since`.
+    /// Physical time, which nothing sets back, less the system's time of `since`.
     physical: i64,
 }
 
@@ -85,8 +86,14 @@ impl Mark {
     }
 }
 
+/// What a clock calls the system's time: the performance counter, in units of 100 ns (`ns-ks-kscorrelated_time.md`,
+/// `nc-ks-pfnksclock_correlatedtime.md`).
 fn system_time() -> i64 {
-    KeQueryInterruptTime() as i64
+    const { assert!(FREQUENCY == 10_000_000, "the counter counts 100 ns") };
+    // SAFETY: nobody asks for the frequency.
+    let counter = unsafe { KeQueryPerformanceCounter(null_mut()) };
+    // SAFETY: every view of the union is numbers of the same 64 bits.
+    unsafe { counter.QuadPart }
 }
 
 impl Time {

@@ -1,5 +1,6 @@
 //! What the class driver says about the pin at the other end (contract section 4.5, T4.9), for tests to read as
-//! properties of every pin, and the status that the variant `failing-connect` fails with.
+//! properties of every pin, and what tests set: the status that the variant `failing-connect` fails with, the clock of the
+//! variant `clock`.
 
 use core::{
     ptr::{null, null_mut},
@@ -13,7 +14,7 @@ use ks_sys::{
     NTSTATUS, PFNKSHANDLER, PIRP, PKSIDENTIFIER, PKSPIN, PVOID, STATUS_ACCESS_DENIED, STATUS_SUCCESS, guid,
 };
 
-use crate::{Constant, variant};
+use crate::{Constant, clock, variant};
 
 static PROPERTY_SET: GUID = guid(0x2B6F_0D1C_7A45_4E0B_9C1D_5E88_42A7_2001);
 /// `IKsControl` (ks.h), which every AVStream object has.
@@ -121,6 +122,13 @@ unsafe extern "C" fn set_connect_status(_irp: PIRP, _request: PKSIDENTIFIER, dat
     STATUS_SUCCESS
 }
 
+/// Property 3: how the clock of the variant `clock` goes.
+unsafe extern "C" fn set_clock(_irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTSTATUS {
+    // SAFETY: MinData says that there are three numbers.
+    clock::set(unsafe { data.cast::<[i64; 3]>().read_unaligned() });
+    STATUS_SUCCESS
+}
+
 const fn property(id: u32, get: PFNKSHANDLER, set: PFNKSHANDLER, size: usize) -> KSPROPERTY_ITEM {
     KSPROPERTY_ITEM {
         PropertyId: id,
@@ -136,15 +144,16 @@ const fn property(id: u32, get: PFNKSHANDLER, set: PFNKSHANDLER, size: usize) ->
     }
 }
 
-static PROPERTIES: Constant<[KSPROPERTY_ITEM; 3]> = Constant([
+static PROPERTIES: Constant<[KSPROPERTY_ITEM; 4]> = Constant([
     property(0, Some(get_now), None, size_of::<Answers>()),
     property(1, Some(get_noted), None, size_of::<Answers>()),
     property(2, None, Some(set_connect_status), size_of::<NTSTATUS>()),
+    property(3, None, Some(set_clock), size_of::<[i64; 3]>()),
 ]);
 
 static SETS: Constant<[KSPROPERTY_SET; 1]> = Constant([KSPROPERTY_SET {
     Set: &raw const PROPERTY_SET,
-    PropertiesCount: 3,
+    PropertiesCount: 4,
     PropertyItem: PROPERTIES.get().cast(),
     FastIoCount: 0,
     FastIoTable: null(),

@@ -12,6 +12,7 @@
 extern crate wdk_panic;
 
 mod answers;
+mod clock;
 mod filter;
 mod format;
 mod sink;

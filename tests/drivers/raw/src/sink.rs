@@ -8,7 +8,7 @@ use ks_sys::{
     STATUS_SUCCESS,
 };
 
-use crate::{Constant, answers, variant};
+use crate::{Constant, answers, clock, variant};
 
 const fn when_it_connects<T: Copy>(callback: Option<T>) -> Option<T> {
     if variant::CONNECTS { callback } else { None }
@@ -24,7 +24,7 @@ pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
     SetDeviceState: None,
     Connect: when_it_connects::<unsafe extern "C" fn(PKSPIN) -> NTSTATUS>(Some(connect)) as PFNKSPIN,
     Disconnect: when_it_connects::<unsafe extern "C" fn(PKSPIN)>(Some(disconnect)) as PFNKSPINVOID,
-    Clock: null(),
+    Clock: if variant::HAS_CLOCK { clock::DISPATCH.get() } else { null() },
     Allocator: null(),
 });
 

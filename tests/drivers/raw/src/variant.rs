@@ -21,6 +21,7 @@
 //! | `wrong-framing` | the framing has no frames, and an alignment that is no mask |
 //! | `wide-only` | a property refuses programs of 32 bits, although its value is the same for them |
 //! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
+//! | `clock` | nothing: the sink's pin has a clock, which goes as a test has set it |
 
 use core::{
     ffi::c_void,
@@ -37,6 +38,9 @@ use wdk_sys::{
 };
 
 use crate::answers;
+
+/// Whether the sink's pin has a clock.
+pub const HAS_CLOCK: bool = cfg!(feature = "clock");
 
 /// Whether the sink has the dispatch entries Connect and Disconnect.
 pub const CONNECTS: bool = !cfg!(feature = "no-connect");

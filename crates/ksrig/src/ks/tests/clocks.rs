@@ -189,7 +189,11 @@ fn time_runs_in_run() {
     assert_eq!((time(clock), state(clock), physical()), (1000, 3, first + 1000));
     let (_, pair) = ask::<16>(clock, KSPROPERTY_CLOCK::KSPROPERTY_CLOCK_CORRELATEDTIME);
     assert_eq!(pair[..8], 1000u64.to_le_bytes());
-    assert_eq!(pair[8..], KeQueryInterruptTime().to_le_bytes(), "the system time is the interrupt time");
+    assert_eq!(
+        pair[8..],
+        KeQueryInterruptTime().to_le_bytes(),
+        "the system time, which is the performance counter"
+    );
     bench.set_state(0, PAUSE);
     sched::sleep(500);
     assert_eq!(time(clock), 1000);

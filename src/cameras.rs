@@ -83,7 +83,8 @@ impl Cameras {
         let name = self.make(lock, number, name)?;
         let result = key.set_text(&value(number), name.units()).and_then(|()| self.show(lock, number));
         if result.is_err() {
-            let _ = self.remove(lock, number);
+            let _ = key.delete(&value(number));
+            self.end(lock, number);
         }
         own_set::tell(&self.listeners);
         result
@@ -117,18 +118,23 @@ impl Cameras {
         if number == 0 {
             return Err(Error::INVALID_PARAMETER);
         }
-        let hub = self.hub(number).map_err(|_| Error::NOT_FOUND)?;
+        self.hub(number).map_err(|_| Error::NOT_FOUND)?;
         lock.device().key()?.delete(&value(number))?;
+        self.end(lock, number);
+        own_set::tell(&self.listeners);
+        Ok(())
+    }
+
+    /// From now on there is no such camera.
+    fn end(&self, lock: &DeviceLock<'_, Loopcam>, number: usize) {
         if let Some(factory) = self.take(number) {
             // It is not known to be there any more in any case.
             let _ = lock.delete(factory);
         }
-        if let Some(place) = self.places.lock().get_mut(number) {
-            *place = None;
+        let place = self.places.lock().get_mut(number).and_then(Option::take);
+        if let Some(place) = place {
+            place.hub.remove();
         }
-        hub.remove();
-        own_set::tell(&self.listeners);
-        Ok(())
     }
 
     /// Makes a camera that nobody is shown yet.
@@ -150,8 +156,7 @@ impl Cameras {
                 Ok(name)
             }
             Err(error) => {
-                let place = self.places.lock().get_mut(number).and_then(Option::take);
-                drop(place);
+                self.end(lock, number);
                 Err(error)
             }
         }

@@ -49,7 +49,8 @@ pub fn run(options: &Options) -> Result<()> {
 /// Makes the packages from the sources in a folder.
 fn make(root: &Path, out: &Path, date: &str) -> Result<()> {
     let mut command = Command::new(env::current_exe().context("where is this program?")?);
-    command.args(["package", "--unsigned", "--out"]).arg(out).current_dir(root);
+    // The program is not compared: what the linker makes of it depends on the folder.
+    command.args(["package", "--unsigned", "--without-program", "--out"]).arg(out).current_dir(root);
     process::run(command.env(house::ROOT, root).env("SOURCE_DATE_EPOCH", date))
 }
 

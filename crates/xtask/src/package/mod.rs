@@ -49,6 +49,9 @@ pub struct Options {
     /// Do not sign: the same sources give the same bytes
     #[arg(long)]
     unsigned: bool,
+    /// Leave ks-compliance.exe out
+    #[arg(long)]
+    without_program: bool,
     /// Where to leave them
     #[arg(long, value_name = "DIR", default_value = "target/package")]
     out: PathBuf,
@@ -68,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
         true => None,
         false => Some(Signers::new(options)?),
     };
-    build()?;
+    build(!options.without_program)?;
 
     let folder = match options.out.to_str() {
         Some("target/package") => default_folder(),
@@ -78,7 +81,7 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     discard(&folder)?;
     fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    write(&folder.join(README), &readme(driver_ver, signers.as_ref()))?;
+    write(&folder.join(README), &readme(options, driver_ver, signers.as_ref()))?;
     for set in &SETS {
         set.make(&folder, driver_ver, signers.as_ref())?;
         println!("made     {}", house::short(&folder.join(set.name)));
@@ -87,6 +90,9 @@ pub fn run(options: &Options) -> Result<()> {
         signers.certificates(&folder)?;
     }
     extras(&folder)?;
+    if !options.without_program {
+        copy(&program::file(), &folder.join("tools/ks-compliance.exe"))?;
+    }
     let zip = out.join(format!("{NAME}.zip"));
     archive::write(&folder, &zip, date)?;
     println!("made     {}\nDriverVer = {driver_ver}", house::short(&zip));
@@ -100,8 +106,8 @@ pub fn default_folder() -> PathBuf {
     house::root().join("target/package").join(NAME)
 }
 
-/// Builds all flavours and the program; only good images go into a package.
-fn build() -> Result<()> {
+/// Builds all flavours, and the program if it is wanted; only good images go into a package.
+fn build(with_program: bool) -> Result<()> {
     let workshop = Workshop::open()?;
     for &flavour in Flavours::All.each() {
         let driver = workshop.driver(flavour, Profile::Release)?;
@@ -112,7 +118,9 @@ fn build() -> Result<()> {
             house::short(&driver)
         );
     }
-    program::build(&workshop)?;
+    if with_program {
+        program::build(&workshop)?;
+    }
     Ok(())
 }
 
@@ -168,7 +176,7 @@ impl Signers {
 
 const README: &str = "README.txt";
 
-fn readme(driver_ver: DriverVer, signers: Option<&Signers>) -> Vec<u8> {
+fn readme(options: &Options, driver_ver: DriverVer, signers: Option<&Signers>) -> Vec<u8> {
     let mut text = format!("Loopcam, a loopback camera: driver packages, {driver_ver}\n\n");
     for set in &SETS {
         text += &format!("{:<16} {}\n", set.name, set.windows);
@@ -185,8 +193,9 @@ fn readme(driver_ver: DriverVer, signers: Option<&Signers>) -> Vec<u8> {
              powershell -ExecutionPolicy Bypass -File install.ps1\n"
         }
     };
-    text +=
-        "\ntools\\ks-compliance.exe measures how well a camera's driver behaves: scripts\\compliance.ps1.\n";
+    if !options.without_program {
+        text += "\ntools\\ks-compliance.exe measures how well a camera's driver behaves: scripts\\compliance.ps1.\n";
+    }
     text += "\ndocs\\windows.md tells the rest, Windows XP's way among it.\n";
     text.replace('\n', "\r\n").into_bytes()
 }
@@ -197,7 +206,6 @@ fn extras(folder: &Path) -> Result<()> {
     for name in ["LICENSE-APACHE", "LICENSE-MIT", "docs/windows.md", "docs/compliance.md"] {
         copy(&root.join(name), &folder.join(name))?;
     }
-    copy(&program::file(), &folder.join("tools/ks-compliance.exe"))?;
     let scripts = root.join("scripts/windows");
     for entry in fs::read_dir(&scripts).with_context(|| format!("cannot read {}", scripts.display()))? {
         let path = entry?.path();

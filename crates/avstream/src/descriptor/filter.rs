@@ -30,7 +30,13 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
         categories: &'static [GUID],
         pins: &'static [PinDescriptor<F>],
     ) -> Self {
+        assert!(!categories.is_empty(), "filter: without a category it is not found");
         assert!(!pins.is_empty(), "filter: there is no pin");
+        let mut rest = pins;
+        while let [pin, more @ ..] = rest {
+            pin.check();
+            rest = more;
+        }
         Self::of::<F>(reference, categories, pins)
     }
 
@@ -40,6 +46,7 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
         reference: &'static GUID,
         categories: &'static [GUID],
     ) -> Self {
+        assert!(!categories.is_empty(), "filter: without a category it is not found");
         Self::of::<F>(reference, categories, &[])
     }
 
@@ -52,12 +59,6 @@ impl<D: DeviceDispatch> FilterDescriptor<D> {
         categories: &'static [GUID],
         pins: &'static [PinDescriptor<F>],
     ) -> Self {
-        assert!(!categories.is_empty(), "filter: without a category it is not found");
-        let mut rest = pins;
-        while let [pin, more @ ..] = rest {
-            pin.check();
-            rest = more;
-        }
         Self {
             raw: KSFILTER_DESCRIPTOR {
                 Dispatch: &Table::<F>::DISPATCH,

@@ -21,7 +21,8 @@ use crate::{
         object::{Kind, Objects},
     },
     nt::{
-        IoRegisterDeviceInterface, IoSetDeviceInterfaceState, RtlFreeUnicodeString, sched, string, violation,
+        IoRegisterDeviceInterface, IoSetDeviceInterfaceState, RtlFreeUnicodeString, sched, string, thread,
+        violation,
     },
 };
 
@@ -57,11 +58,12 @@ fn descriptor(number: u32) -> *const KSFILTER_DESCRIPTOR {
 fn make(device: PKSDEVICE, name: &str, flags: u32) -> Result<PKSFILTERFACTORY, NTSTATUS> {
     let mut factory = null_mut();
     let name = terminated(name);
+    // Interfaces are registered in the context of a system thread.
     // SAFETY: the device of a callback, a descriptor that lives for ever, a place.
-    let status = unsafe {
+    let status = thread::as_kernel(|| unsafe {
         let fdo = (*device).FunctionalDeviceObject;
         KsCreateFilterFactory(fdo, descriptor(7), name.as_ptr(), null_mut(), flags, None, None, &mut factory)
-    };
+    });
     if status < 0 { Err(status) } else { Ok(factory) }
 }
 

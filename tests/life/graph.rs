@@ -35,8 +35,15 @@ impl Feed {
 
 enum Source {
     Nobody,
-    Program { input: Open, writes: VecDeque<Request>, written: u32 },
+    Program(Box<Program>),
     Connection(Link),
+}
+
+/// A program that writes.
+struct Program {
+    input: Open,
+    writes: VecDeque<Request>,
+    written: u32,
 }
 
 /// A picture that the reader was given: bit-exact the writer's, or the placeholder.
@@ -73,11 +80,11 @@ impl Graph {
         let reader = stand.reader(&shape, State::Stop);
         let source = match feed {
             Feed::Nobody => Source::Nobody,
-            Feed::Program => Source::Program {
+            Feed::Program => Source::Program(Box::new(Program {
                 input: stand.open(stand.input(), &shape.format(), State::Stop),
                 writes: VecDeque::new(),
                 written: 0,
-            },
+            })),
             Feed::Connection => Source::Connection(stand.connect(FORMAT)),
         };
         let mut graph = Self { shape, reads: VecDeque::new(), reader, source };
@@ -95,7 +102,7 @@ impl Graph {
     pub fn set_state(&self, state: State) {
         match &self.source {
             Source::Nobody => {}
-            Source::Program { input, .. } => set_state(&input.pin, state),
+            Source::Program(program) => set_state(&program.input.pin, state),
             Source::Connection(link) => link.set_state(state),
         }
         set_state(&self.reader.pin, state);
@@ -105,7 +112,7 @@ impl Graph {
     pub fn assert_state(&self, state: State) {
         let feeding = match &self.source {
             Source::Nobody => vec![],
-            Source::Program { input, .. } => vec![&input.pin],
+            Source::Program(program) => vec![&program.input.pin],
             Source::Connection(link) => vec![&link.sink, &link.source],
         };
         assert!(feeding.into_iter().chain([&self.reader.pin]).all(|pin| pin.state() == Ok(state)));
@@ -121,16 +128,17 @@ impl Graph {
     /// Writes the next picture, where a program does.
     pub fn write(&mut self) {
         let looks = self.shape.looks(None);
-        if let Source::Program { input, writes, written } = &mut self.source {
-            *written += 1;
-            writes.push_back(input.write(&picture::bars(looks, *written)));
+        if let Source::Program(program) = &mut self.source {
+            program.written += 1;
+            let write = program.input.write(&picture::bars(looks, program.written));
+            program.writes.push_back(write);
         }
     }
 
     /// The next picture. A program that writes gives one, an interval after the last.
     pub fn next(&mut self, stand: &Stand) -> Seen {
         self.ask();
-        if let Source::Program { .. } = self.source {
+        if let Source::Program(_) = self.source {
             stand.rig.sleep(self.interval());
             self.write();
         }
@@ -188,7 +196,7 @@ impl Graph {
 
     /// How many pictures a program has written.
     pub fn written(&self) -> u32 {
-        if let Source::Program { written, .. } = self.source { written } else { 0 }
+        if let Source::Program(program) = &self.source { program.written } else { 0 }
     }
 
     fn is_fed(&self) -> bool {
@@ -215,9 +223,9 @@ impl Graph {
 
     /// Takes the writes that are done; each was taken as it is.
     fn take_writes(&mut self) {
-        if let Source::Program { writes, .. } = &mut self.source {
-            while writes.front().is_some_and(Request::is_done) {
-                let write = writes.pop_front().expect("a write");
+        if let Source::Program(program) = &mut self.source {
+            while program.writes.front().is_some_and(Request::is_done) {
+                let write = program.writes.pop_front().expect("a write");
                 assert_eq!(write.wait().status, Status::SUCCESS);
             }
         }
@@ -226,7 +234,7 @@ impl Graph {
     /// Whether nothing came back since the last look.
     pub fn is_quiet(&self) -> bool {
         let writes = match &self.source {
-            Source::Program { writes, .. } => writes.iter().any(Request::is_done),
+            Source::Program(program) => program.writes.iter().any(Request::is_done),
             _ => false,
         };
         !writes && !self.reads.iter().any(Request::is_done)
@@ -235,8 +243,8 @@ impl Graph {
     /// The requests on their way, to be looked at when the handles are closed.
     pub fn take_requests(&mut self) -> Vec<Request> {
         let mut all: Vec<_> = self.reads.drain(..).collect();
-        if let Source::Program { writes, .. } = &mut self.source {
-            all.extend(writes.drain(..));
+        if let Source::Program(program) = &mut self.source {
+            all.extend(program.writes.drain(..));
         }
         all
     }

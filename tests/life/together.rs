@@ -1,4 +1,4 @@
-//! The device sleeps, wakes up and is asked to go while programs read and write in threads of their own.
+//! The device sleeps, wakes up, stops and goes while programs use it in threads of their own.
 
 use std::sync::{
     Arc,
@@ -6,14 +6,14 @@ use std::sync::{
 };
 
 use ksrig::{
-    client::{State, stream::Writer},
+    client::{Filter, State, stream::Writer},
     ks::Options,
     nt::machine::JoinHandle,
 };
 use loopcam_tests::{
     images, picture,
-    stand::{Stand, builder, done, set_state},
-    studio::Shape,
+    stand::{CAMERA, CAPTURE, INPUT, Stand, builder, done, set_state},
+    studio::{Shape, packet},
 };
 
 const PICTURES: u32 = 40;
@@ -79,6 +79,68 @@ fn while_programs_run() {
         }
         ends.store(true, Ordering::Relaxed);
         writer.join();
+        stand.end();
+    }
+}
+
+/// Programs that open the camera, do something with a pin and close it, whatever it says; until they may not any more.
+fn come_and_go(stand: &Stand, pin: u32, ends: &Arc<AtomicBool>) -> JoinHandle<u32> {
+    let (shape, ends) = (Shape::new(FORMATS[0]), Arc::clone(ends));
+    let link = stand.rig.filter(CAMERA).expect("the camera").link;
+    stand.rig.spawn(&format!("program with pin {pin}"), move || {
+        let mut rounds = 0;
+        while !ends.load(Ordering::Relaxed) {
+            let opened =
+                Filter::open(&link).and_then(|filter| Ok((filter.create_pin(pin, &shape.format())?, filter)));
+            let Ok((pin, _filter)) = opened else {
+                ksrig::nt::sched::sleep(50_000);
+                continue;
+            };
+            let _ = pin.set_state(State::Run);
+            let request = if pin.id() == CAPTURE {
+                pin.submit_read(packet(shape.len()))
+            } else {
+                pin.submit_write(packet(shape.len()))
+            };
+            // What is not back by then is cancelled.
+            let _ = request.wait_for(100_000 * u64::from(rounds % 5));
+            ksrig::nt::sched::sleep(10_000);
+            rounds += 1;
+        }
+        rounds
+    })
+}
+
+/// R1.8, R1.15, R1.16: the device stops, starts, sleeps and wakes up while pins come and go, and is pulled out in the end;
+/// no request is stuck, and nothing is left.
+#[test]
+fn while_programs_come_and_go() {
+    for seed in 1..=3 {
+        let image = &images::loopcam()[seed as usize % 2];
+        let options = Options { removal_stops_pins: seed % 3 == 0, ..Options::default() };
+        let stand = Stand::built(image, builder().seed(seed).options(options).trace(false));
+        let ends = Arc::new(AtomicBool::new(false));
+        let programs = [CAPTURE, CAPTURE, INPUT, CAPTURE, INPUT].map(|pin| come_and_go(&stand, pin, &ends));
+        for round in 0..12 {
+            stand.rig.sleep(77_777 * (seed + round) % 500_000);
+            if round % 2 == 0 {
+                stand.driver().sleep().expect("D3");
+                stand.rig.sleep(77_777 * round);
+                stand.driver().wake().expect("D0");
+            } else {
+                stand.driver().stop().expect("STOP_DEVICE");
+                stand.driver().start().expect("START_DEVICE");
+            }
+        }
+        stand.rig.sleep(77_777 * seed);
+        stand.driver().pull_out();
+        stand.rig.sleep(100_000);
+        ends.store(true, Ordering::Relaxed);
+        for program in programs {
+            assert!(program.join() > 5);
+        }
+        stand.rig.settle();
+        assert!(stand.driver().is_gone(), "seed {seed}");
         stand.end();
     }
 }

@@ -26,7 +26,8 @@ use super::{
     unknown::Unknown,
 };
 use crate::nt::{
-    IoAttachDeviceToDeviceStack, IoCreateDevice, IoDeleteDevice, IoDetachDevice, callback, trace, violation,
+    IoAttachDeviceToDeviceStack, IoCreateDevice, IoDeleteDevice, IoDetachDevice, ObfDereferenceObject,
+    ObfReferenceObject, callback, trace, violation,
 };
 
 /// `FILE_DEVICE_KS`.
@@ -135,13 +136,22 @@ impl Device {
         self.asleep.swap(asleep, Ordering::Relaxed)
     }
 
-    /// The open pins.
-    pub(super) fn pins(&self) -> Vec<&'static Pin> {
-        self.factories()
-            .iter()
-            .flat_map(|factory| factory.filters())
-            .flat_map(|filter| filter.pins())
-            .collect()
+    /// Does something with each pin of which a client has a handle; it is not closed meanwhile. A pin that is being closed
+    /// goes down by itself. PASSIVE_LEVEL, no mutex held: the last reference may be given up here.
+    pub(super) fn each_pin(&self, action: impl Fn(&'static Pin)) {
+        let factories = self.factories();
+        let filters = factories.iter().flat_map(|factory| factory.filters());
+        let pins: Vec<_> = filters.flat_map(|filter| filter.pins()).filter(|pin| pin.is_held()).collect();
+        let files: Vec<_> = pins.iter().map(|pin| pin.file_object().cast()).collect();
+        for &file in &files {
+            // SAFETY: a file object lives as long as there is a handle.
+            unsafe { ObfReferenceObject(file) };
+        }
+        for (pin, file) in pins.into_iter().zip(files) {
+            action(pin);
+            // SAFETY: referenced above.
+            unsafe { ObfDereferenceObject(file) };
+        }
     }
 
     /// From now on nothing can be opened (R1.15).

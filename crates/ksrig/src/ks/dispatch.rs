@@ -63,6 +63,7 @@ unsafe extern "win64" fn cleanup_irp(_fdo: PDEVICE_OBJECT, irp: PIRP) -> NTSTATU
     let file = irp::file_object(irp);
     match Subject::of(file) {
         Some(Subject::Pin(pin)) => {
+            pin.set_left();
             transport::cleanup(pin, file);
             master_clock::cleanup(pin);
         }

@@ -40,6 +40,8 @@ pub struct Pin {
     name: String,
     filter: &'static Filter,
     file_object: PFILE_OBJECT,
+    /// Its last handle is closed, or being closed.
+    left: AtomicBool,
     source: bool,
     /// A source whose sink does not speak AVStream's handshake (kind C, R4.5).
     external: AtomicBool,
@@ -101,6 +103,16 @@ impl Pin {
     /// The file object that its handle refers to.
     pub fn file_object(&self) -> PFILE_OBJECT {
         self.file_object
+    }
+
+    /// Its last handle is being closed.
+    pub(super) fn set_left(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a client still has a handle of it: it is not being closed then.
+    pub(super) fn is_held(&self) -> bool {
+        !self.left.load(Ordering::Relaxed)
     }
 
     /// The other end of an intra-AVStream connection (kind B of the contract).
@@ -222,6 +234,7 @@ impl Pin {
             name,
             filter,
             file_object: file,
+            left: AtomicBool::new(false),
             source: !sink.is_null(),
             external: AtomicBool::new(false),
             peer: Mutex::default(),

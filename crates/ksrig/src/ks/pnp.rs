@@ -56,7 +56,7 @@ pub fn dispatch(device: &'static Device, irp: PIRP) -> NTSTATUS {
             device.set_removed();
             disable(device);
             if Machine::current().extension::<Options>().removal_stops_pins {
-                device.pins().into_iter().for_each(state::walk_down);
+                device.each_pin(state::walk_down);
             }
             tell(device, irp, call::DEVICE_SURPRISE_REMOVAL, table.and_then(|table| table.SurpriseRemoval));
             succeed_and_pass(device, irp)
@@ -147,9 +147,7 @@ fn disable(device: &Device) {
 fn stop(device: &'static Device) {
     device.post_start.wait();
     set_started(device, false);
-    for pin in device.pins() {
-        state::walk_down(pin);
-    }
+    device.each_pin(state::walk_down);
 }
 
 /// A query may be vetoed (section 1.2); else the lower drivers are asked.

@@ -23,10 +23,10 @@ fn change(device: &'static Device, irp: PIRP, to: DEVICE_POWER_STATE, from: DEVI
     let was_asleep = device.set_asleep(asleep);
     let first = Machine::current().extension::<Options>().run_before_power;
     if asleep && !was_asleep {
-        device.pins().into_iter().for_each(state::power_changed);
+        device.each_pin(state::power_changed);
         sleep::tell(device, to);
     } else if was_asleep && !asleep && first {
-        device.pins().into_iter().for_each(state::power_changed);
+        device.each_pin(state::power_changed);
     }
     if let Some(set) = device.dispatch().and_then(|table| table.SetPower) {
         under_mutex(device, || {
@@ -41,7 +41,7 @@ fn change(device: &'static Device, irp: PIRP, to: DEVICE_POWER_STATE, from: DEVI
     if was_asleep && !asleep {
         sleep::tell(device, to);
         if !first {
-            device.pins().into_iter().for_each(state::power_changed);
+            device.each_pin(state::power_changed);
         }
     }
 }

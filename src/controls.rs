@@ -78,8 +78,12 @@ impl Controls {
 
     /// What they do to a picture.
     pub fn adjust(&self) -> Adjust {
-        let [brightness, contrast, saturation, hue] =
-            [Knob::Brightness, Knob::Contrast, Knob::Saturation, Knob::Hue].map(|knob| self.get(knob));
+        const KNOBS: [Knob; 4] = [Knob::Brightness, Knob::Contrast, Knob::Saturation, Knob::Hue];
+        let [brightness, contrast, saturation, hue] = KNOBS.map(|knob| self.get(knob));
+        // For each picture, and mostly so.
+        if KNOBS.map(|knob| knob.control().default) == [brightness, contrast, saturation, hue] {
+            return Adjust::NEUTRAL;
+        }
         Adjust::new(brightness, contrast, saturation, hue).unwrap_or(Adjust::NEUTRAL)
     }
 }

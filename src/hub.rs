@@ -88,12 +88,17 @@ impl Hub {
     /// What the writer writes; `None` if nobody does, or has done so for too long.
     pub fn writer(&self) -> Option<Stream> {
         let format = self.live()?;
+        self.is_written().then(|| Stream { format, interval: self.interval() })
+    }
+
+    /// Whether somebody writes, and has not been silent for too long.
+    pub fn is_written(&self) -> bool {
+        if self.live.load(Ordering::Acquire) == 0 {
+            return false;
+        }
         let silence = time::now().wrapping_sub(self.sign.load(Ordering::Acquire));
         // Whoever looks at the writer looks again after this time, and is not to be late then.
-        if silence > self.patience().wrapping_sub(self.watch()) {
-            return None;
-        }
-        Some(Stream { format, interval: self.interval() })
+        silence <= self.patience().wrapping_sub(self.watch())
     }
 
     /// When the last picture came, on the scale of [`time::now`].

@@ -60,7 +60,7 @@ impl Reader {
         let mut counter = self.progress.counter;
         let (due, comes) = match self.progress.following {
             None => (self.timer.ticks().into(), true),
-            Some(seen) => (seen.due(hub, self.stream.interval), hub.writer().is_some()),
+            Some(seen) => (seen.due(hub, self.stream.interval), hub.is_written()),
         };
         // The last of them may be shown yet, unless its writer has gone.
         counter.miss(due.saturating_sub(comes.into()));
@@ -95,7 +95,7 @@ struct Progress {
 }
 
 impl Progress {
-    const BEGIN: Self = Self { counter: Counter::ZERO, time: 0, following: None };
+    const BEGIN: Self = Self { counter: Counter::ZERO, time: clock::NONE, following: None };
 }
 
 /// What was shown of a writer.
@@ -249,23 +249,25 @@ impl Capture {
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
         let mut turn = self.reader.lock().turn();
-        let Some(writer) = self.hub.writer() else { return self.hold(pin, turn) };
+        if !self.hub.is_written() {
+            return self.hold(pin, &mut turn);
+        }
         let following = turn.progress.following;
         let Some(reading) = self.hub.frames.newer_than(following.map_or(0, |seen| seen.last)) else {
-            return self.wait(turn);
+            return self.wait(&mut turn);
         };
         let (last, time) = (reading.sequence(), reading.time());
-        let steps = following.map(|seen| seen.steps(last, time, writer.interval, turn.stream.interval));
+        let steps = following.map(|seen| seen.steps(last, time, self.hub.interval(), turn.stream.interval));
         if steps == Some(0) {
-            return self.wait(turn);
+            return self.wait(&mut turn);
         }
         let first = following.map_or(last, |seen| seen.first);
         turn.progress.following = Some(Following { first, last, time });
-        self.follow(pin, turn, steps, reading)
+        self.follow(pin, &mut turn, steps, reading)
     }
 
     /// There is a writer, and nothing new.
-    fn wait(&self, mut turn: Turn) -> Processed {
+    fn wait(&self, turn: &mut Turn) -> Processed {
         if turn.progress.following.is_none() {
             turn.progress.counter.miss(self.missed_ticks());
             self.store(turn.progress);
@@ -284,7 +286,7 @@ impl Capture {
     fn follow(
         &self,
         pin: &mut Pin<'_, Processing>,
-        mut turn: Turn,
+        turn: &mut Turn,
         steps: Option<u64>,
         reading: Reading<'_>,
     ) -> Processed {
@@ -294,9 +296,11 @@ impl Capture {
         let missed = steps.map_or_else(|| self.missed_ticks(), |steps| steps.saturating_sub(1));
         turn.progress.counter.show(missed);
         let shown = self.show(from, &reading, turn.stream.format, &mut edge);
-        let time = reading.time();
+        let (number, time) = (reading.sequence(), reading.time());
         drop(reading);
-        self.finish(edge, turn, time, shown)
+        self.finish(edge, turn, time, shown);
+        // Nobody would say that another has come meanwhile (contract 10.19).
+        if self.hub.frames.sequence() > number { Processed::Continue } else { Processed::Wait }
     }
 
     /// Puts the writer's picture into a frame; what it looks like there.
@@ -322,7 +326,7 @@ impl Capture {
     }
 
     /// Shows that there is no writer, or none that says anything.
-    fn hold(&self, pin: &mut Pin<'_, Processing>, mut turn: Turn) -> Processed {
+    fn hold(&self, pin: &mut Pin<'_, Processing>, turn: &mut Turn) -> Processed {
         if let Some(seen) = turn.progress.following.take() {
             // Nobody will see what has come since.
             turn.progress.counter.miss(seen.due(&self.hub, turn.stream.interval));
@@ -342,7 +346,8 @@ impl Capture {
         turn.progress.counter.show(u64::from(ticks.count).saturating_sub(1));
         let number = turn.progress.counter.stamp();
         let shown = self.paint(turn.stream.format, number, &mut edge);
-        self.finish(edge, turn, ticks.last, shown)
+        self.finish(edge, turn, ticks.last, shown);
+        Processed::Continue
     }
 
     /// Paints the placeholder into a frame; what it looks like there.
@@ -370,16 +375,16 @@ impl Capture {
     fn finish(
         &self,
         mut edge: LeadingEdge<'_>,
-        Turn { stream, mut progress, clock }: Turn,
+        Turn { stream, progress, clock }: &mut Turn,
         moment: i64,
         shown: Result<video::Format>,
-    ) -> Processed {
+    ) {
         match shown {
             Ok(format) => {
                 progress.counter.see(format.image_size());
                 let gap = progress.counter.take_gap();
                 progress.time = clock.stamp(moment, progress.time);
-                self.store(progress);
+                self.store(*progress);
                 edge.set_time(progress.time, stream.interval);
                 edge.set_frame_info(progress.counter.picture, progress.counter.dropped);
                 if gap {
@@ -390,10 +395,9 @@ impl Capture {
             // Smaller than the format says, no buffer at all, or rows that do not fit.
             Err(error) => {
                 progress.counter.lose();
-                self.store(progress);
+                self.store(*progress);
                 edge.refuse(error);
             }
         }
-        Processed::Continue
     }
 }

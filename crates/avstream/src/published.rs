@@ -21,7 +21,7 @@
 
 use core::{
     ptr::{NonNull, null_mut},
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
 use crate::{
@@ -55,16 +55,16 @@ pub struct Slots {
     table: SpinLock<Table>,
     /// The number of the newest frame there ever was.
     sequence: AtomicU64,
-    states: [AtomicU32; COUNT],
-    /// A slot has become free after closing.
-    freed: Event,
+    uses: [Use; COUNT],
+    /// Somebody waits for all slots to become vacant: nobody may open them before.
+    is_closing: AtomicBool,
+    /// A slot has become vacant while closing.
+    vacated: Event,
 }
 
 struct Table {
     /// The pin whose frames these are; NULL while closed.
     owner: *mut KSPIN,
-    /// Somebody waits for all slots to become free: nobody may open them before.
-    is_closing: bool,
     newest: Option<usize>,
     slots: [Slot; COUNT],
 }
@@ -74,10 +74,8 @@ unsafe impl Send for Table {}
 
 #[derive(Clone, Copy)]
 struct Slot {
-    used: bool,
     /// Not the newest any more: the last reader deletes it.
     retired: bool,
-    readers: u32,
     clone: *mut KSSTREAM_POINTER,
     label: Label,
 }
@@ -90,17 +88,44 @@ struct Label {
     time: i64,
 }
 
-const FREE: Slot = Slot {
-    used: false,
-    retired: false,
-    readers: 0,
-    clone: null_mut(),
-    label: Label { sequence: 0, mark: 0, time: 0 },
-};
+const EMPTY: Slot =
+    Slot { retired: false, clone: null_mut(), label: Label { sequence: 0, mark: 0, time: 0 } };
+
+/// How a slot is used. It is vacant while its clone is gone; nobody reads it then.
+struct Use {
+    state: AtomicU32,
+    /// From 0, and to 0, with the lock of the table only.
+    readers: AtomicU32,
+}
+
+impl Use {
+    const fn new() -> Self {
+        Self { state: AtomicU32::new(GONE), readers: AtomicU32::new(0) }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == GONE
+    }
+
+    fn has_readers(&self) -> bool {
+        self.readers.load(Ordering::Acquire) > 0
+    }
+
+    /// Turns one state into another; `false` if it is in a third.
+    fn turn(&self, from: u32, to: u32) -> bool {
+        turn(&self.state, from, to)
+    }
+
+    /// One reader less, unless it is the last.
+    fn leave(&self) -> bool {
+        let less = |readers: u32| readers.checked_sub(1).filter(|rest| *rest > 0);
+        self.readers.fetch_update(Ordering::Release, Ordering::Relaxed, less).is_ok()
+    }
+}
 
 /// A clone that is to be deleted, when the lock has been dropped.
-struct Doomed {
-    index: usize,
+struct Doomed<'a> {
+    usage: &'a Use,
     clone: *mut KSSTREAM_POINTER,
 }
 
@@ -111,22 +136,22 @@ impl Slots {
     ///
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn new() -> Result<Shared<Self>> {
-        let table = Table { owner: null_mut(), is_closing: false, newest: None, slots: [FREE; COUNT] };
         let slots = Shared::new(Self {
-            table: SpinLock::new(table),
+            table: SpinLock::new(Table { owner: null_mut(), newest: None, slots: [EMPTY; COUNT] }),
             sequence: AtomicU64::new(0),
-            states: [const { AtomicU32::new(GONE) }; COUNT],
-            freed: Event::new(),
+            uses: [const { Use::new() }; COUNT],
+            is_closing: AtomicBool::new(false),
+            vacated: Event::new(),
         })?;
         // SAFETY: once, where it stays.
-        unsafe { slots.freed.initialize() };
+        unsafe { slots.vacated.initialize() };
         Ok(slots)
     }
 
     /// Takes frames of a pin from now on; not before those of another have been given back.
     pub(crate) fn open(&self, pin: NonNull<KSPIN>) -> Result {
         let mut table = self.table.lock();
-        if !table.owner.is_null() || table.is_closing {
+        if !table.owner.is_null() || self.is_closing.load(Ordering::SeqCst) {
             return Err(Error::SHARING_VIOLATION);
         }
         table.owner = pin.as_ptr();
@@ -138,21 +163,19 @@ impl Slots {
         let doomed = {
             let mut table = self.table.lock();
             table.owner = null_mut();
-            table.is_closing = true;
+            self.is_closing.store(true, Ordering::SeqCst);
             self.retire_newest(&mut table)
         };
         self.delete(doomed);
         loop {
-            {
-                let mut table = self.table.lock();
-                self.sweep(&mut table);
-                if table.slots.iter().all(|slot| !slot.used) {
-                    table.is_closing = false;
-                    return;
-                }
-                self.freed.clear();
+            self.vacated.clear();
+            // Before the slots are looked at: whoever vacates one that is not vacant then sets the event after this.
+            fence(Ordering::SeqCst);
+            if self.uses.iter().all(Use::is_gone) {
+                self.is_closing.store(false, Ordering::SeqCst);
+                return;
             }
-            self.freed.wait();
+            self.vacated.wait();
         }
     }
 
@@ -174,33 +197,28 @@ impl Slots {
         let pointer = edge.pointer();
         // SAFETY: a live stream pointer.
         let owner = unsafe { pointer.as_ref() }.Pin;
-        let (index, state) = self.reserve(owner)?;
-        let clone = match clone(pointer, state) {
-            Ok(clone) => clone,
-            Err(error) => {
-                self.free(index);
-                self.count();
-                return Err(error);
-            }
-        };
-        let mut doomed = None;
-        let label;
+        let (doomed, reading);
         {
             let mut table = self.table.lock();
-            let is_open = table.owner == owner;
-            if is_open {
-                doomed = self.retire_newest(&mut table);
-                table.newest = Some(index);
+            if table.owner != owner {
+                return Err(Error::DEVICE_NOT_READY);
             }
-            label = Label { sequence: self.count(), mark, time };
-            if let Some(slot) = table.slots.get_mut(index) {
-                slot.clone = clone.as_ptr();
-                slot.retired = !is_open;
-                slot.label = label;
-            }
+            let sequence = self.sequence.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+            let label = Label { sequence, mark, time };
+            let mut slots = table.slots.iter_mut().zip(&self.uses).enumerate();
+            let vacant = slots.find(|(_, (_, usage))| usage.is_gone());
+            let (index, (slot, usage)) = vacant.ok_or(Error::INSUFFICIENT_RESOURCES)?;
+            let clone = clone(pointer, &usage.state)?;
+            *slot = Slot { retired: false, clone: clone.as_ptr(), label };
+            usage.state.store(BUSY, Ordering::Release);
+            usage.readers.store(1, Ordering::Relaxed);
+            // It may be that it was in this place, and has been cancelled.
+            doomed = if table.newest == Some(index) { None } else { self.retire_newest(&mut table) };
+            table.newest = Some(index);
+            reading = Reading { slots: self, index, usage, clone, label };
         }
         self.delete(doomed);
-        Ok(Reading { slots: self, index, clone, label })
+        Ok(reading)
     }
 
     /// Reads the newest frame, if it is newer than number `seen`. IRQL ≤ DISPATCH_LEVEL.
@@ -214,32 +232,22 @@ impl Slots {
             let mut table = self.table.lock();
             let table = &mut *table;
             let index = table.newest?;
-            let slot = table.slots.get_mut(index)?;
-            if slot.label.sequence <= seen {
+            let (slot, usage) = (table.slots.get_mut(index)?, self.uses.get(index)?);
+            let label = slot.label;
+            if label.sequence <= seen {
                 return None;
             }
             let clone = NonNull::new(slot.clone)?;
-            if slot.readers > 0 || self.lock_clone(index, clone) {
-                slot.readers += 1;
-                return Some(Reading { slots: self, index, clone, label: slot.label });
+            if usage.has_readers() || lock_clone(usage, clone) {
+                usage.readers.fetch_add(1, Ordering::Relaxed);
+                return Some(Reading { slots: self, index, usage, clone, label });
             }
             // It has been cancelled.
             table.newest = None;
-            slot.retired = true;
-            doomed = if self.is_gone(index) {
-                slot.used = false;
-                None
-            } else {
-                Some(Doomed { index, clone: clone.as_ptr() })
-            };
+            doomed = if usage.is_gone() { None } else { Some(Doomed { usage, clone: clone.as_ptr() }) };
         }
         self.delete(doomed);
         None
-    }
-
-    /// The number of the next frame.
-    fn count(&self) -> u64 {
-        self.sequence.fetch_add(1, Ordering::AcqRel).wrapping_add(1)
     }
 
     /// The number of the newest frame there ever was.
@@ -248,119 +256,65 @@ impl Slots {
         self.sequence.load(Ordering::Acquire)
     }
 
-    /// An unused slot, busy and with one reader, for a frame of `owner`.
-    fn reserve(&self, owner: *mut KSPIN) -> Result<(usize, &AtomicU32)> {
-        let mut table = self.table.lock();
-        if table.owner != owner {
-            return Err(Error::DEVICE_NOT_READY);
-        }
-        self.sweep(&mut table);
-        let slots = table.slots.iter_mut().zip(&self.states).enumerate();
-        for (index, (slot, state)) in slots {
-            if !slot.used {
-                *slot = Slot { used: true, readers: 1, ..FREE };
-                state.store(BUSY, Ordering::Release);
-                return Ok((index, state));
-            }
-        }
-        self.count();
-        Err(Error::INSUFFICIENT_RESOURCES)
-    }
-
-    /// Frees the slots whose clone the cancel callback has deleted.
-    fn sweep(&self, table: &mut Table) {
-        for (index, (slot, state)) in table.slots.iter_mut().zip(&self.states).enumerate() {
-            if slot.used && slot.readers == 0 && state.load(Ordering::Acquire) == GONE {
-                slot.used = false;
-                if table.newest == Some(index) {
-                    table.newest = None;
-                }
-            }
-        }
-    }
-
     /// Takes the place of the newest frame from the frame that has it.
-    fn retire_newest(&self, table: &mut Table) -> Option<Doomed> {
+    fn retire_newest(&self, table: &mut Table) -> Option<Doomed<'_>> {
         let index = table.newest.take()?;
-        let slot = table.slots.get_mut(index)?;
+        let (slot, usage) = (table.slots.get_mut(index)?, self.uses.get(index)?);
         slot.retired = true;
-        if slot.readers > 0 {
+        if usage.has_readers() || !usage.turn(IDLE, BUSY) {
             return None;
         }
-        if self.turn(index, IDLE, BUSY) {
-            return Some(Doomed { index, clone: slot.clone });
-        }
-        slot.used = false;
-        None
-    }
-
-    /// Locks an idle clone; `false` if it has been cancelled. The lock of the table is held.
-    fn lock_clone(&self, index: usize, clone: NonNull<KSSTREAM_POINTER>) -> bool {
-        if !self.turn(index, IDLE, BUSY) {
-            return false;
-        }
-        // SAFETY: busy since just now, hence live and unlocked.
-        let status = unsafe { KsStreamPointerLock(clone.as_ptr()) };
-        Error::check(status).is_ok()
+        Some(Doomed { usage, clone: slot.clone })
     }
 
     /// One reader less.
-    fn release(&self, index: usize) {
+    fn release(&self, index: usize, usage: &Use) {
+        if usage.leave() {
+            return;
+        }
         let doomed = {
             let mut table = self.table.lock();
             let table = &mut *table;
             let Some(slot) = table.slots.get_mut(index) else { return };
-            slot.readers = slot.readers.saturating_sub(1);
-            if slot.readers > 0 {
+            if usage.readers.fetch_sub(1, Ordering::AcqRel) > 1 {
                 return;
             }
             if !slot.retired {
                 // SAFETY: busy and locked, by the first of its readers or as a clone of a locked edge.
                 unsafe { KsStreamPointerUnlock(slot.clone, 0) };
-                if self.turn(index, BUSY, IDLE) {
+                if usage.turn(BUSY, IDLE) {
                     return;
                 }
                 // It has been cancelled.
-                slot.retired = true;
                 if table.newest == Some(index) {
                     table.newest = None;
                 }
             }
-            Some(Doomed { index, clone: slot.clone })
+            Doomed { usage, clone: slot.clone }
         };
-        self.delete(doomed);
+        self.delete(Some(doomed));
     }
 
     /// Deletes a clone that has no readers and is busy. The lock of the table is not held.
-    fn delete(&self, doomed: Option<Doomed>) {
-        if let Some(Doomed { index, clone }) = doomed {
-            // SAFETY: busy, hence live, and nobody else will do it.
-            unsafe { KsStreamPointerDelete(clone) };
-            self.free(index);
+    fn delete(&self, doomed: Option<Doomed<'_>>) {
+        let Some(Doomed { usage, clone }) = doomed else { return };
+        // SAFETY: busy, hence live, and nobody else will do it.
+        unsafe { KsStreamPointerDelete(clone) };
+        usage.state.store(GONE, Ordering::SeqCst);
+        if self.is_closing.load(Ordering::SeqCst) {
+            self.vacated.set();
         }
     }
+}
 
-    fn free(&self, index: usize) {
-        let is_closing = {
-            let mut table = self.table.lock();
-            if let Some(slot) = table.slots.get_mut(index) {
-                *slot = FREE;
-            }
-            table.is_closing
-        };
-        if is_closing {
-            self.freed.set();
-        }
+/// Locks an idle clone; `false` if it has been cancelled. The lock of the table is held.
+fn lock_clone(usage: &Use, clone: NonNull<KSSTREAM_POINTER>) -> bool {
+    if !usage.turn(IDLE, BUSY) {
+        return false;
     }
-
-    fn is_gone(&self, index: usize) -> bool {
-        self.states.get(index).is_none_or(|state| state.load(Ordering::Acquire) == GONE)
-    }
-
-    /// Turns one state into another; `false` if it is in a third.
-    fn turn(&self, index: usize, from: u32, to: u32) -> bool {
-        self.states.get(index).is_some_and(|state| turn(state, from, to))
-    }
+    // SAFETY: busy since just now, hence live and unlocked.
+    let status = unsafe { KsStreamPointerLock(clone.as_ptr()) };
+    Error::check(status).is_ok()
 }
 
 fn turn(state: &AtomicU32, from: u32, to: u32) -> bool {
@@ -410,6 +364,7 @@ callbacks! {
 pub struct Reading<'a> {
     slots: &'a Slots,
     index: usize,
+    usage: &'a Use,
     clone: NonNull<KSSTREAM_POINTER>,
     label: Label,
 }
@@ -454,7 +409,7 @@ impl Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        self.slots.release(self.index);
+        self.slots.release(self.index, self.usage);
     }
 }
 

@@ -1,6 +1,11 @@
 //! A timer that makes a pin process.
 
-use core::{cell::UnsafeCell, mem::zeroed, ptr::NonNull};
+use core::{
+    cell::UnsafeCell,
+    mem::zeroed,
+    ptr::NonNull,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use crate::{
     bag::Ends,
@@ -29,16 +34,15 @@ struct Inner {
     timer: UnsafeCell<KTIMER>,
     dpc: UnsafeCell<KDPC>,
     schedule: SpinLock<Schedule>,
+    /// Between ticks, in 100 ns; 0 while it does not tick. Changes with the lock only.
+    interval: AtomicI64,
 }
 
 struct Schedule {
     /// May be armed.
     enabled: bool,
-    armed: bool,
     /// The pin has gone: never armed again.
     ended: bool,
-    /// Between ticks, in 100 ns.
-    interval: i64,
     /// The next tick.
     due: i64,
     /// The last one.
@@ -69,8 +73,7 @@ impl PinTimer {
     /// [`Error::INSUFFICIENT_RESOURCES`]: there is no memory.
     pub fn new(pin: &Pin<'_, Control>) -> Result<Self> {
         let raw = NonNull::new(pin.as_ptr()).ok_or(Error::INVALID_PARAMETER)?;
-        let schedule =
-            Schedule { enabled: false, armed: false, ended: false, interval: 1, due: 0, last: 0, ticks: 0 };
+        let schedule = Schedule { enabled: false, ended: false, due: 0, last: 0, ticks: 0 };
         let inner = Shared::new(Inner {
             pin: raw,
             // SAFETY: numbers and null pointers; the kernel fills it in below.
@@ -78,6 +81,7 @@ impl PinTimer {
             // SAFETY: as above.
             dpc: UnsafeCell::new(unsafe { zeroed() }),
             schedule: SpinLock::new(schedule),
+            interval: AtomicI64::new(0),
         })?;
         let context: *const Inner = &raw const *inner;
         // SAFETY: non-paged memory that stays where it is (`nf-wdm-keinitializetimer.md`).
@@ -97,21 +101,23 @@ impl PinTimer {
     /// Starts ticking, the first time at once, unless it is not enabled. If it ticks already the next tick comes
     /// `interval` after the last. `interval` is in 100 ns. IRQL ≤ DISPATCH_LEVEL.
     pub fn arm(&self, interval: i64) {
-        let mut schedule = self.inner.schedule.lock();
         let interval = interval.max(1);
-        if !schedule.enabled || (schedule.armed && schedule.interval == interval) {
+        // Mostly so, and then without the lock.
+        if self.inner.interval() == interval {
             return;
         }
-        let now = time::now();
-        if schedule.armed {
-            let last = schedule.due.wrapping_sub(schedule.interval);
-            // Not in the past: what was no tick by then was not missed.
-            schedule.due = last.wrapping_add(interval).max(now);
-        } else {
-            schedule.armed = true;
-            schedule.due = now;
+        let mut schedule = self.inner.schedule.lock();
+        if !schedule.enabled {
+            return;
         }
-        schedule.interval = interval;
+        let (now, before) = (time::now(), self.inner.interval());
+        schedule.due = if before > 0 {
+            // Not in the past: what was no tick by then was not missed.
+            schedule.due.wrapping_sub(before).wrapping_add(interval).max(now)
+        } else {
+            now
+        };
+        self.inner.interval.store(interval, Ordering::Release);
         self.inner.set(schedule.due.wrapping_sub(now));
     }
 
@@ -119,7 +125,7 @@ impl PinTimer {
     pub fn disarm(&self) {
         let mut schedule = self.inner.schedule.lock();
         schedule.ticks = 0;
-        self.inner.stop(&mut schedule);
+        self.inner.stop();
     }
 
     /// Stops ticking for good, until it is enabled again, and waits for a tick that is going on. The ticks that were
@@ -152,8 +158,13 @@ impl Inner {
         unsafe { KeSetTimer(self.timer.get(), due, self.dpc.get()) };
     }
 
-    fn stop(&self, schedule: &mut Schedule) {
-        schedule.armed = false;
+    fn interval(&self) -> i64 {
+        self.interval.load(Ordering::Acquire)
+    }
+
+    /// The lock is held.
+    fn stop(&self) {
+        self.interval.store(0, Ordering::Release);
         // SAFETY: an initialized timer (`nf-wdm-kecanceltimer.md`).
         unsafe { KeCancelTimer(self.timer.get()) };
     }
@@ -163,7 +174,7 @@ impl Inner {
             let mut schedule = self.schedule.lock();
             schedule.enabled = false;
             schedule.ended |= forever;
-            self.stop(&mut schedule);
+            self.stop();
         }
         // SAFETY: PASSIVE_LEVEL (`nf-wdm-keflushqueueddpcs.md`).
         unsafe { KeFlushQueuedDpcs() };
@@ -172,16 +183,17 @@ impl Inner {
     /// Counts the ticks that have come, and sets the timer for the next; `false` if it has been stopped.
     fn advance(&self) -> bool {
         let mut schedule = self.schedule.lock();
-        if !schedule.armed {
+        let (now, interval) = (time::now(), self.interval());
+        if interval == 0 {
             return false;
         }
-        let late = time::now().wrapping_sub(schedule.due).max(0);
-        let missed = late.checked_div(schedule.interval).unwrap_or(0);
+        let late = now.wrapping_sub(schedule.due).max(0);
+        let missed = late.checked_div(interval).unwrap_or(0);
         let ticks = u32::try_from(missed.saturating_add(1)).unwrap_or(u32::MAX);
         schedule.ticks = schedule.ticks.saturating_add(ticks);
-        schedule.last = schedule.due.wrapping_add(missed.wrapping_mul(schedule.interval));
-        schedule.due = schedule.last.wrapping_add(schedule.interval);
-        self.set(schedule.due.wrapping_sub(time::now()));
+        schedule.last = schedule.due.wrapping_add(missed.wrapping_mul(interval));
+        schedule.due = schedule.last.wrapping_add(interval);
+        self.set(schedule.due.wrapping_sub(now));
         true
     }
 }

@@ -135,7 +135,7 @@ fn nobody_opens_what_is_closing() {
     edge.finish(8);
     thread::scope(|scope| {
         let closing = scope.spawn(|| slots.close());
-        while !slots.table.lock().is_closing {
+        while !slots.is_closing.load(Ordering::Relaxed) {
             thread::yield_now();
         }
         assert_eq!(slots.open(second), Err(Error::SHARING_VIOLATION));

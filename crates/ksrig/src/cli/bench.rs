@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{args, show};
 use crate::client::Video;
-use crate::client::bench::{self, Footprint, FrameCost};
+use crate::client::bench::{self, Case, Footprint, FrameCost};
 use crate::client::graph::PinName;
 
 /// Arguments of `ksrig bench`.
@@ -46,6 +46,9 @@ pub struct Args {
     /// Numbers of readers
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16], value_name = "N,N,...")]
     readers: Vec<usize>,
+    /// Readers beside them that run and take no frame
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    stalled: usize,
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
@@ -94,9 +97,14 @@ fn frames(args: &Args) -> anyhow::Result<Vec<FrameCost>> {
             if !args.json {
                 eprintln!("measuring {format}, {readers} readers ...");
             }
-            let read_format = args.read_format.unwrap_or(*format);
-            let (sink, read) = (&args.sink, &args.read);
-            frames.push(bench::frames(&rig, sink, read, *format, read_format, *readers, args.frames)?);
+            let case = Case {
+                format: *format,
+                read_format: args.read_format.unwrap_or(*format),
+                readers: *readers,
+                stalled: args.stalled,
+                frames: args.frames,
+            };
+            frames.push(bench::frames(&rig, &args.sink, &args.read, case)?);
         }
     }
     Ok(frames)

@@ -9,6 +9,21 @@ use super::session::{Input, Read};
 use super::{State, Video};
 use crate::nt::{measure, pool, sched, user};
 
+/// A case to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What is written.
+    pub format: Video,
+    /// What is read.
+    pub read_format: Video,
+    /// Pins that read at once.
+    pub readers: usize,
+    /// Pins beside them that run and take no frame.
+    pub stalled: usize,
+    /// Frames measured.
+    pub frames: usize,
+}
+
 /// One measured case; times are medians.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct FrameCost {
@@ -18,6 +33,8 @@ pub struct FrameCost {
     pub read_format: String,
     /// Pins that read at once.
     pub readers: usize,
+    /// Pins beside them that run and take no frame.
+    pub stalled: usize,
     /// Frames measured.
     pub frames: usize,
     /// Nanoseconds in the driver for a frame, all readers together.
@@ -76,16 +93,9 @@ impl Copies {
     }
 }
 
-/// Writes frames into a sink pin while so many readers read. The rig must measure.
-pub fn frames(
-    rig: &Rig,
-    sink: &PinName,
-    read: &PinName,
-    format: Video,
-    read_format: Video,
-    readers: usize,
-    count: usize,
-) -> Result<FrameCost, Error> {
+/// Writes frames into a sink pin while pins are read. The rig must measure.
+pub fn frames(rig: &Rig, sink: &PinName, read: &PinName, case: Case) -> Result<FrameCost, Error> {
+    let Case { format, read_format, readers, stalled, frames: count } = case;
     let warm = count / 10 + 4;
     let (mut driver, mut copy, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     let mut copies = Copies::new(readers, read_format.frame_len());
@@ -116,6 +126,12 @@ pub fn frames(
         on_frame: Box::new(|_| ()),
     };
     let reads = (0..readers).map(|_| one()).collect();
+    let place = rig.place(read)?;
+    let stalled_format = place.format(&read_format)?;
+    let stalled_pins = (0..stalled).map(|_| place.create(&stalled_format)).collect::<Result<Vec<_>, _>>()?;
+    for pin in &stalled_pins {
+        pin.run().map_err(Error::status("running a pin that takes no frame"))?;
+    }
     let outcome = rig.session(Input::Write { to: sink.clone(), format, next: &mut next }, reads)?;
     if let Some(reason) = outcome.readers.iter().find_map(|got| got.error.clone()) {
         return Err(Error::Stream { pin: read.to_string(), frame: index as u64, reason });
@@ -125,6 +141,7 @@ pub fn frames(
         format: format.to_string(),
         read_format: read_format.to_string(),
         readers,
+        stalled,
         frames: driver.len(),
         driver_ns: median(driver),
         copy_ns: median(copy),

@@ -52,16 +52,17 @@ impl Figures {
 
 /// What callgrind counts: each figure is the difference of two runs, so that beginning and end do not matter.
 fn instructions(rig: &Rig, figures: &mut Vec<(&'static str, u64)>) -> Result<()> {
-    let frames = |written: &str, read: &str, readers: &str| {
+    let frames_beside = |stalled: &str, written: &str, read: &str, readers: &str| {
         // The rig warms up with four frames and a tenth of the number.
         per(10 + 1, |more| {
             let frames = (10 * (1 + more)).to_string();
             let mut command = rig.command("bench");
             command.args(["--frames-only", "--json", "--frames", &frames, "--readers", readers]);
-            command.args(["--format", written, "--read-format", read]);
+            command.args(["--format", written, "--read-format", read, "--stalled", stalled]);
             command
         })
     };
+    let frames = |written: &str, read: &str, readers: &str| frames_beside("0", written, read, readers);
     let connections = per(100, |more| {
         let mut command = rig.command("bench");
         let connections = (10 + 100 * more).to_string();
@@ -72,6 +73,8 @@ fn instructions(rig: &Rig, figures: &mut Vec<(&'static str, u64)>) -> Result<()>
     figures.push(("S1", frames(FULL, FULL, "1")?));
     figures.push(("S2", frames(TINY, TINY, "1")?));
     figures.push(("S3", frames(TINY, TINY, "16")?));
+    let alone = frames(TINY, TINY, "15")?;
+    figures.push(("S20", frames_beside("1", TINY, TINY, "15")?.saturating_sub(alone)));
     figures.push(("S4", frames(FULL, "yuy2:1920x1080@30", "1")?));
     figures.push(("S5", frames("yuy2:1920x1080@30", FULL, "1")?));
     figures.push(("S18", frames("rgb32:1920x1080@30", FULL, "1")?));

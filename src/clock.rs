@@ -15,6 +15,9 @@ pub fn reference(pin: &Pin<'_, Control>) -> Result<Reference> {
     pin.reference_clock().ok().map(Shared::new).transpose()
 }
 
+/// The last stamp of a stream that has none: all others are later, and not negative.
+pub const NONE: i64 = -1;
+
 /// A clock's time and the system's at the same moment, in 100 ns.
 #[derive(Clone, Copy)]
 pub struct Moment {
@@ -98,16 +101,18 @@ impl Face {
     }
 
     /// The stamp of a picture of a moment, on the scale of [`time::now`]: what the clock showed then. What is from before
-    /// RUN is stamped with its beginning, and nothing earlier than `last`, whatever the graph's clock does.
+    /// RUN is stamped with its beginning, and everything later than `last`, the stamp before ([`NONE`] if there is none), whatever
+    /// the graph's clock does.
     ///
     /// The page warns that a clock is less accurate while states change, as it is when RUN begins. That is no more
     /// than the other end of the scale: what counts is how far a moment lies back from now, in the clock's own rate.
     pub fn stamp(&self, moment: i64, last: i64) -> i64 {
-        let Some(start) = self.start else { return last };
+        let earliest = last.wrapping_add(1);
+        let Some(start) = self.start else { return earliest };
         let time = match self.graph() {
             Some(now) => start.time_at(moment, now),
             None => start.time.wrapping_add(moment.wrapping_sub(start.system).max(0)),
         };
-        time.max(last)
+        time.max(earliest)
     }
 }

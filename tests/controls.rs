@@ -322,7 +322,7 @@ fn dropped_frames() {
             assert_eq!(next(&mut reader), (number, 0, false));
         }
         // Nobody takes pictures for a while: two lie there already.
-        stand.rig.sleep(10 * wanted.interval);
+        stand.rig.sleep(10 * wanted.interval + wanted.interval / 2);
         let (picture, drops, size) = dropped(&pin);
         assert!(drops >= 7 && picture == 7 + drops && size == len, "{picture}, {drops}, {size}");
         assert_eq!(next(&mut reader), (6, 0, false));

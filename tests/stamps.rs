@@ -234,7 +234,7 @@ fn through_pause() {
     }
 }
 
-/// A clock of another driver may do anything: stamps never go back, and are never later than the clock.
+/// A clock of another driver may do anything: stamps go on, and no further than the clock.
 #[test]
 fn clock_that_goes_wrong() {
     for image in images::loopcam() {
@@ -264,9 +264,9 @@ fn clock_that_goes_wrong() {
                 writer.write(&stand);
                 stand.rig.sleep(20 * MILLISECOND);
                 let stamp = read(&with);
-                assert!(stamp >= last, "{line:?}: {stamp} after {last}");
+                assert!(stamp > last, "{line:?}: {stamp} after {last}");
                 let now = line.at(stand.rig.now());
-                assert!(stamp <= now.max(last), "{line:?}: {stamp}, where it is {now}");
+                assert!(stamp <= now.max(last + 1), "{line:?}: {stamp}, where it is {now}");
                 last = stamp;
             }
         }

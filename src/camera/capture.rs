@@ -133,7 +133,7 @@ struct Progress {
 }
 
 impl Progress {
-    const BEGIN: Self = Self { counter: Counter::ZERO, time: 0, following: None };
+    const BEGIN: Self = Self { counter: Counter::ZERO, time: clock::NONE, following: None };
 }
 
 /// What was shown of a writer.

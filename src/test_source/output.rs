@@ -36,7 +36,12 @@ impl PinDispatch for Output {
         let stream = Stream::of(pin.format())?;
         pin.set_framing(FRAMES, stream.format.image_size())?;
         Ok(Self {
-            bars: SpinLock::new(Bars { stream, counter: Counter::ZERO, clock: Clock::STOPPED, time: 0 }),
+            bars: SpinLock::new(Bars {
+                stream,
+                counter: Counter::ZERO,
+                clock: Clock::STOPPED,
+                time: clock::NONE,
+            }),
             timer: PinTimer::new(pin)?,
         })
     }
@@ -102,7 +107,7 @@ impl Output {
                 let old = {
                     let mut bars = self.bars.lock();
                     bars.counter = Counter::ZERO;
-                    bars.time = 0;
+                    bars.time = clock::NONE;
                     bars.clock.reset(reference)
                 };
                 drop(old);

@@ -150,13 +150,82 @@ const fn fits(offset: usize, len: usize, size: usize) -> bool {
     offset <= size && len <= size - offset
 }
 
-/// Copies by eights, which every x86-64 processor does in whole cache lines, and the rest by ones.
+/// From this size on a copy is mostly waiting for memory: [`copy_pages`] is faster from here on, and slower below.
+#[cfg(target_arch = "x86_64")]
+const LARGE: usize = 2 << 20;
+
+/// The bytes that [`copy_pages`] copies at a time.
+#[cfg(target_arch = "x86_64")]
+const PAGES: usize = 4 * 4096;
+
+/// Copies large frames by pages, the rest by eights and ones.
 ///
 /// # Safety
 ///
 /// `len` bytes can be read from `from` and written to `to`. If they overlap the bytes there are any.
 #[cfg(target_arch = "x86_64")]
 unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+    let paged = if len >= LARGE { len - len % PAGES } else { 0 };
+    if paged > 0 {
+        // SAFETY: not more than the caller promises.
+        unsafe { copy_pages(from, to, paged) };
+    }
+    // SAFETY: what is left of what the caller promises.
+    unsafe { copy_words(from.wrapping_add(paged), to.wrapping_add(paged), len - paged) };
+}
+
+/// Copies four pages at a time, a cache line of each in turn. A processor fetches ahead in each page by itself; in four at
+/// once it waits less for each.
+///
+/// # Safety
+///
+/// As for [`copy`]; `len` is a multiple of [`PAGES`], and not 0.
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy_pages(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "mov {lines:e}, 64",
+            "3:",
+            ".irp page, 0, 4096, 8192, 12288",
+            "movups xmm0, [{from} + \\page]",
+            "movups xmm1, [{from} + \\page + 16]",
+            "movups xmm2, [{from} + \\page + 32]",
+            "movups xmm3, [{from} + \\page + 48]",
+            "movups [{to} + \\page], xmm0",
+            "movups [{to} + \\page + 16], xmm1",
+            "movups [{to} + \\page + 32], xmm2",
+            "movups [{to} + \\page + 48], xmm3",
+            ".endr",
+            "add {from}, 64",
+            "add {to}, 64",
+            "dec {lines:e}",
+            "jnz 3b",
+            "add {from}, 12288",
+            "add {to}, 12288",
+            "dec {count}",
+            "jnz 2b",
+            lines = out(reg) _,
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
+            count = inout(reg) len / PAGES => _,
+            out("xmm0") _,
+            out("xmm1") _,
+            out("xmm2") _,
+            out("xmm3") _,
+            options(nostack),
+        );
+    }
+}
+
+/// Copies by eights, which every x86-64 processor does in whole cache lines, and the rest by ones.
+///
+/// # Safety
+///
+/// As for [`copy`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy_words(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise; the direction flag is clear, as the calling convention asks.
     unsafe {
         core::arch::asm!(
@@ -210,6 +279,25 @@ mod tests {
             assert!(source.copy_to(&mut sink, len));
             assert_eq!(to[..len], from[..len]);
             assert!(to[len..].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    /// By pages or not, wherever it begins and ends.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn large_frames_are_copied() {
+        let from: std::vec::Vec<u8> = (0..LARGE + 2 * PAGES + 16).map(|i| ((i * 31) >> 3) as u8).collect();
+        for (begin, end) in [(0, 0), (3, 0), (1, 7)] {
+            for len in [LARGE - 1, LARGE, LARGE + 1, LARGE + PAGES + 77] {
+                let mut to = std::vec![0xA5; from.len()];
+                // SAFETY: the vector.
+                let source = unsafe { FrameSource::new(from.as_ptr(), from.len()) };
+                // SAFETY: the vector.
+                let mut sink = unsafe { FrameSink::new(to.as_mut_ptr(), to.len()) };
+                assert!(source.copy_piece(begin, &mut sink, end, len));
+                assert!(to[end..end + len] == from[begin..begin + len], "{len} bytes from {begin} to {end}");
+                assert!(to[..end].iter().chain(&to[end + len..]).all(|byte| *byte == 0xA5), "{len}");
+            }
         }
     }
 

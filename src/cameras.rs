@@ -47,6 +47,7 @@ impl Cameras {
 
     fn restore(&self, device: Device<'_, Loopcam>) {
         let Ok(key) = device.key() else { return };
+        // ASSUMED: (contract 10.3) the mutex is not held during Add.
         let lock = device.lock();
         for number in 1..PLACES {
             if let Some(name) = Name::read(&key, &value(number)) {
@@ -94,17 +95,21 @@ impl Cameras {
     ///
     /// # Errors
     ///
-    /// [`Error::NOT_FOUND`]: there is no such camera. Otherwise what the system says.
+    /// [`Error::NOT_FOUND`]: there is no such camera. Otherwise what the system says: it keeps its name, but programs may see
+    /// the new one until the device comes again.
     pub fn rename(&self, lock: &DeviceLock<'_, Loopcam>, number: usize, name: Name) -> Result {
         self.hub(number).map_err(|_| Error::NOT_FOUND)?;
         let name = Shared::new(name)?;
-        if number > 0 {
-            lock.device().key()?.set_text(&value(number), name.units())?;
-        }
+        let key = lock.device().key()?;
         set_name(lock.device(), number, &name)?;
-        if let Some(Some(place)) = self.places.lock().get_mut(number) {
-            place.name = name;
+        if number > 0 {
+            key.set_text(&value(number), name.units())?;
         }
+        let old = match self.places.lock().get_mut(number) {
+            Some(Some(place)) => core::mem::replace(&mut place.name, name),
+            _ => name,
+        };
+        drop(old);
         own_set::tell(&self.listeners);
         Ok(())
     }

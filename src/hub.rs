@@ -95,6 +95,9 @@ impl Hub {
         self.set_silent();
         self.frames.clear();
         self.wake_readers();
+        for reader in self.roster.iter() {
+            reader.lock().rest_for_good();
+        }
     }
 
     /// Whether the camera is still there.

@@ -167,6 +167,10 @@ fn removal_while_streaming() {
         let like = picture::format(&video(FORMAT));
         let reads = readers.each_ref().map(|(_, pin)| [0; 3].map(|_| pin.submit_read(packet())));
         let write = |number| writer.submit_write(Packet::from_frame(&picture::bars(like, number)));
+        let place = stand.place(&name, CAPTURE);
+        let paused = place.create(&place.format(&video(FORMAT)).expect("the format")).expect("the pin");
+        set_state(&paused, State::Pause);
+        let waiting = paused.submit_read(packet());
         let first = write(1);
         stand.rig.settle();
         assert_eq!(remove(&manager, 15), Status::SUCCESS);
@@ -182,6 +186,10 @@ fn removal_while_streaming() {
         assert_eq!(done(first.wait()).status, Status::SUCCESS);
         assert_eq!(write(2).wait().status, REMOVED);
         assert_eq!(readers[0].1.submit_read(packet()).wait().status, REMOVED);
+        assert_eq!(paused.set_state(State::Run), Err(REMOVED));
+        set_state(&paused, State::Stop);
+        assert_eq!(waiting.wait().status, Status(STATUS_CANCELLED));
+        drop((paused, place));
         for pin in [CAPTURE, INPUT] {
             assert_eq!(idle.create_pin(pin, &format(FORMAT)).err(), Some(REMOVED));
         }

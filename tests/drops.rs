@@ -1,8 +1,8 @@
 //! What a reader misses while it has no buffer is counted once, whatever becomes of the writer meanwhile: in
 //! KS_FRAME_INFO, in PROPSETID_VIDCAP_DROPPEDFRAMES, and by a discontinuity (`stream/capturing-video`).
 
-use ks_sys::KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY;
-use ksrig::client::{Packet, Request, State};
+use ks_sys::{KSPROPERTY_CONNECTION, KSPROPSETID_Connection, KSSTREAM_HEADER_OPTIONSF_DATADISCONTINUITY};
+use ksrig::client::{Packet, Request, State, Status, property};
 use loopcam_tests::{
     images,
     stand::{Stand, builder, done, set_state},
@@ -157,4 +157,41 @@ fn through_pause() {
             stand.end();
         }
     }
+}
+
+/// A reader that pauses while Process gives it a picture has its drops counted once, whichever comes first.
+#[test]
+fn pause_meets_process() {
+    let mut met = 0;
+    for (image, seed) in
+        images::loopcam().into_iter().flat_map(|image| (1..=12).map(move |seed| (image.clone(), seed)))
+    {
+        let stand = Stand::built(&image, builder().seed(seed).preemption(2).trace(false));
+        let shape = Shape::new(FORMAT);
+        let reader = stand.reader(&shape, State::Run);
+        let writer = stand.writer(&shape);
+        let first = reader.read(shape.len());
+        drop(write(&stand, &writer, &shape, 1));
+        assert_eq!(numbers(&done(first.wait()).packet), (1, 0, false));
+        drop(write(&stand, &writer, &shape, 9));
+        let pin = reader.pin.handle();
+        let late = {
+            let pause = stand.rig.spawn("pause", move || {
+                let id = KSPROPERTY_CONNECTION::KSPROPERTY_CONNECTION_STATE as u32;
+                let request = property::request(KSPROPSETID_Connection, id, property::SET, &[]);
+                property::send(pin, &request, (State::Pause as u32).to_le_bytes().to_vec()).status
+            });
+            let late = reader.read(shape.len());
+            assert_eq!(pause.join(), Status::SUCCESS);
+            late
+        };
+        let counted = reader.counted();
+        assert!([(9, 8), (10, 8)].contains(&counted), "seed {seed}: {counted:?}");
+        met += u32::from(counted == (10, 8));
+        set_state(&reader.pin, State::Run);
+        assert_eq!(numbers(&done(late.wait()).packet), (10, 8, true), "seed {seed}");
+        drop((writer, reader));
+        stand.end();
+    }
+    assert!(met > 0, "Process never came first");
 }

@@ -88,6 +88,11 @@ impl Reader {
         self.progress.following.is_some()
     }
 
+    /// Its camera is taken away: nothing is due any more.
+    pub fn rest_for_good(&self) {
+        self.timer.disarm();
+    }
+
     /// The way from RUN to PAUSE, on which no counter changes (`stream/capturing-video`).
     fn pause(&mut self, hub: &Hub) {
         self.rest = Some(self.due(hub));
@@ -254,6 +259,9 @@ impl Capture {
     }
 
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
+        if to > from {
+            self.hub.check()?;
+        }
         match (from, to) {
             (State::Stop, State::Acquire) => {
                 self.prepare()?;
@@ -278,7 +286,10 @@ impl Capture {
             (State::Run, State::Pause) => {
                 self.subscription.leave();
                 self.timer.disable();
+                // What Process has counted and not stored yet would be counted once more.
+                let processing = pin.hold_processing();
                 self.reader.lock().pause(&self.hub);
+                drop(processing);
             }
             (State::Acquire, State::Stop) => {
                 let old = self.reader.lock().clock.reset(None);
@@ -297,6 +308,7 @@ impl Capture {
 
     fn process(&self, pin: &mut Pin<'_, Processing>) -> Processed {
         if let Err(error) = self.hub.check() {
+            self.timer.disarm();
             return turn_away(pin, error);
         }
         let mut turn = self.reader.lock().turn();

@@ -83,6 +83,9 @@ impl Input {
     }
 
     fn set_state(&self, pin: &Pin<'_, Control>, to: State, from: State) -> Result {
+        if to > from {
+            self.hub.check()?;
+        }
         match (from, to) {
             (State::Stop, State::Acquire) => self.acquire(pin)?,
             (State::Pause, State::Run) => self.start(),
@@ -124,9 +127,7 @@ impl Input {
         {
             let mut writer = self.writer.lock();
             writer.is_running = true;
-            if self.hub.check().is_ok() {
-                self.hub.set_live(writer.stream, time::now());
-            }
+            self.hub.set_live(writer.stream, time::now());
         }
         self.hub.wake_readers();
     }

@@ -75,6 +75,13 @@ impl<'a, D: DeviceDispatch> Device<'a, D> {
         unsafe { (*self.as_ptr()).PhysicalDeviceObject }
     }
 
+    /// Whether it has been started, and not stopped since.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        // SAFETY: by the invariant it is alive; the class driver sets it (R1.8).
+        unsafe { (*self.as_ptr()).Started != 0 }
+    }
+
     /// Its context.
     ///
     /// # Errors

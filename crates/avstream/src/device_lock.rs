@@ -79,6 +79,9 @@ impl<'a, D: DeviceDispatch> DeviceLock<'a, D> {
 
     /// Has the filters of a factory found, which was made after the device was started.
     ///
+    /// ASSUMED: they still are when the device has been stopped and started again. Nothing that is said of STOP disables
+    /// interfaces (`nf-wdm-iosetdeviceinterfacestate.md`), and of AVStream no page tells.
+    ///
     /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nf-ks-ksfilterfactorysetdeviceclassesstate>
     ///
     /// # Errors
@@ -91,6 +94,8 @@ impl<'a, D: DeviceDispatch> DeviceLock<'a, D> {
     }
 
     /// Ends a factory: its filters are not found and not opened any more; those that are open stay until they are closed.
+    ///
+    /// ASSUMED: the last, since only the create items are freed, and no page forbids it while filters are open.
     ///
     /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ks/nf-ks-ksdeletefilterfactory>
     ///

@@ -286,7 +286,8 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn large_frames_are_copied() {
-        let from: std::vec::Vec<u8> = (0..LARGE + 2 * PAGES + 16).map(|i| ((i * 31) >> 3) as u8).collect();
+        let from: std::vec::Vec<u8> =
+            (0..LARGE + 2 * PAGES + 16).map(|i| ((i * 31) >> 3).wrapping_add(7 * (i / 4096)) as u8).collect();
         for (begin, end) in [(0, 0), (3, 0), (1, 7)] {
             for len in [LARGE - 1, LARGE, LARGE + 1, LARGE + PAGES + 77] {
                 let mut to = std::vec![0xA5; from.len()];

@@ -16,7 +16,7 @@
 //! | gone | nobody: it is deleted |
 //!
 //! The cancel callback runs with the queue's spin lock held and touches nothing but this state (R6.24).
-//! Clones are locked and unlocked with the lock of [`Slots`] held, which therefore comes before the
+//! Clones are made, locked and unlocked with the lock of [`Slots`] held, which therefore comes before the
 //! queue's; they are deleted without it, as that may complete a request.
 
 use core::{

@@ -49,7 +49,7 @@ pub(crate) const fn control_flags(info: &KS_VIDEOINFOHEADER2) -> u32 {
 ///
 /// # Safety
 ///
-/// There are four bytes, which can be read.
+/// At that offset there are four bytes, which can be read, at a multiple of four.
 pub(crate) unsafe fn surface_pitch(info: *const KS_FRAME_INFO, offset: usize) -> i32 {
     let pitch = info.cast::<u8>().wrapping_add(offset);
     // SAFETY: the caller's promise; some headers have the member in a union (`ns-ksmedia-tagks_frame_info.md`).

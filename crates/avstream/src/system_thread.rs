@@ -19,7 +19,8 @@ struct Work<'a> {
 
 impl<D: DeviceDispatch> Device<'_, D> {
     /// Does something in the context of a system thread, as Plug and Play's functions ask for, and waits until it is done.
-    /// PASSIVE_LEVEL; not with a mutex held that the action takes.
+    /// PASSIVE_LEVEL; not with a mutex held that the action takes, or that
+    /// comes after one that it takes (R8.1).
     ///
     /// <https://learn.microsoft.com/windows-hardware/drivers/kernel/system-worker-threads>
     ///

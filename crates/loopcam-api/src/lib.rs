@@ -77,7 +77,7 @@ pub const ADD: u32 = 1;
 pub const RENAME: u32 = 2;
 
 /// The number of a camera that is to be no more, a `ULONG`; set by whoever may write to the manager. Whoever has it open is
-/// refused everything that has to do with pictures from now on (STATUS_DEVICE_REMOVED). Camera 0 belongs to the device and stays.
+/// refused pictures, new pins and the way to RUN from now on (STATUS_DEVICE_REMOVED). Camera 0 belongs to the device and stays.
 pub const REMOVE: u32 = 3;
 
 /// How many cameras there can be; their numbers are below.

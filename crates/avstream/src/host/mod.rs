@@ -43,6 +43,8 @@ refuse! {
     ) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsDeleteFilterFactory(Factory: PKSFILTERFACTORY) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
     fn KsFilterFactorySetDeviceClassesState(FilterFactory: PKSFILTERFACTORY, NewState: BOOLEAN) -> NTSTATUS = STATUS_NOT_IMPLEMENTED;
+    fn KsPinAcquireProcessingMutex(Pin: PKSPIN);
+    fn KsPinReleaseProcessingMutex(Pin: PKSPIN);
     fn KsPinGetParentFilter(Pin: PKSPIN) -> PKSFILTER = null_mut();
     fn KsGetPinFromIrp(Irp: PIRP) -> PKSPIN = null_mut();
     fn IoAllocateWorkItem(DeviceObject: PDEVICE_OBJECT) -> PIO_WORKITEM = null_mut();

@@ -51,6 +51,8 @@ pub struct Device {
     /// The DMA adapter, once it is registered.
     pub(super) dma: Mutex<Option<Dma>>,
     factories: Mutex<Vec<&'static Factory>>,
+    /// Deleted ones, whose filters are still open.
+    deleted: Mutex<Vec<&'static Factory>>,
     /// What became of PostStart (R1.10).
     pub(super) post_start: PostStart,
     bag: Box<Bag>,
@@ -139,8 +141,9 @@ impl Device {
     /// Does something with each pin of which a client has a handle; it is not closed meanwhile. A pin that is being closed
     /// goes down by itself. PASSIVE_LEVEL, no mutex held: the last reference may be given up here.
     pub(super) fn each_pin(&self, action: impl Fn(&'static Pin)) {
+        let deleted = self.deleted.lock().expect("never poisoned").clone();
         let factories = self.factories();
-        let filters = factories.iter().flat_map(|factory| factory.filters());
+        let filters = factories.iter().chain(&deleted).flat_map(|factory| factory.filters());
         let pins: Vec<_> = filters.flat_map(|filter| filter.pins()).filter(|pin| pin.is_held()).collect();
         let files: Vec<_> = pins.iter().map(|pin| pin.file_object().cast()).collect();
         for &file in &files {
@@ -193,7 +196,14 @@ impl Device {
     }
 
     pub(super) fn strike(&self, factory: &Factory) {
-        self.factories.lock().expect("never poisoned").retain(|other| !std::ptr::eq(*other, factory));
+        for list in [&self.factories, &self.deleted] {
+            list.lock().expect("never poisoned").retain(|other| !std::ptr::eq(*other, factory));
+        }
+    }
+
+    /// Its filters are still of the device.
+    pub(super) fn keep(&self, factory: &'static Factory) {
+        self.deleted.lock().expect("never poisoned").push(factory);
     }
 
     /// The outer unknown.
@@ -232,6 +242,7 @@ impl Device {
             asleep: AtomicBool::new(false),
             dma: Mutex::default(),
             factories: Mutex::default(),
+            deleted: Mutex::default(),
             post_start: PostStart::new(),
             bag,
             unknown: Unknown::new(),

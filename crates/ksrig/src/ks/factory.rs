@@ -156,6 +156,8 @@ impl Factory {
     }
 
     /// Frees create items. A factory without any ends: now, or with its last filter.
+    ///
+    /// ASSUMED: that one whose filters are open lives on: the page speaks of create items only.
     pub(super) fn free_items(&'static self, chosen: impl Fn(&CreateItem) -> bool) {
         let left = {
             let mut items = self.items();
@@ -167,6 +169,7 @@ impl Factory {
         }
         self.set_interfaces(false);
         self.device.strike(self);
+        self.device.keep(self);
         self.deleted.store(true, Ordering::Relaxed);
         if self.users.load(Ordering::Relaxed) == 0 {
             self.end();

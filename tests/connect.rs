@@ -233,7 +233,7 @@ fn the_source_of_another_driver() {
         let other = images::raw("sound");
         let [image, other] = [&image, &other].map(|path| path.to_str().expect("a path in UTF-8"));
         let arguments =
-            ["connect", image, "--also", other, "--from", "3/0", "--to", "0/1", "--format", raw::FORMAT];
+            ["connect", image, "--also", other, "--from", "4/0", "--to", "0/1", "--format", raw::FORMAT];
         let output = movie::ksrig(env!("CARGO_BIN_EXE_ksrig-under-test"), &arguments);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));

@@ -212,9 +212,8 @@ fn through_pause() {
         }
         let again = stand.rig.now();
         stand.rig.sleep(50 * MILLISECOND);
-        assert_eq!(read(&own), ran, "in PAUSE");
         assert!(ran > stamps.0);
-        assert_is(read(&with), line, again, "in PAUSE");
+        // What was written in PAUSE is none of theirs.
         let arrival = writer.write(&stand);
         assert_eq!(read(&own), ran + (arrival - again) as i64, "in RUN again");
         assert_is(read(&with), line, arrival, "in RUN again");

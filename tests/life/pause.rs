@@ -22,13 +22,14 @@ fn counters_stay() {
             let first = graph.begin(&stand);
             let last = graph.stall(&stand, first);
             graph.go_on(&stand, 10);
+            // Not at the moment of a picture.
+            stand.rig.sleep(100_000);
             let missed = counters(&graph.reader.pin);
             assert!(missed.1 >= 8 && missed.0 - missed.1 == last.number, "{missed:?} after {last:?}");
             set_state(&graph.reader.pin, State::Pause);
             assert_eq!(counters(&graph.reader.pin), missed, "{feed:?}: RUN to PAUSE");
             graph.go_on(&stand, 10);
             assert_eq!(counters(&graph.reader.pin), missed, "{feed:?}: in PAUSE");
-            // Not at the moment of a picture.
             stand.rig.sleep(100_000);
             set_state(&graph.reader.pin, State::Run);
             assert_eq!(counters(&graph.reader.pin), missed, "{feed:?}: PAUSE to RUN");

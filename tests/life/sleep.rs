@@ -79,6 +79,8 @@ fn counters_stay() {
         let first = graph.begin(stand);
         let last = graph.stall(stand, first);
         graph.go_on(stand, 10);
+        // Not at the moment of a picture.
+        stand.rig.sleep(100_000);
         let missed = counters(&graph.reader.pin);
         assert!(missed.1 >= 8 && missed.0 - missed.1 == last.number, "{missed:?} after {last:?}");
         for _ in 0..3 {

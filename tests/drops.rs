@@ -173,7 +173,7 @@ fn pause_meets_process() {
         let first = reader.read(shape.len());
         drop(write(&stand, &writer, &shape, 1));
         assert_eq!(numbers(&done(first.wait()).packet), (1, 0, false));
-        drop(write(&stand, &writer, &shape, 9));
+        let last = write(&stand, &writer, &shape, 9);
         let pin = reader.pin.handle();
         let late = {
             let pause = stand.rig.spawn("pause", move || {
@@ -190,7 +190,7 @@ fn pause_meets_process() {
         met += u32::from(counted == (10, 8));
         set_state(&reader.pin, State::Run);
         assert_eq!(numbers(&done(late.wait()).packet), (10, 8, true), "seed {seed}");
-        drop((writer, reader));
+        drop((last, writer, reader));
         stand.end();
     }
     assert!(met > 0, "Process never came first");

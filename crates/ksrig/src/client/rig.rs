@@ -54,6 +54,12 @@ impl Builder {
         self
     }
 
+    /// What is watched beside the rules that cost nothing.
+    pub fn watch(mut self, flags: nt::flags::Flags) -> Self {
+        self.machine.watch = flags;
+        self
+    }
+
     /// What is called before a fatal stop ends the process.
     pub fn on_stop(mut self, on_stop: fn(&nt::bugcheck::Stop)) -> Self {
         self.machine.on_stop = Some(on_stop);

@@ -10,7 +10,9 @@ use std::{
 
 use super::{
     bugcheck::Stop,
-    dispatcher, dpc, handle, io, measure, object, pnp, pool,
+    dispatcher, dpc,
+    flags::Flags,
+    handle, io, measure, object, pnp, pool,
     sched::Scheduler,
     spinlock,
     thread::{Process, Thread},
@@ -29,13 +31,15 @@ pub struct MachineOptions {
     pub measure: bool,
     /// Whether events are kept.
     pub trace: bool,
+    /// What is watched beside the rules that cost nothing.
+    pub watch: Flags,
     /// Called before a fatal stop ends the process; a test may panic in it.
     pub on_stop: Option<fn(&Stop)>,
 }
 
 impl Default for MachineOptions {
     fn default() -> Self {
-        Self { seed: 1, preemption: 8, measure: false, trace: true, on_stop: None }
+        Self { seed: 1, preemption: 8, measure: false, trace: true, watch: Flags::default(), on_stop: None }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod event;
 pub mod exports;
 pub mod fast_mutex;
 pub mod fault;
+pub mod flags;
 pub mod handle;
 pub mod inject;
 pub mod io;

@@ -5,6 +5,7 @@ mod bench;
 mod capture;
 mod compliance;
 mod connect;
+mod coverage;
 mod demo;
 mod info;
 mod rules;
@@ -59,6 +60,8 @@ enum Command {
     Bench(bench::Args),
     /// Measures how well a driver behaves: numbered checks, as v4l2-compliance makes them
     Compliance(compliance::Args),
+    /// Shows which lines of a driver have run
+    Coverage(coverage::Args),
     /// Lists the rules the rig watches
     Rules(rules::Args),
 }
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Compliance(args) => compliance::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Rules(args) => rules::run(&args),
     };
     match result {

@@ -3,6 +3,7 @@
 //! The checks themselves stand where the calls pass: in [`nt`](crate::nt) around every export and callback,
 //! in [`ks`](crate::ks) around the AVStream ones. This is the table that explains them.
 
+pub mod coverage;
 mod rules;
 
 pub use rules::{RULES, Rule};

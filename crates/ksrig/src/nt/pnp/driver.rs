@@ -13,7 +13,7 @@ use ks_sys::*;
 use crate::{
     nt::{
         callback::{self, CallbackKind, Group},
-        dpc, exports, io,
+        coverage, dpc, exports, io,
         machine::{Machine, lock},
         object, pool,
         string::{counted, wide},
@@ -103,6 +103,9 @@ pub(super) fn register(name: &str, image: pe::Image) -> &'static Driver {
 fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
     let machine = Machine::current();
     let image: Option<&'static pe::Image> = image.map(|image| &*Box::leak(Box::new(image)));
+    if let Some(image) = image {
+        coverage::attach(image);
+    }
     let (object, names) = driver_object(name, image);
     let driver: &'static Driver = Box::leak(Box::new(Driver {
         name: name.to_owned(),

@@ -1,13 +1,22 @@
 //! Requests of a program to the driver, on the rig: every status is a documented one, nothing is left over, no rule is
 //! broken, and everything comes back.
 
-use std::{cell::RefCell, env, fs, path::PathBuf, process::abort};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::abort,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
 
 use ks_compliance::{
     Bench,
     bench::Promises,
     fuzz::{Ground, Random},
-    system::{self, Machine as _},
+    system::Machine as _,
     wire::Status,
 };
 use ksrig::{
@@ -20,7 +29,7 @@ const DRIVER: &str = "FUZZ_DRIVER";
 /// A folder for the inputs since the driver was loaded, when something is wrong.
 const HISTORY: &str = "FUZZ_HISTORY";
 /// After so many inputs the driver is unloaded and loaded again.
-const LIFE: usize = 500;
+const LIFE: usize = 2000;
 
 /// What libFuzzer looks at beside its own counters: one byte for each block of the driver, set when it first runs.
 #[cfg(feature = "libfuzzer")]
@@ -29,6 +38,8 @@ mod counters {
 
     const COUNT: usize = 1 << 16;
 
+    // Nothing here reads it.
+    #[used]
     // SAFETY: the section is libFuzzer's, which takes all that is in it for counters of a byte each.
     #[unsafe(link_section = "__libfuzzer_extra_counters")]
     static COUNTERS: [AtomicU8; COUNT] = [const { AtomicU8::new(0) }; COUNT];
@@ -43,17 +54,16 @@ mod counters {
     pub fn ran(_: u32) {}
 }
 
-/// A driver on a rig, and what was done to it.
-struct Stand {
-    system: &'static UnderTest,
-    bench: Bench<'static>,
-    ground: Option<Ground<'static>>,
-    before: system::Footprint,
-}
+/// The inputs since the driver was loaded.
+static HISTORY_OF_LIFE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+static LIFE_NOW: Mutex<Option<Life>> = Mutex::new(None);
 
-thread_local! {
-    static STAND: RefCell<Option<Stand>> = const { RefCell::new(None) };
-    static HISTORY_OF_STAND: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+/// A driver on a rig, from its load to its unload: a thread, to which the rig belongs.
+struct Life {
+    thread: JoinHandle<()>,
+    inputs: SyncSender<Vec<u8>>,
+    /// After each input whether the life goes on.
+    goes_on: Receiver<bool>,
 }
 
 fn driver() -> PathBuf {
@@ -65,13 +75,12 @@ fn driver() -> PathBuf {
 fn wrong(what: &str) -> ! {
     eprintln!("{what}");
     if let Some(folder) = env::var_os(HISTORY).map(PathBuf::from) {
-        HISTORY_OF_STAND.with_borrow(|history| {
-            let _ = fs::remove_dir_all(&folder);
-            let _ = fs::create_dir_all(&folder);
-            for (number, input) in history.iter().enumerate() {
-                let _ = fs::write(folder.join(format!("{number:04}")), input);
-            }
-        });
+        let history = HISTORY_OF_LIFE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::create_dir_all(&folder);
+        for (number, input) in history.iter().enumerate() {
+            let _ = fs::write(folder.join(format!("{number:04}")), input);
+        }
         eprintln!("the inputs since the driver was loaded are in {}", folder.display());
     }
     abort()
@@ -81,52 +90,62 @@ fn on_stop(stop: &Stop) {
     wrong(&stop.to_string());
 }
 
-impl Stand {
-    fn new() -> Self {
+/// Loads the driver, plays what comes, and unloads it when enough has come or something stays: nothing may then.
+fn live(inputs: &Receiver<Vec<u8>>, goes_on: &SyncSender<bool>) {
+    let rig = Rig::builder().trace(false).on_stop(on_stop).build();
+    let system = UnderTest::new(rig, &driver()).unwrap_or_else(|error| wrong(&error.to_string()));
+    {
+        let bench = Bench::new(&system, Promises::default());
+        let ground = Ground::survey(&bench);
+        let before = system.footprint();
+        for (number, bytes) in inputs.iter().enumerate() {
+            let statuses = ground.play(&bench, Random::of_bytes(&bytes));
+            if let Some(rule) = system.broken_rules().first() {
+                wrong(rule);
+            }
+            for status in statuses.keys() {
+                if status.name().is_none() || *status == Status(ks_sys::STATUS_IO_TIMEOUT) {
+                    wrong(&format!("a request came back with {status}"));
+                }
+            }
+            // Cameras that were added stay, until the driver goes.
+            let same = system.footprint() == before && number < LIFE;
+            let _ = goes_on.send(same);
+            if !same {
+                break;
+            }
+        }
+    }
+    if let Some(rule) = system.end().first() {
+        wrong(rule);
+    }
+}
+
+impl Life {
+    fn begin() -> Self {
         if coverage::run() == 0
             && let Err(error) = coverage::record(None, Some(counters::ran))
         {
             wrong(&format!("the driver's blocks cannot be watched: {error}"));
         }
-        let rig = Rig::builder().trace(false).on_stop(on_stop).build();
-        let system = UnderTest::new(rig, &driver()).unwrap_or_else(|error| wrong(&error.to_string()));
-        let system: &'static UnderTest = Box::leak(Box::new(system));
-        let bench = Bench::new(system, Promises::default());
-        let ground = Some(Ground::survey(&bench));
-        let before = system.footprint();
-        Self { system, bench, ground, before }
-    }
-
-    /// Unloads the driver: nothing of it stays.
-    fn end(mut self) {
-        self.ground = None;
-        for rule in self.system.unload() {
-            wrong(&rule);
-        }
+        let ((inputs, to_play), (played, goes_on)) = (sync_channel(0), sync_channel(0));
+        Self { thread: thread::spawn(move || live(&to_play, &played)), inputs, goes_on }
     }
 }
 
 /// Plays what the bytes say.
 pub fn requests(bytes: &[u8]) {
-    STAND.with_borrow_mut(|slot| {
-        let stand = slot.get_or_insert_with(Stand::new);
-        HISTORY_OF_STAND.with_borrow_mut(|history| history.push(bytes.to_vec()));
-        let Some(ground) = &stand.ground else { return };
-        let statuses = ground.play(&stand.bench, Random::of_bytes(bytes));
-        if let Some(rule) = stand.system.broken_rules().first() {
-            wrong(rule);
-        }
-        for status in statuses.keys() {
-            if status.name().is_none() || *status == Status(ks_sys::STATUS_IO_TIMEOUT) {
-                wrong(&format!("a request came back with {status}"));
-            }
-        }
-        // Cameras that were added stay, until the driver goes.
-        let changed = stand.system.footprint() != stand.before;
-        let old = HISTORY_OF_STAND.with_borrow(Vec::len) >= LIFE;
-        if let Some(stand) = slot.take_if(|_| changed || old) {
-            stand.end();
-            HISTORY_OF_STAND.with_borrow_mut(Vec::clear);
-        }
-    });
+    let history = || HISTORY_OF_LIFE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut now = LIFE_NOW.lock().unwrap_or_else(PoisonError::into_inner);
+    let life = now.get_or_insert_with(Life::begin);
+    history().push(bytes.to_vec());
+    let sent = life.inputs.send(bytes.to_vec()).is_ok();
+    let goes_on = life.goes_on.recv();
+    assert!(sent && goes_on.is_ok(), "the driver's thread has ended");
+    if goes_on == Ok(false)
+        && let Some(life) = now.take()
+    {
+        assert!(life.thread.join().is_ok(), "the driver's unload has failed");
+        history().clear();
+    }
 }

@@ -58,9 +58,7 @@ impl Random {
                 z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
                 z ^ (z >> 31)
             }
-            Source::Bytes(source) => {
-                source.take(bytes).fold(0, |number, byte| number << 8 | u64::from(byte))
-            }
+            Source::Bytes(source) => source.take(bytes).fold(0, |number, byte| number << 8 | u64::from(byte)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `ksrig coverage`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
 
@@ -17,7 +17,7 @@ is shipped: nothing is compiled for this. A line counts if it has code in the im
 
 Examples:
   KSRIG_COVERAGE=/tmp/run ksrig compliance loopcam.sys
-  ksrig coverage loopcam.sys /tmp/run --source src/ --source crates/avstream/src/ --missing")]
+  ksrig coverage loopcam.sys /tmp/run --source src --source crates/avstream/src --missing")]
 pub struct Args {
     /// The driver's image, its program database (.pdb) beside it
     #[arg(value_name = "DRIVER.sys")]
@@ -25,9 +25,9 @@ pub struct Args {
     /// The folder of the records
     #[arg(value_name = "FOLDER")]
     records: PathBuf,
-    /// Counts only files with this folder in their path; may be repeated
+    /// Counts only files in this folder; may be repeated
     #[arg(long, value_name = "FOLDER")]
-    source: Vec<String>,
+    source: Vec<PathBuf>,
     /// Lists the lines that did not run
     #[arg(long)]
     missing: bool,
@@ -53,7 +53,14 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         "{} has no records of this image: run something with KSRIG_COVERAGE set to it",
         args.records.display()
     );
-    let coverage = Coverage::new(&lines, &blocks, &run, &args.source);
+    let here = std::env::current_dir().context("the current folder")?;
+    let sources: Vec<PathBuf> = args.source.iter().map(|source| here.join(source)).collect();
+    let name = |file| {
+        let counts = sources.is_empty() || sources.iter().any(|source| Path::new(file).starts_with(source));
+        // As it is seen from here, if it is.
+        counts.then(|| Path::new(file).strip_prefix(&here).ok().and_then(Path::to_str).unwrap_or(file))
+    };
+    let coverage = Coverage::new(&lines, &blocks, &run, name);
     if args.missing {
         print!("{}", coverage.missing());
     }

@@ -169,3 +169,38 @@ pub(super) fn met(address: usize) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        nt::{Machine, MachineOptions, pnp},
+        pe::specimen::Specimen,
+    };
+
+    /// Of a function with a branch what ran is recorded, and what did not is not; it runs as without breakpoints, also
+    /// when it is loaded again.
+    #[test]
+    fn branches_are_told_apart() {
+        // sub rsp, 28h; xor eax, eax; test eax, eax; jne over; add rsp, 28h; ret; over: ud2
+        let entry = [0x48, 0x83, 0xEC, 0x28, 0x31, 0xC0, 0x85, 0xC0, 0x75, 0x05];
+        let code = [&entry[..], &[0x48, 0x83, 0xC4, 0x28, 0xC3], &[0x0F, 0x0B]].concat();
+        let bytes = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() }.build();
+        let folder = std::env::temp_dir().join(format!("ksrig-coverage-{}", std::process::id()));
+        record(Some(&folder), None).expect("a folder");
+        let machine = Machine::new(MachineOptions::default());
+        for _ in 0..2 {
+            let driver = pnp::load("branch.sys", &bytes).expect("DriverEntry succeeds");
+            let image = driver.image().expect("an image");
+            let start = image.headers().entry;
+            let found: Vec<u32> = blocks(image).iter().map(|block| block.start - start).collect();
+            assert_eq!(found, [0, 10, 15]);
+            let ran = recorded(&folder, image).expect("records");
+            assert_eq!(ran, BTreeSet::from([start, start + 10]));
+            driver.unload();
+        }
+        machine.shutdown();
+        ON.store(false, Ordering::Relaxed);
+        std::fs::remove_dir_all(&folder).expect("the folder");
+    }
+}

@@ -16,13 +16,16 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// What the blocks that have run say about the lines. Files are named from where one of the `sources` begins in their
-    /// path; others are left out. Without sources all files are taken as they are.
-    pub fn new(lines: &[Line], blocks: &[Block], run: &BTreeSet<u32>, sources: &[String]) -> Self {
+    /// What the blocks that have run say about the lines, in files that `name` gives a name.
+    pub fn new<'l>(
+        lines: &'l [Line],
+        blocks: &[Block],
+        run: &BTreeSet<u32>,
+        name: impl Fn(&'l str) -> Option<&'l str>,
+    ) -> Self {
         let mut coverage = Self::default();
         for line in lines {
-            let path = line.file.replace('\\', "/");
-            let Some(name) = name(&path, sources) else { continue };
+            let Some(name) = name(&line.file) else { continue };
             // Code of a line that lies in no block is none that was found: it counts as not run.
             let first = blocks.partition_point(|block| block.end <= line.rva);
             let of_line = blocks[first..].iter().take_while(|block| block.start < line.rva + line.len);
@@ -80,18 +83,6 @@ impl fmt::Display for Coverage {
     }
 }
 
-/// What a file is called, if it is one of the sources'.
-fn name<'p>(path: &'p str, sources: &[String]) -> Option<&'p str> {
-    if sources.is_empty() {
-        return Some(path);
-    }
-    sources.iter().find_map(|source| {
-        let at = path.match_indices(source.as_str()).map(|(at, _)| at);
-        let at = at.filter(|at| *at == 0 || path[..*at].ends_with('/')).last()?;
-        Some(&path[at..])
-    })
-}
-
 fn totals(lines: &Lines) -> (usize, usize) {
     (lines.values().filter(|ran| **ran).count(), lines.len())
 }
@@ -109,22 +100,23 @@ mod tests {
     fn lines_of_blocks() {
         let line = |rva, len, file: &str, line| Line { rva, len, file: file.to_owned(), line };
         let lines = [
-            line(0, 4, "/build/src/pin.rs", 1),
-            line(4, 6, "/build/src/pin.rs", 2),
-            line(10, 2, "/build/src/pin.rs", 3),
-            line(20, 2, "/build/src/pin.rs", 3),
+            line(0, 4, "/build/pin.rs", 1),
+            line(4, 6, "/build/pin.rs", 2),
+            line(10, 2, "/build/pin.rs", 3),
+            line(20, 2, "/build/pin.rs", 3),
             line(30, 2, "/rust/library/core/mem.rs", 7),
-            line(40, 2, r"C:\build\src\far.rs", 9),
+            line(40, 2, "/build/far.rs", 9),
         ];
         let block = |start, end| Block { start, end };
         let blocks = [block(0, 8), block(8, 12), block(20, 25), block(30, 50)];
         let of = |run: &[u32]| {
-            Coverage::new(&lines, &blocks, &run.iter().copied().collect(), &["src/".to_owned()])
+            let run = run.iter().copied().collect();
+            Coverage::new(&lines, &blocks, &run, |file| file.strip_prefix("/build/"))
         };
-        assert_eq!(of(&[0]).missing(), "src/far.rs:9\nsrc/pin.rs:3\n");
-        assert_eq!(of(&[8, 30]).missing(), "src/pin.rs:1\n");
+        assert_eq!(of(&[0]).missing(), "far.rs:9\npin.rs:3\n");
+        assert_eq!(of(&[8, 30]).missing(), "pin.rs:1\n");
         assert_eq!(of(&[20]).totals(), (1, 4));
         assert_eq!(of(&[20]).lcov().lines().nth(4), Some("DA:1,0"));
-        assert_eq!(Coverage::new(&lines, &blocks, &BTreeSet::new(), &[]).totals(), (0, 5));
+        assert_eq!(Coverage::new(&lines, &blocks, &BTreeSet::new(), Some).totals(), (0, 5));
     }
 }

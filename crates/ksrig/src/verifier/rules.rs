@@ -63,7 +63,7 @@ pub const RULES: &[Rule] = &[
     rule("KsDescriptor", 0, "descriptors hold together: sizes, counts, flags that exclude each other", ddi!("ks/ns-ks-_kspin_descriptor_ex")),
     rule("KsConnectSameFilter", 0, "a source pin is not connected to a sink of the same filter instance", ddi!("ks/ns-ks-kspin_connect")),
     rule("KsLockOrder", 0, "a thread takes the device mutex before a filter control mutex, never after it", stream!("device-mutex-in-avstream")),
-    rule("KsCancelCallback", 0, "a clone's cancel callback deletes the clone and calls nothing else of the queue", ddi!("ks/nc-ks-pfnksstreampointer")),
+    rule("KsCancelCallback", 0, "a clone whose cancel callback was called is deleted, and the callback calls nothing else of the queue", ddi!("ks/nc-ks-pfnksstreampointer")),
     rule("KsFilterClose", 0, "a filter is closed when its pins are gone", ddi!("ks/nc-ks-pfnksfilterirp")),
     rule("KsInterfaceReference", 0, "every interface reference is released before its object dies", ddi!("ks/nf-ks-kspingetconnectedpininterface")),
     rule("KsRemoveEvent", 0, "the remove handler of an event unlinks its entry", ddi!("ks/nc-ks-pfnksremoveevent")),

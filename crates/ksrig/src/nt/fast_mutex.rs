@@ -4,7 +4,7 @@ use std::ptr::null_mut;
 
 use ks_sys::*;
 
-use super::{bugcheck, event::KeInitializeEvent, spinlock, thread::Thread, violation};
+use super::{bugcheck, event::KeInitializeEvent, lock_order, spinlock, thread::Thread, violation};
 
 /// Initialises a fast mutex (inline in the headers).
 pub unsafe fn ExInitializeFastMutex(FastMutex: PFAST_MUTEX) {
@@ -19,7 +19,7 @@ unsafe fn acquire(FastMutex: PFAST_MUTEX) {
     // SAFETY: the caller's mutex.
     unsafe {
         if fast_mutex_is_mine(FastMutex) {
-            bugcheck::stop("0xC4/1000 deadlock", "the thread acquires a fast mutex that it holds already");
+            bugcheck::stop(lock_order::SELF, "the thread acquires a fast mutex that it holds already");
         }
         spinlock::wait_until(FastMutex as usize, "a fast mutex", || (*FastMutex).Count == 1);
         (*FastMutex).Count = 0;
@@ -31,7 +31,7 @@ unsafe fn release(FastMutex: PFAST_MUTEX) {
     // SAFETY: the caller's mutex.
     unsafe {
         if !fast_mutex_is_mine(FastMutex) {
-            bugcheck::stop("0xC4/1007 fast mutex", "the thread releases a fast mutex that it does not hold");
+            bugcheck::stop(lock_order::NOT_HELD, "the thread releases a fast mutex that it does not hold");
         }
         (*FastMutex).Owner = null_mut();
         (*FastMutex).Count = 1;

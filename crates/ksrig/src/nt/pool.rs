@@ -116,7 +116,7 @@ fn free(address: PVOID, tag: Option<u32>) {
     let Some(block) = lock(&machine.pool).blocks.remove(&(address as usize)) else {
         let what = if address.is_null() { "NULL" } else { "an address that is no live allocation" };
         bugcheck::stop(
-            "0xC4/10 pool",
+            ("PoolFree", 0xC4, 0x10),
             format_args!("ExFreePool of {what} (never allocated, or freed already)"),
         );
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ks_sys::*;
 
 use super::{
-    bugcheck,
+    bugcheck, lock_order,
     machine::{Machine, lock},
     sched,
     thread::Thread,
@@ -40,7 +40,7 @@ unsafe fn acquire(SpinLock: PKSPIN_LOCK) {
     // SAFETY: the caller's lock.
     unsafe {
         if *SpinLock == owner_word() {
-            bugcheck::stop("0xC4/1000 deadlock", "the thread acquires a spin lock that it holds already");
+            bugcheck::stop(lock_order::SELF, "the thread acquires a spin lock that it holds already");
         }
         wait_until(SpinLock as usize, "a spin lock", || *SpinLock == 0);
         *SpinLock = owner_word();
@@ -52,7 +52,7 @@ unsafe fn release(SpinLock: PKSPIN_LOCK) {
     unsafe {
         if *SpinLock != owner_word() {
             let what = if *SpinLock == 0 { "that nobody holds" } else { "of another thread" };
-            bugcheck::stop("0xC4/1007 spin lock", format_args!("the thread releases a spin lock {what}"));
+            bugcheck::stop(lock_order::NOT_HELD, format_args!("the thread releases a spin lock {what}"));
         }
         *SpinLock = 0;
     }

@@ -265,7 +265,10 @@ pub fn KeEnterCriticalRegion() {
 pub fn KeLeaveCriticalRegion() {
     let thread = Thread::current();
     if thread.apc_disable() <= 0 {
-        bugcheck::stop("0xC4/3E", "KeLeaveCriticalRegion without KeEnterCriticalRegion");
+        bugcheck::stop(
+            ("CriticalRegions", 0xC4, 0x3E),
+            "KeLeaveCriticalRegion without KeEnterCriticalRegion",
+        );
     }
     thread.add_apc_disable(-1);
 }

@@ -32,7 +32,7 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
     for object in objects {
         // SAFETY: the caller's objects are dispatcher objects; one that is none is found here.
         if unsafe { !is_object(*object) } {
-            bugcheck::stop("0xC4 wait", "a wait for an object that was not initialised");
+            bugcheck::stop(("KeWait", 0xC4, 0), "a wait for an object that was not initialised");
         }
     }
     // SAFETY: NULL or the caller's time.
@@ -109,7 +109,7 @@ pub unsafe fn KeWaitForMultipleObjects(
 ) -> NTSTATUS {
     if Count > if WaitBlockArray.is_null() { 3 } else { 64 } {
         bugcheck::stop(
-            "bug check 0xC",
+            ("KeWait", 0xC, 0),
             "KeWaitForMultipleObjects: too many objects (MAXIMUM_WAIT_OBJECTS_EXCEEDED)",
         );
     }

@@ -70,7 +70,7 @@ pub unsafe fn IoAllocateMdl(
 /// Frees one MDL. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn IoFreeMdl(Mdl: PMDL) {
     let Some(layout) = lock(&Machine::current().mdls).live.remove(&(Mdl as usize)) else {
-        bugcheck::stop("MDL", "IoFreeMdl: the pointer is no live MDL");
+        bugcheck::stop(("Mdl", 0, 0), "IoFreeMdl: the pointer is no live MDL");
     };
     // SAFETY: it was in the map, so it is alive, with this layout.
     unsafe {

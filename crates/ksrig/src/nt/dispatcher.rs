@@ -7,7 +7,7 @@ use ks_sys::*;
 
 use super::{
     machine::{Machine, lock},
-    sched,
+    residency, sched,
 };
 
 /// The types in the header of a dispatcher object (KOBJECTS).
@@ -63,6 +63,7 @@ unsafe fn kind_of(object: usize) -> u8 {
 }
 
 pub(super) unsafe fn initialize_header(object: usize, kind: u8, state: LONG, bytes: usize) {
+    residency::check_object(object);
     // SAFETY: the caller's object begins with a header.
     unsafe {
         let header = header(object);

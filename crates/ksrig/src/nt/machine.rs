@@ -12,7 +12,7 @@ use super::{
     bugcheck::Stop,
     dispatcher, dpc,
     flags::Flags,
-    handle, io, measure, object, pnp, pool,
+    handle, io, measure, object, pnp, pool, residency,
     sched::Scheduler,
     spinlock,
     thread::{Process, Thread},
@@ -72,6 +72,7 @@ pub struct Machine {
     pub(super) mdls: Mutex<io::mdl::Mdls>,
     pub(super) pnp: Mutex<pnp::State>,
     pub(super) user: Mutex<user::Arena>,
+    pub(super) areas: Mutex<residency::Areas>,
     pub(super) injects: AtomicBool,
 }
 
@@ -125,6 +126,7 @@ impl Machine {
             mdls: Mutex::default(),
             pnp: Mutex::default(),
             user: Mutex::default(),
+            areas: Mutex::default(),
             injects: AtomicBool::new(false),
         }));
         machine.attach(machine.scheduler.add(machine, "main", Process::User));
@@ -254,11 +256,13 @@ impl Machine {
         CURRENT.set(None);
     }
 
-    /// Panics if the machine has stopped: a thread that another one's stop woke up goes no further.
+    /// A thread has got the baton. Panics if the machine has stopped: a thread that another one's stop woke up goes no
+    /// further.
     pub(super) fn check_stopped(&self) {
         if let Some(stop) = lock(&self.stopped).as_ref() {
             panic!("the machine has stopped: {}: {}", stop.rule, stop.message);
         }
+        residency::arrive(Thread::current());
     }
 }
 

@@ -7,7 +7,7 @@ use ks_sys::*;
 use super::{
     bugcheck, lock_order,
     machine::{Machine, lock},
-    sched,
+    residency, sched,
     thread::Thread,
     violation,
 };
@@ -61,6 +61,7 @@ unsafe fn release(SpinLock: PKSPIN_LOCK) {
 
 /// Initialises a spin lock, free.
 pub unsafe fn KeInitializeSpinLock(SpinLock: PKSPIN_LOCK) {
+    residency::check_object(SpinLock as usize);
     // SAFETY: the caller's memory.
     unsafe { SpinLock.write(0) };
 }

@@ -4,7 +4,14 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
 use ks_sys::*;
 
 use crate::{
-    nt::{bugcheck::Cause, pnp, seh, thread::Thread, user},
+    nt::{
+        bugcheck::Cause,
+        pnp, pool,
+        residency::{self, Kind},
+        seh,
+        thread::Thread,
+        user,
+    },
     pe::{try_read, unwind::Context},
 };
 
@@ -33,6 +40,27 @@ pub struct Fault {
     pub write: bool,
     /// Where the driver was.
     pub context: Context,
+}
+
+/// What is known about an address that is not there: taken away, or of the special pool.
+pub fn memory(address: usize) -> Option<(Cause, String)> {
+    let irql = Thread::try_current().map_or(0, Thread::irql);
+    Some(match residency::refused(address) {
+        // DRIVER_PORTION_MUST_BE_NONPAGED, DRIVER_IRQL_NOT_LESS_OR_EQUAL
+        Some(Kind::Pageable) if pnp::image_at(address).is_some() => {
+            (("ForceIrql", 0xD3, 0).into(), format!("pageable section at {address:#x}, at IRQL {irql}"))
+        }
+        Some(Kind::Pageable) => {
+            let what = pool::block_of(address).unwrap_or_else(|| format!("address {address:#x}"));
+            (("ForceIrql", 0xD1, 0).into(), format!("pageable memory, {what}, at IRQL {irql}"))
+        }
+        // PAGE_FAULT_IN_NONPAGED_AREA
+        Some(Kind::User) => {
+            let what = format!("user memory at {address:#x} outside of its process");
+            (("UserMemory", 0x50, 0).into(), what)
+        }
+        None => return pool::explain(address),
+    })
 }
 
 impl Fault {
@@ -76,6 +104,9 @@ impl Fault {
     pub fn access(&self) -> Outcome {
         let (address, verb) = (self.address, if self.write { "write" } else { "read" });
         let irql = Thread::try_current().map_or(0, Thread::irql);
+        if let Some((cause, message)) = memory(address) {
+            return Stop(cause, format!("{verb} of {message}, "));
+        }
         let message = format!("{verb} of address {address:#x}, ");
         if irql >= DISPATCH_LEVEL as u8 {
             return Stop(("access violation", 0xD1, 0).into(), format!("{message}at IRQL {irql}, "));

@@ -7,11 +7,13 @@ use core::ffi::c_void;
 use self::exception::{Fault, Outcome};
 use super::{
     bugcheck::{self, Cause},
-    exports, pnp, seh, shared_data,
+    exports, pnp, residency, seh, shared_data,
     thread::Thread,
 };
 use crate::pe::{stub::PerThread, unwind::Context};
 
+#[cfg(test)]
+pub(super) mod child;
 pub(super) mod exception;
 
 const SIGNALS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
@@ -121,6 +123,12 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
         unsafe { ((*info).si_code, (*info).si_addr() as usize, &mut *ucontext.cast::<libc::ucontext_t>()) };
     let rip = ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
     let in_driver = pnp::is_driver_address(rip);
+    if matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+        && code != libc::SI_KERNEL
+        && residency::fault(address, in_driver || in_open_function())
+    {
+        return;
+    }
     if signal == libc::SIGSEGV && in_driver && emulate_cr8(pnp::code_at(rip), &mut ucontext.uc_mcontext.gregs)
     {
         return;
@@ -188,6 +196,12 @@ fn driver_fault(fault: &Fault, outcome: Outcome, ucontext: &mut libc::ucontext_t
     registers[libc::REG_EFL as usize] &= !DIRECTION;
 }
 
+/// Whether the driver is in a function that is as its own code.
+fn in_open_function() -> bool {
+    PerThread::noted().tag == exports::OPEN
+        && Thread::try_current().is_some_and(|thread| thread.exports.get() == 0)
+}
+
 /// A fault of the rig's code while a driver waits for it.
 fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
     let noted = PerThread::noted();
@@ -195,12 +209,15 @@ fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
     if jumped && let Some(here) = fault.context.return_address().filter(|to| pnp::is_driver_address(*to)) {
         fault.context = Context { rip: here as u64, ..fault.context };
         fault.context.registers[4] += 8;
-        let message = format!("a call of address {:#x}, in driver code", fault.address);
-        bugcheck::stop_with(("access violation", 0x50, 0), message, pnp::stack_from(fault.context));
+        let known = exception::memory(fault.address);
+        let (cause, what) = known.unwrap_or_else(|| {
+            (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
+        });
+        let message = format!("a call of {what}, in driver code");
+        bugcheck::stop_with(cause, message, pnp::stack_from(fault.context));
     }
     // A function that is as the driver's own code, memcpy say, fails in the driver's name.
-    let open = noted.tag == exports::OPEN && Thread::current().exports.get() == 0;
-    if open
+    if in_open_function()
         && fault.signal == libc::SIGSEGV
         && fault.code != libc::SI_KERNEL
         && let Some(here) = Context::at_import(&noted)
@@ -214,7 +231,10 @@ fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
             (exception::GENERAL_PROTECTION, "an address that is not canonical".to_owned())
         }
         (libc::SIGSEGV | libc::SIGBUS, _) => {
-            (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
+            let known = exception::memory(fault.address);
+            known.unwrap_or_else(|| {
+                (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
+            })
         }
         (signal, _) => ("fault".into(), format!("signal {signal}")),
     };

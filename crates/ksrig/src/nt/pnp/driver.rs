@@ -15,7 +15,7 @@ use crate::{
         callback::{self, CallbackKind, Group},
         dpc, exports, io,
         machine::{Machine, lock},
-        object, pool,
+        object, pool, residency,
         string::{counted, wide},
         thread::as_kernel,
         timer, trace, violation, work,
@@ -112,6 +112,11 @@ fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
         names,
     }));
     lock(&machine.pnp).drivers.push(driver);
+    if let Some(image) = image.filter(|_| machine.options().watch.force_irql) {
+        for (start, bytes, protection) in image.pageable() {
+            residency::add(start, bytes, residency::Kind::Pageable, protection);
+        }
+    }
     driver
 }
 
@@ -206,6 +211,9 @@ impl Driver {
             let mut state = lock(&machine.pnp);
             state.drivers.retain(|driver| !std::ptr::eq(*driver, self));
             state.extensions.retain(|(driver, _), _| *driver != self.object);
+        }
+        if let Some(image) = self.image() {
+            residency::remove(&(image.base()..image.base() + image.len()));
         }
         *lock(&self.image) = None;
         trace::event("unload", &self.name, "");

@@ -9,7 +9,7 @@ use std::{
 use ks_sys::{_KWAIT_REASON::Executive, _MODE::KernelMode, KMUTEX, LARGE_INTEGER, STATUS_SUCCESS};
 
 use crate::nt::{
-    KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject,
+    KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject, lock_order,
     thread::{KeGetCurrentThread, Thread},
     trace, violation,
 };
@@ -68,6 +68,10 @@ impl Mutex {
         let kernel = Box::new(UnsafeCell::new(unsafe { std::mem::zeroed::<KMUTEX>() }));
         // SAFETY: the memory stays where it is.
         unsafe { KeInitializeMutex(kernel.get(), 0) };
+        match rule.level {
+            Some(_) => lock_order::name(kernel.get() as usize, &name),
+            None => lock_order::ignore(kernel.get() as usize),
+        }
         Self { kernel, holder: AtomicUsize::new(0), depth: AtomicU32::new(0), rule, name }
     }
 
@@ -157,6 +161,13 @@ impl Mutex {
 
     fn violation(&self, object: &str, message: &str) {
         violation::report(self.rule.name, self.rule.code, object, message);
+    }
+}
+
+impl Drop for Mutex {
+    fn drop(&mut self) {
+        let start = self.kernel.get() as usize;
+        lock_order::gone(&(start..start + size_of::<KMUTEX>()));
     }
 }
 

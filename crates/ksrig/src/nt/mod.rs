@@ -30,7 +30,7 @@ pub mod inject;
 pub mod io;
 pub mod irql;
 pub mod list;
-mod lock_order;
+pub mod lock_order;
 pub mod machine;
 pub mod measure;
 pub mod mutex;

@@ -8,7 +8,7 @@ use std::{
 use ks_sys::*;
 
 use super::{
-    bugcheck, dispatcher, handle, io,
+    bugcheck, dispatcher, handle, io, lock_order,
     machine::{Machine, lock},
     string::units,
     thread::Thread,
@@ -136,6 +136,8 @@ unsafe fn end(body: PVOID) {
         let header = header(body);
         header.magic = 0;
         let layout = header.layout;
+        let start = &raw const *header as usize;
+        lock_order::gone(&(start..start + layout.size()));
         let block: *mut Header = header;
         block.drop_in_place();
         dealloc(block.cast(), layout);

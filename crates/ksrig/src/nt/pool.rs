@@ -10,7 +10,7 @@ use ks_sys::*;
 
 use super::{
     bugcheck::{self, Cause},
-    dpc,
+    dpc, lock_order,
     machine::{Machine, lock},
     pnp, residency,
     special_pool::{Arena, Span},
@@ -170,6 +170,7 @@ fn free(address: PVOID, tag: Option<u32>) {
     if dpc::any_in(&range) {
         violation::report("PoolFree", 0x15, &name, "the memory holds a queued DPC");
     }
+    lock_order::gone(&range);
     match block.memory {
         // SAFETY: allocated with this layout and freed once: it was in the map.
         Memory::Heap(layout) => unsafe {

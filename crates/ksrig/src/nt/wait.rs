@@ -4,7 +4,8 @@ use ks_sys::*;
 
 use super::{
     bugcheck,
-    dispatcher::{Waiter, consumes_ownership, describe, is_object, try_satisfy},
+    dispatcher::{Waiter, consumes_ownership, describe, is_mutex, is_new_mutex, is_object, try_satisfy},
+    lock_order::{self, Kind},
     machine::{Machine, lock},
     sched::{self, Wake},
     thread::Thread,
@@ -46,8 +47,18 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
         // SAFETY: the caller's objects; a mutex acquired for the first time disables APCs.
         let mutexes = acquired.iter().filter(|object| unsafe { consumes_ownership(**object) });
         thread.add_apc_disable(mutexes.count() as i32);
+        // SAFETY: as above.
+        for mutex in acquired.iter().filter(|object| unsafe { is_new_mutex(**object) }) {
+            lock_order::acquired(*mutex, Kind::Mutex);
+        }
         STATUS_WAIT_0 + index as NTSTATUS
     };
+    if deadline.is_none_or(|deadline| deadline > sched::now()) {
+        // SAFETY: as above.
+        for mutex in objects.iter().filter(|object| unsafe { is_mutex(**object) }) {
+            lock_order::waits(*mutex, Kind::Mutex);
+        }
+    }
     // SAFETY: the caller's objects.
     if let Some(index) = unsafe { try_satisfy(objects, all, thread.kthread()) } {
         return finish(index);

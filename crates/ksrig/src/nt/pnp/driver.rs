@@ -13,7 +13,7 @@ use ks_sys::*;
 use crate::{
     nt::{
         callback::{self, CallbackKind, Group},
-        dpc, exports, io,
+        dpc, exports, io, lock_order,
         machine::{Machine, lock},
         object, pool, residency,
         string::{counted, wide},
@@ -213,7 +213,9 @@ impl Driver {
             state.extensions.retain(|(driver, _), _| *driver != self.object);
         }
         if let Some(image) = self.image() {
-            residency::remove(&(image.base()..image.base() + image.len()));
+            let range = image.base()..image.base() + image.len();
+            residency::remove(&range);
+            lock_order::gone(&range);
         }
         *lock(&self.image) = None;
         trace::event("unload", &self.name, "");

@@ -54,6 +54,7 @@ pub mod spinlock;
 pub mod string;
 pub mod thread;
 pub mod time;
+pub mod timed;
 pub mod timer;
 pub mod trace;
 pub mod user;

@@ -81,6 +81,11 @@ pub const RULES: &[Rule] = &[
     rule("KsFilterMutex", 0x8100A, "the filter control mutex is not taken twice nor released by who does not hold it", devtest!("ks-ksfiltermutex")),
     rule("KsProcessingMutex", 0x8100B, "the processing mutex is not taken twice, and the control mutex not while it is held", devtest!("ks-ksprocessingmutex")),
     rule("KsInvalidStreamPointer", 0x8100C, "stream pointer functions get an edge or a live clone, KsStreamPointerDelete a clone", devtest!("ks-ksinvalidstreampointer")),
+    rule("KsTimedPinSetDeviceState", 0x82001, "SetDeviceState returns within 500 ms", devtest!("ks-kstimedpinsetdevicestate")),
+    rule("KsTimedDeviceCallbacks", 0x82002, "a device callback returns within 500 ms", devtest!("ks-kstimeddevicecallbacks")),
+    rule("KsTimedFilterCallbacks", 0x82003, "a filter callback returns within 500 ms", devtest!("ks-kstimedfiltercallbacks")),
+    rule("KsTimedPinCallbacks", 0x82004, "a pin callback returns within 500 ms", devtest!("ks-kstimedpincallbacks")),
+    rule("KsTimedProcessingMutex", 0x82005, "the processing mutex is held for 100 ms at most", devtest!("ks-kstimedprocessingmutex")),
     own("KsMarkPendingIrp", "a create or close callback that returns STATUS_PENDING has called IoMarkIrpPending", devtest!("ksmarkpendingirp")),
 
     // What the AVStream pages say without a rule of Driver Verifier.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use ks_sys::*;
 
-use super::{exports, thread::Thread, trace, violation};
+use super::{exports, residency, thread::Thread, timed, trace, violation};
 use crate::pe::stub::PerThread;
 
 /// Whose callback it is: decides which rule an IRQL that changed across it breaks.
@@ -108,6 +108,8 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     let handlers = (thread.seh.replace(std::ptr::null()), thread.exceptions.replace(0));
     thread.callbacks.borrow_mut().push(Active { name: kind.name, object });
 
+    residency::enter_driver(thread);
+    let began = timed::now();
     let meter = thread.meter.enter(thread, kind.name);
     let result = body();
     thread.meter.leave(thread, meter);
@@ -129,6 +131,7 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
         }
     }
     check(&callback, status, irql, apcs, thread);
+    timed::callback_ends(&kind, callback.object, began);
     result
 }
 

@@ -12,7 +12,7 @@ use super::{
     bugcheck::Stop,
     dispatcher, dpc,
     flags::Flags,
-    handle, io, measure, object, pnp, pool,
+    handle, io, lock_order, measure, object, pnp, pool, residency,
     sched::Scheduler,
     spinlock,
     thread::{Process, Thread},
@@ -72,6 +72,8 @@ pub struct Machine {
     pub(super) mdls: Mutex<io::mdl::Mdls>,
     pub(super) pnp: Mutex<pnp::State>,
     pub(super) user: Mutex<user::Arena>,
+    pub(super) lock_order: Mutex<lock_order::State>,
+    pub(super) areas: Mutex<residency::Areas>,
     pub(super) injects: AtomicBool,
 }
 
@@ -126,6 +128,8 @@ impl Machine {
             mdls: Mutex::default(),
             pnp: Mutex::default(),
             user: Mutex::default(),
+            lock_order: Mutex::default(),
+            areas: Mutex::default(),
             injects: AtomicBool::new(false),
         }));
         machine.attach(machine.scheduler.add(machine, "main", Process::User));
@@ -188,6 +192,7 @@ impl Machine {
             self.attach(thread);
             self.scheduler.wait_for_baton(thread);
             let value = catch_unwind(AssertUnwindSafe(body));
+            lock_order::thread_ends(thread);
             *lock(&result) = Some(value);
             self.scheduler.finish(thread);
             thread.detach();
@@ -255,11 +260,13 @@ impl Machine {
         CURRENT.set(None);
     }
 
-    /// Panics if the machine has stopped: a thread that another one's stop woke up goes no further.
+    /// A thread has got the baton. Panics if the machine has stopped: a thread that another one's stop woke up goes no
+    /// further.
     pub(super) fn check_stopped(&self) {
         if let Some(stop) = lock(&self.stopped).as_ref() {
             panic!("the machine has stopped: {}: {}", stop.rule, stop.message);
         }
+        residency::arrive(Thread::current());
     }
 }
 

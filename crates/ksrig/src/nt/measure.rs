@@ -52,6 +52,18 @@ pub(super) struct Meter {
     sum: Cell<u64>,
     /// How often the clock stopped.
     stops: Cell<u64>,
+    /// The processor time of the thread when the clock was started, if that is wanted.
+    started: Cell<Option<u64>>,
+    /// Processor time in driver code so far, in nanoseconds.
+    worked: Cell<u64>,
+}
+
+/// The processor time of the calling thread, in nanoseconds.
+pub(super) fn processor_time() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the variable is local.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// What [`Meter::enter`] found, for [`Meter::leave`].
@@ -65,12 +77,14 @@ pub(super) struct Outer {
 impl Meter {
     /// Into driver code by a callback.
     pub fn enter(&self, thread: &Thread, name: &'static str) -> Outer {
-        let on = thread.machine().options().measure;
+        let options = thread.machine().options();
+        let on = options.measure || options.watch.timed;
         if !on {
             return Outer { on, name, running: false, sum: 0 };
         }
         let running = self.pause();
         let outer = Outer { on, name, running, sum: self.sum.replace(0) };
+        self.started.set(options.watch.timed.then_some(0));
         self.resume(true);
         outer
     }
@@ -82,7 +96,7 @@ impl Meter {
         }
         self.pause();
         let own = self.sum.replace(outer.sum);
-        {
+        if thread.machine().options().measure {
             let mut state = lock(&thread.machine().measure);
             let kind = state.kinds.entry(outer.name).or_default();
             kind.0 += own;
@@ -99,13 +113,17 @@ impl Meter {
         if running {
             self.sum.set(self.sum.get() + (ticks() - self.since.get()));
             self.stops.set(self.stops.get() + 1);
+            if let Some(started) = self.started.get() {
+                self.worked.set(self.worked.get() + (processor_time() - started));
+            }
         }
         running
     }
 
     /// Into driver code by an exception that is handled there.
     pub fn restart(&self, thread: &Thread) {
-        if thread.machine().options().measure && !self.running.get() {
+        let options = thread.machine().options();
+        if (options.measure || options.watch.timed) && !self.running.get() {
             self.resume(true);
         }
     }
@@ -115,7 +133,15 @@ impl Meter {
         if running {
             self.running.set(true);
             self.since.set(ticks());
+            if self.started.get().is_some() {
+                self.started.set(Some(processor_time()));
+            }
         }
+    }
+
+    /// Processor time in driver code so far, in nanoseconds. For a thread that is in the rig.
+    pub fn processor_time(&self) -> u64 {
+        self.worked.get()
     }
 }
 

@@ -48,6 +48,23 @@ mod tests {
                 }
             }
         }
+        for (path, code) in sources() {
+            // Causes of fatal stops, and the fatal errors of ks.
+            for part in code.split("(\"").skip(1) {
+                let Some((name, rest)) = part.split_once("\", ") else { continue };
+                let numbers = rest.split(')').next().unwrap_or_default();
+                let fatal = numbers.starts_with("0x") && numbers.matches(", ").count() == 1;
+                if fatal && rule(name).is_none() {
+                    unknown.push(format!("{name} in {}", path.display()));
+                }
+            }
+            for part in code.split("driver_error(").skip(1) {
+                let name = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                if let Some(name) = name.filter(|name| rule(name).is_none()) {
+                    unknown.push(format!("{name} in {}", path.display()));
+                }
+            }
+        }
         assert!(unknown.is_empty(), "rules without an entry in verifier/rules.rs: {unknown:#?}");
     }
 

@@ -9,7 +9,7 @@ use std::{
 use ks_sys::*;
 
 use super::{
-    bugcheck, dpc,
+    bugcheck, dpc, inject,
     machine::{Machine, lock},
     pnp,
     thread::Thread,
@@ -249,7 +249,9 @@ pub fn fails_now(bytes: usize, tag: u32) -> bool {
         }
         None => false,
     };
-    by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag))
+    let wanted = by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag));
+    drop(pool);
+    wanted || inject::strike_allocation()
 }
 
 /// How often drivers have allocated, in all.

@@ -73,6 +73,13 @@ pub(super) fn driver_stack() -> Vec<String> {
     unwind::Context::at_import(&PerThread::noted()).map_or_else(Vec::new, stack_from)
 }
 
+/// The same as images and offsets in them: what stays the same from load to load.
+pub(super) fn driver_place() -> Vec<(&'static str, u32)> {
+    let images = images();
+    let context = unwind::Context::at_import(&PerThread::noted());
+    context.map_or_else(Vec::new, |context| unwind::places(&images, context))
+}
+
 /// The calls of a driver from a processor context on; empty when it is not in a driver.
 pub(super) fn stack_from(context: unwind::Context) -> Vec<String> {
     unwind::backtrace(&images(), context).iter().map(ToString::to_string).collect()

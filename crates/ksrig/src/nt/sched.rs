@@ -72,6 +72,8 @@ pub(super) struct Scheduler {
     now: AtomicU64,
     random: Cell<u64>,
     preemption: u32,
+    /// The time by which all has to be over.
+    limit: AtomicU64,
     /// Whether there is an [`Exploration`].
     explores: AtomicBool,
     state: Mutex<State>,
@@ -86,6 +88,7 @@ impl Scheduler {
             now: AtomicU64::new(0),
             random: Cell::new(seed),
             preemption,
+            limit: AtomicU64::new(u64::MAX),
             explores: AtomicBool::new(false),
             state: Mutex::default(),
         }
@@ -172,6 +175,10 @@ impl Scheduler {
             }
             let (&(time, _), _) = state.alarms.first_key_value()?;
             self.now.fetch_max(time, Ordering::Relaxed);
+            if time > self.limit.load(Ordering::Relaxed) {
+                drop(state);
+                self.endless();
+            }
             while let Some(entry) = state.alarms.first_entry()
                 && entry.key().0 <= time
             {
@@ -222,15 +229,28 @@ impl Scheduler {
     }
 
     fn deadlock(&self) -> ! {
-        let mut message = String::from("every thread waits and no time-out is set:");
+        let waits = self.waits();
+        bugcheck::stop("deadlock", format_args!("every thread waits and no time-out is set:{waits}"))
+    }
+
+    /// Time passes, and somebody waits nevertheless.
+    fn endless(&self) -> ! {
+        self.limit.store(u64::MAX, Ordering::Relaxed);
+        let waits = self.waits();
+        bugcheck::stop("no end", format_args!("time is up, and there are still waits:{waits}"))
+    }
+
+    /// Who waits for what.
+    fn waits(&self) -> String {
+        let mut waits = String::new();
         for slot in &lock(&self.state).slots {
             if let Status::Blocked { reason, .. } = &slot.status
                 && !slot.service
             {
-                let _ = write!(message, "\n  {} waits for {reason}", slot.thread.name());
+                let _ = write!(waits, "\n  {} waits for {reason}", slot.thread.name());
             }
         }
-        bugcheck::stop("deadlock", message)
+        waits
     }
 
     /// A switch point while schedules are explored.
@@ -340,6 +360,11 @@ pub fn switch_point() {
     {
         scheduler.yield_now(Thread::current());
     }
+}
+
+/// All has to be over before so much more virtual time has passed (100 ns units), or the machine stops.
+pub fn limit(units: u64) {
+    Machine::current().scheduler.limit.store(now() + units, Ordering::Relaxed);
 }
 
 /// From now on the plan decides who runs, and what it decides is noted.

@@ -10,6 +10,9 @@ use crate::nt::{bugcheck::Stop, trace::Event, violation::Violation};
 /// Events before it that a finding keeps.
 const TRAIL: usize = 16;
 
+/// The thread of a machine that a scenario is played by.
+const FIRST: &str = "main";
+
 /// One event before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -78,7 +81,10 @@ impl Finding {
 
     /// What stopped the machine.
     pub fn of_stop(stop: &Stop, events: &[Event]) -> Self {
-        let last = events.len();
+        // Where everybody waits, the thread that waits longest is the first; else it is who did the last thing.
+        let waits = ["deadlock", "no end"].contains(&stop.rule.as_str());
+        let of_first = |event: &Event| event.thread == FIRST;
+        let last = if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
         Self {
             rule: stop.rule.clone(),
             bug_check: bug_check_of_stop(&stop.rule),
@@ -128,7 +134,8 @@ impl Finding {
 
 /// The events of the same thread, or object, before the one at `at`.
 fn trail(events: &[Event], at: usize) -> Vec<Step> {
-    let last = events.get(at).or(events.last());
+    // A violation stands at `at`, a stop behind the last event.
+    let last = events.get(at).filter(|event| event.kind == "violation").or(at.checked_sub(1).map(|at| &events[at]));
     let (thread, object) = last.map_or(("", ""), |event| (event.thread.as_str(), event.object.as_str()));
     let mine = |event: &&Event| event.thread == thread || event.object == object && !object.is_empty();
     let mut steps: Vec<_> = events[..at].iter().rev().filter(mine).take(TRAIL).map(Step::of).collect();
@@ -169,7 +176,7 @@ fn bug_check_of_stop(rule: &str) -> Option<(u32, u64)> {
 fn expected_of_stop(rule: &str) -> &'static str {
     match rule {
         "not emulated" => "the rig plays what the driver calls: this is no fault of the driver's",
-        "deadlock" => "somebody can go on: a wait is for what will come",
+        "deadlock" | "no end" => "a wait is for what will come",
         "access violation" => "memory is touched that the driver has",
         _ => "the driver does not stop the machine",
     }

@@ -122,12 +122,11 @@ fn ends(mut finding: Finding) {
 
 /// For `MachineOptions::on_stop`.
 pub fn on_stop(stop: &Stop) {
-    // As many as hold the trail of one thread.
-    ends(Finding::of_stop(stop, &trace::last(1000)));
+    ends(Finding::of_stop(stop, &trace::last(usize::MAX)));
 }
 
 /// How long a run may take, real time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ends the process when a run does not end.
 fn watch() {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 
@@ -66,13 +67,12 @@ impl Workers {
         let mut findings = Vec::new();
         for _ in 0..MOST_STOPS {
             let mut go_on: Option<Sweep> = None;
-            let mut stopped_at = None;
+            let begun = Instant::now();
             let heard = self.listen(&job, |message| match message {
                 Message::Found(finding) => findings.push(finding),
                 Message::Stopped(finding, sweep) => {
                     // What stopped without a failure stops without one again.
                     go_on = sweep.filter(|_| finding.injected.is_some());
-                    stopped_at = Some(finding.clone());
                     findings.push(finding);
                 }
                 Message::Runs(runs) => progress(runs),
@@ -96,7 +96,9 @@ impl Workers {
             }
             match go_on {
                 Some(sweep) => {
-                    add(&mut played.faults, &sweep, 0.0);
+                    let seconds = begun.elapsed().as_secs_f64();
+                    add(&mut played.faults, &sweep, seconds);
+                    job.seconds = job.seconds.map(|rest| rest - seconds);
                     job.work = Work::Faults(sweep);
                 }
                 None => break,

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use super::subject::{Health, Subject};
 use crate::client::scenario::{Done, Feed, Scenario, Stage, Traffic};
+use crate::client::format::SECOND;
 use crate::client::{Rig, State};
 use crate::nt::inject::{self, Tally};
 use crate::nt::sched::{self, Explored, Plan};
 use crate::nt::{self, Machine, object, trace, violation};
 use crate::verifier::{Finding, Replay};
+
+/// Virtual time that no run needs: five minutes, in 100 ns units.
+const LIMIT: u64 = 300 * SECOND;
 
 /// What is done to a run.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +55,7 @@ impl Subject {
     /// Plays a scenario on a machine of its own.
     pub fn run(&self, scenario: &Scenario, run: &Run) -> Outcome {
         let rig = self.builder.clone().build();
+        sched::limit(LIMIT);
         let seed = Machine::current().options().seed;
         let before = object::handles_and_objects();
         let stage = Stage {

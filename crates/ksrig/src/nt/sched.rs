@@ -362,9 +362,26 @@ pub fn switch_point() {
     }
 }
 
+/// Whether another thread is inside of a driver's routine.
+pub fn is_driver_active_elsewhere() -> bool {
+    let me = Thread::current().id();
+    let state = lock(&Machine::current().scheduler.state);
+    let mut others = state.slots.iter().filter(|slot| slot.thread.id() != me);
+    others.any(|slot| slot.thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty()))
+}
+
 /// All has to be over before so much more virtual time has passed (100 ns units), or the machine stops.
 pub fn limit(units: u64) {
     Machine::current().scheduler.limit.store(now() + units, Ordering::Relaxed);
+}
+
+/// A switch point of explored schedules only: where nothing of the driver's is at work, which is where ordinary runs need none.
+pub fn explored_point() {
+    let Some(machine) = Machine::try_current() else { return };
+    let scheduler = &machine.scheduler;
+    if scheduler.explores.load(Ordering::Relaxed) {
+        scheduler.step(Thread::current());
+    }
 }
 
 /// From now on the plan decides who runs, and what it decides is noted.

@@ -84,7 +84,8 @@ impl Finding {
         // Where everybody waits, the thread that waits longest is the first; else it is who did the last thing.
         let waits = ["deadlock", "no end"].contains(&stop.rule.as_str());
         let of_first = |event: &Event| event.thread == FIRST;
-        let last = if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
+        let last =
+            if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
         Self {
             rule: stop.rule.clone(),
             bug_check: bug_check_of_stop(&stop.rule),
@@ -135,7 +136,8 @@ impl Finding {
 /// The events of the same thread, or object, before the one at `at`.
 fn trail(events: &[Event], at: usize) -> Vec<Step> {
     // A violation stands at `at`, a stop behind the last event.
-    let last = events.get(at).filter(|event| event.kind == "violation").or(at.checked_sub(1).map(|at| &events[at]));
+    let last =
+        events.get(at).filter(|event| event.kind == "violation").or(at.checked_sub(1).map(|at| &events[at]));
     let (thread, object) = last.map_or(("", ""), |event| (event.thread.as_str(), event.object.as_str()));
     let mine = |event: &&Event| event.thread == thread || event.object == object && !object.is_empty();
     let mut steps: Vec<_> = events[..at].iter().rev().filter(mine).take(TRAIL).map(Step::of).collect();

@@ -26,6 +26,8 @@ pub struct Schedules {
     switch_points: u64,
     /// Schedules that wait at most: more would never be tried.
     room: usize,
+    /// Whether there was room for all.
+    all: bool,
 }
 
 impl Schedules {
@@ -39,6 +41,7 @@ impl Schedules {
             current: None,
             switch_points: 1,
             room: usize::try_from(count).unwrap_or(usize::MAX),
+            all: true,
         }
     }
 
@@ -67,6 +70,7 @@ impl Schedules {
         for choice in choices.iter().filter(|choice| choice.at >= after) {
             for option in 1..choice.of {
                 if self.frontier.len() >= self.room {
+                    self.all = false;
                     return;
                 }
                 self.frontier.push_back([current.as_slice(), &[(choice.at, option)]].concat());
@@ -76,7 +80,7 @@ impl Schedules {
 
     /// How many schedules were begun, and whether all with few deviations are among them.
     pub fn progress(&self) -> (u64, bool) {
-        (self.made, self.frontier.is_empty() && self.current.is_none())
+        (self.made, self.all && self.frontier.is_empty() && self.current.is_none())
     }
 }
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::subject::{Health, Subject};
-use crate::client::scenario::{Done, Feed, Scenario, Stage, Traffic};
 use crate::client::format::SECOND;
+use crate::client::scenario::{Done, Feed, Scenario, Stage, Traffic};
 use crate::client::{Rig, State};
 use crate::nt::inject::{self, Tally};
 use crate::nt::sched::{self, Explored, Plan};
@@ -107,9 +107,13 @@ impl Subject {
             finding
         });
         let findings = findings.collect();
+        if run.schedule.is_some() {
+            stage.did_often("choices", explored.choices.len() as u64);
+            stage.did_often("switch points", explored.switch_points);
+        }
         let done = stage.done.take();
         drop(stage);
-        drop(rig);
+        rig.end();
         Outcome { findings, done, tally, explored }
     }
 

@@ -206,6 +206,7 @@ impl Driver {
             let mut state = lock(&machine.pnp);
             state.drivers.retain(|driver| !std::ptr::eq(*driver, self));
             state.extensions.retain(|(driver, _), _| *driver != self.object);
+            state.gone.extend(self.image());
         }
         *lock(&self.image) = None;
         trace::event("unload", &self.name, "");

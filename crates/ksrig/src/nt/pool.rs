@@ -10,7 +10,7 @@ use ks_sys::*;
 
 use super::{
     bugcheck::{self, Cause},
-    dpc, lock_order,
+    dpc, inject, lock_order,
     machine::{Machine, lock},
     pnp, residency,
     special_pool::{Arena, Span},
@@ -321,7 +321,9 @@ pub fn fails_now(bytes: usize, tag: u32) -> bool {
         }
         None => false,
     };
-    by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag))
+    let wanted = by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag));
+    drop(pool);
+    wanted || inject::strike_allocation()
 }
 
 /// How often drivers have allocated, in all.

@@ -132,6 +132,20 @@ pub fn backtrace(images: &[&Image], mut context: Context) -> Vec<Frame> {
     frames
 }
 
+/// The same frames as images and offsets in them.
+pub fn places(images: &[&'static Image], mut context: Context) -> Vec<(&'static str, u32)> {
+    let mut places = Vec::new();
+    while places.len() < DEPTH
+        && let Some(image) = images.iter().find(|image| image.contains(context.rip as usize))
+    {
+        places.push((image.name(), image.offset(context.rip as usize).unwrap_or_default()));
+        if context.unwind(image).is_none() {
+            break;
+        }
+    }
+    places
+}
+
 /// The frame pointer of the function, as it has been set up when `done` bytes of it have run.
 fn establisher(image: &Image, info: u32, done: u32, context: &Context) -> Option<u64> {
     let head = image.layout.get(info, 4)?;

@@ -214,6 +214,7 @@ impl Driver {
             let mut state = lock(&machine.pnp);
             state.drivers.retain(|driver| !std::ptr::eq(*driver, self));
             state.extensions.retain(|(driver, _), _| *driver != self.object);
+            state.gone.extend(self.image());
         }
         if let Some(image) = self.image() {
             let range = image.base()..image.base() + image.len();

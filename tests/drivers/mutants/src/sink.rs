@@ -1,0 +1,166 @@
+//! The sink pin: keeps the newest frame by a clone of the stream pointer, until there is a newer one.
+
+use core::{
+    ptr::{null, null_mut},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
+};
+
+use ks_sys::{
+    GUID, IUnknown, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
+    KsPinGetConnectedPinInterface, KsPinGetLeadingEdgeStreamPointer, KsStreamPointerAdvanceOffsetsAndUnlock,
+    KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock, KsStreamPointerUnlock, NTSTATUS, PIRP,
+    PKSPIN, PKSSTREAM_POINTER, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, guid,
+};
+use wdk_sys::POOL_FLAG_NON_PAGED;
+
+use crate::{
+    Constant,
+    ddi::{allocate, free, sleep},
+    mutant,
+};
+
+/// `IKsControl` (ks.h), which every AVStream object has.
+static IKSCONTROL: GUID = guid(0x28F5_4685_06FD_11D2_B27A_00A0_C922_3196);
+
+/// Its dispatch table.
+pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
+    Create: Some(create),
+    Close: None,
+    Process: Some(process),
+    Reset: None,
+    SetDataFormat: None,
+    SetDeviceState: Some(set_state),
+    Connect: Some(connect),
+    Disconnect: Some(disconnect),
+    Clock: null(),
+    Allocator: null(),
+});
+
+/// A pin's context: the clone on the newest frame. Who takes it out deletes it.
+type Newest = AtomicPtr<KSSTREAM_POINTER>;
+
+unsafe fn newest(pin: PKSPIN) -> *const Newest {
+    // SAFETY: a live pin, whose context Create has made.
+    unsafe { (*pin).Context.cast() }
+}
+
+unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
+    let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Newest>());
+    if context.is_null() {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    // SAFETY: a live pin, its filter's control mutex held; the bag has the memory from then on.
+    unsafe {
+        context.cast::<Newest>().write(AtomicPtr::new(null_mut()));
+        let status = if mutant::once("KsObjectBagMutex") {
+            without_mutex(pin, context)
+        } else {
+            KsAddItemToObjectBag((*pin).Bag, context, Some(free_context))
+        };
+        if status < 0 {
+            free(context);
+            return status;
+        }
+        (*pin).Context = context;
+    }
+    STATUS_SUCCESS
+}
+
+/// Gives the control mutex up while the bag is used, which nobody may.
+unsafe fn without_mutex(pin: PKSPIN, context: PVOID) -> NTSTATUS {
+    // SAFETY: a live pin; the mutex is taken again before Create returns.
+    unsafe {
+        ks_sys::inline::KsPinReleaseControl(pin);
+        let status = KsAddItemToObjectBag((*pin).Bag, context, Some(free_context));
+        ks_sys::inline::KsPinAcquireControl(pin);
+        status
+    }
+}
+
+unsafe extern "C" fn free_context(context: PVOID) {
+    // SAFETY: the bag's item, which Create has made.
+    unsafe { free(context) };
+}
+
+unsafe extern "C" fn connect(pin: PKSPIN) -> NTSTATUS {
+    let mut found: PVOID = null_mut();
+    // SAFETY: a live pin at PASSIVE_LEVEL; the reference is given back.
+    unsafe {
+        let status = KsPinGetConnectedPinInterface(pin, &raw const IKSCONTROL, &raw mut found);
+        if status >= 0 && !mutant::once("KsInterfaceReference") {
+            let unknown = found.cast::<IUnknown>();
+            if let Some(release) = (*(*unknown).lpVtbl).Release {
+                release(unknown);
+            }
+        }
+    }
+    if mutant::once("KsConnectReturnsPending") { STATUS_PENDING } else { STATUS_SUCCESS }
+}
+
+unsafe extern "C" fn disconnect(_pin: PKSPIN) {}
+
+unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, _from: KSSTATE::Type) -> NTSTATUS {
+    if to < KSSTATE::KSSTATE_PAUSE && !mutant::is("KsStreamPointerClone") {
+        // SAFETY: a live pin, whose context Create has made.
+        unsafe { replace(pin, null_mut()) };
+    }
+    STATUS_SUCCESS
+}
+
+/// Another clone is the newest now. IRQL <= DISPATCH_LEVEL.
+unsafe fn replace(pin: PKSPIN, clone: PKSSTREAM_POINTER) {
+    // SAFETY: a live pin, whose context Create has made; a clone is deleted by who takes it out.
+    unsafe {
+        let old = (*newest(pin)).swap(clone, Ordering::AcqRel);
+        if !old.is_null() {
+            KsStreamPointerDelete(old);
+        }
+    }
+}
+
+/// How often Process has said that it has done something.
+static IDLE: AtomicU32 = AtomicU32::new(0);
+/// Whether Process has left the leading edge locked.
+static LEFT_LOCKED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
+    const MOST_IDLE: u32 = 1000;
+    if mutant::is("KsProcessNoProgress") && IDLE.fetch_add(1, Ordering::Relaxed) < MOST_IDLE {
+        return STATUS_SUCCESS;
+    }
+    if mutant::once("KsTimedProcessingMutex") {
+        sleep(150);
+    }
+    if LEFT_LOCKED.swap(mutant::is("KsStreamPointerUnlock"), Ordering::Relaxed) {
+        return STATUS_PENDING;
+    }
+    // SAFETY: AVStream calls Process with a live pin.
+    let edge = unsafe {
+        KsPinGetLeadingEdgeStreamPointer(pin, KSSTREAM_POINTER_STATE::KSSTREAM_POINTER_STATE_LOCKED)
+    };
+    if edge.is_null() || mutant::is("KsStreamPointerUnlock") {
+        return STATUS_PENDING;
+    }
+    // SAFETY: the edge is locked, and so is a clone of it at first.
+    unsafe {
+        if mutant::once("KsStreamPointerLock") {
+            let _ = KsStreamPointerLock(edge);
+        }
+        if mutant::once("KsInvalidStreamPointer") {
+            KsStreamPointerDelete(edge);
+        }
+        let mut clone = null_mut();
+        let cancelled =
+            if mutant::is("KsCancelCallback") { Some(leave as unsafe extern "C" fn(_)) } else { None };
+        if KsStreamPointerClone(edge, cancelled, 0, &raw mut clone) >= 0 {
+            KsStreamPointerUnlock(clone, 0);
+            replace(pin, clone);
+        }
+        let used = (*edge).OffsetIn.Remaining;
+        KsStreamPointerAdvanceOffsetsAndUnlock(edge, used, 0, 1);
+    }
+    STATUS_SUCCESS
+}
+
+/// A cancel callback that forgets to delete its clone.
+unsafe extern "C" fn leave(_clone: PKSSTREAM_POINTER) {}

@@ -41,6 +41,7 @@ unsafe extern "C" fn get(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTS
         if KsGetObjectTypeFromIrp(irp) == KSOBJECTTYPE::KsObjectTypePin {
             processing(KsGetPinFromIrp(irp));
         }
+        exercise::locks::without_mutexes(device);
         if mutant::once("SystemThread") {
             device::register(device);
         }
@@ -55,17 +56,22 @@ unsafe extern "C" fn get(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTS
 }
 
 /// Ends a GET.
+#[inline(never)]
 unsafe fn answer(irp: PIRP, device: PKSDEVICE) -> NTSTATUS {
-    let more = if mutant::once("IrpInformation") { 4096 } else { 0 };
     // SAFETY: the request is the handler's until it returns or, marked pending, until it is completed.
     unsafe {
-        (*irp).IoStatus.Information = SIZE as u64 + more;
+        (*irp).IoStatus.Information = SIZE as u64;
         if mutant::once("IrpCancelRoutine") {
             IoSetCancelRoutine(irp, Some(cancel));
         }
         if mutant::once("IrpStatusPending") {
             IoMarkIrpPending(irp);
             complete(irp, STATUS_PENDING, SIZE as u64);
+            return STATUS_PENDING;
+        }
+        if mutant::once("IrpInformation") {
+            IoMarkIrpPending(irp);
+            complete(irp, STATUS_SUCCESS, SIZE as u64 + 4096);
             return STATUS_PENDING;
         }
         if mutant::once("IrpTwice") {
@@ -84,12 +90,14 @@ unsafe fn answer(irp: PIRP, device: PKSDEVICE) -> NTSTATUS {
 
 unsafe extern "C" fn cancel(_device: ks_sys::PDEVICE_OBJECT, _irp: PIRP) {}
 
+#[inline(never)]
 unsafe fn finish(irp: PIRP) {
     // SAFETY: the request that the handler has kept.
     unsafe { complete(irp, STATUS_SUCCESS, SIZE as u64) };
 }
 
 /// The device mutex, and the control mutex inside of it.
+#[inline(never)]
 unsafe fn mutexes(device: PKSDEVICE, filter: PKSFILTER) {
     // SAFETY: live objects at PASSIVE_LEVEL, no mutex held.
     unsafe {
@@ -115,6 +123,7 @@ unsafe fn mutexes(device: PKSDEVICE, filter: PKSFILTER) {
 }
 
 /// The processing mutex, inside of the control mutex.
+#[inline(never)]
 unsafe fn processing(pin: PKSPIN) {
     // SAFETY: a live pin at PASSIVE_LEVEL, no mutex held.
     unsafe {

@@ -64,7 +64,7 @@ impl Device {
 }
 
 /// What lies in the image and is alive for as long as it is used.
-struct InImage<T>(UnsafeCell<T>);
+pub struct InImage<T>(pub UnsafeCell<T>);
 
 // SAFETY: the kernel's own objects, which it guards itself.
 unsafe impl<T> Sync for InImage<T> {}
@@ -139,6 +139,7 @@ unsafe extern "C" fn start(
 }
 
 /// Makes the device's context, an item of its bag. The device mutex is held.
+#[inline(never)]
 unsafe fn make(device: PKSDEVICE) -> NTSTATUS {
     let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Device>()).cast::<Device>();
     if context.is_null() {
@@ -172,6 +173,7 @@ unsafe extern "C" fn unmake(context: PVOID) {
 /// # Safety
 ///
 /// A live device, PASSIVE_LEVEL.
+#[inline(never)]
 pub unsafe fn register(device: PKSDEVICE) {
     let mut link = UNICODE_STRING::default();
     // SAFETY: the caller's promise; the string is freed once.

@@ -35,6 +35,7 @@ fn locked(body: impl FnOnce()) {
 }
 
 /// A pin begins to use it. PASSIVE_LEVEL.
+#[inline(never)]
 pub fn begin() {
     locked(|| {
         let users = USERS.load(Ordering::Relaxed);
@@ -50,6 +51,7 @@ pub fn begin() {
 }
 
 /// A pin uses it no more. PASSIVE_LEVEL.
+#[inline(never)]
 pub fn end() {
     locked(|| {
         let users = USERS.load(Ordering::Relaxed);

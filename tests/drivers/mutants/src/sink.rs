@@ -1,21 +1,27 @@
 //! The sink pin: keeps the newest frame by a clone of the stream pointer, until there is a newer one.
 
 use core::{
+    cell::UnsafeCell,
     ptr::{null, null_mut},
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 
 use ks_sys::{
-    GUID, IUnknown, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
-    KsPinGetConnectedPinInterface, KsPinGetLeadingEdgeStreamPointer, KsStreamPointerAdvanceOffsetsAndUnlock,
-    KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock, KsStreamPointerUnlock, NTSTATUS, PIRP,
-    PKSPIN, PKSSTREAM_POINTER, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, guid,
+    GUID, IUnknown, KDPC, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE,
+    KsAddItemToObjectBag, KsPinGetConnectedPinInterface, KsPinGetLeadingEdgeStreamPointer,
+    KsStreamPointerAdvanceOffsetsAndUnlock, KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock,
+    KsStreamPointerUnlock, NTSTATUS, PIRP, PKSPIN, PKSSTREAM_POINTER, PVOID, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_PENDING, STATUS_SUCCESS, guid,
 };
-use wdk_sys::POOL_FLAG_NON_PAGED;
+use wdk_sys::{
+    PKDPC, POOL_FLAG_NON_PAGED,
+    ntddk::{KeInitializeDpc, KeInsertQueueDpc},
+};
 
 use crate::{
     Constant,
     ddi::{allocate, free, sleep},
+    device::InImage,
     mutant,
 };
 
@@ -67,6 +73,7 @@ unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
 }
 
 /// Gives the control mutex up while the bag is used, which nobody may.
+#[inline(never)]
 unsafe fn without_mutex(pin: PKSPIN, context: PVOID) -> NTSTATUS {
     // SAFETY: a live pin; the mutex is taken again before Create returns.
     unsafe {
@@ -94,10 +101,13 @@ unsafe extern "C" fn connect(pin: PKSPIN) -> NTSTATUS {
             }
         }
     }
+    CONNECTED.store(true, Ordering::Relaxed);
     if mutant::once("KsConnectReturnsPending") { STATUS_PENDING } else { STATUS_SUCCESS }
 }
 
-unsafe extern "C" fn disconnect(_pin: PKSPIN) {}
+unsafe extern "C" fn disconnect(_pin: PKSPIN) {
+    CONNECTED.store(false, Ordering::Relaxed);
+}
 
 unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, _from: KSSTATE::Type) -> NTSTATUS {
     if to < KSSTATE::KSSTATE_PAUSE && !mutant::is("KsStreamPointerClone") {
@@ -108,6 +118,7 @@ unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, _from: KSSTATE::T
 }
 
 /// Another clone is the newest now. IRQL <= DISPATCH_LEVEL.
+#[inline(never)]
 unsafe fn replace(pin: PKSPIN, clone: PKSSTREAM_POINTER) {
     // SAFETY: a live pin, whose context Create has made; a clone is deleted by who takes it out.
     unsafe {
@@ -122,6 +133,8 @@ unsafe fn replace(pin: PKSPIN, clone: PKSSTREAM_POINTER) {
 static IDLE: AtomicU32 = AtomicU32::new(0);
 /// Whether Process has left the leading edge locked.
 static LEFT_LOCKED: AtomicBool = AtomicBool::new(false);
+/// Whether a source is connected.
+static CONNECTED: AtomicBool = AtomicBool::new(false);
 
 unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     const MOST_IDLE: u32 = 1000;
@@ -131,14 +144,16 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     if mutant::once("KsTimedProcessingMutex") {
         sleep(150);
     }
-    if LEFT_LOCKED.swap(mutant::is("KsStreamPointerUnlock"), Ordering::Relaxed) {
+    // Not with a client's request, which would then never end.
+    let leaves = mutant::is("KsStreamPointerUnlock") && CONNECTED.load(Ordering::Relaxed);
+    if LEFT_LOCKED.swap(leaves, Ordering::Relaxed) {
         return STATUS_PENDING;
     }
     // SAFETY: AVStream calls Process with a live pin.
     let edge = unsafe {
         KsPinGetLeadingEdgeStreamPointer(pin, KSSTREAM_POINTER_STATE::KSSTREAM_POINTER_STATE_LOCKED)
     };
-    if edge.is_null() || mutant::is("KsStreamPointerUnlock") {
+    if edge.is_null() || leaves {
         return STATUS_PENDING;
     }
     // SAFETY: the edge is locked, and so is a clone of it at first.
@@ -162,5 +177,22 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
-/// A cancel callback that forgets to delete its clone.
-unsafe extern "C" fn leave(_clone: PKSSTREAM_POINTER) {}
+/// A cancel callback that leaves its clone to a DPC, which comes too late.
+unsafe extern "C" fn leave(clone: PKSSTREAM_POINTER) {
+    let dpc = DPC.0.get();
+    // SAFETY: a DPC of the image; the clone is on a live pin.
+    unsafe {
+        KeInitializeDpc(dpc, Some(delete_newest), (*clone).Pin.cast());
+        KeInsertQueueDpc(dpc, null_mut(), null_mut());
+    }
+}
+
+static DPC: InImage<KDPC> = InImage(UnsafeCell::new(
+    // SAFETY: numbers and null pointers; initialised before it is used.
+    unsafe { core::mem::zeroed() },
+));
+
+unsafe extern "C" fn delete_newest(_dpc: PKDPC, pin: PVOID, _: PVOID, _: PVOID) {
+    // SAFETY: the pin outlives the requests on it.
+    unsafe { replace(pin.cast(), null_mut()) };
+}

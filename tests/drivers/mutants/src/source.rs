@@ -86,6 +86,7 @@ unsafe extern "C" fn close(pin: PKSPIN, irp: PIRP) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
+#[inline(never)]
 unsafe fn finish(irp: PIRP) {
     // SAFETY: the request that Close has kept.
     unsafe { KsCompletePendingRequest(irp) };

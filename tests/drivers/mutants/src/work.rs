@@ -28,6 +28,7 @@ struct Task {
 }
 
 /// Has a worker thread do something and waits for it. PASSIVE_LEVEL.
+#[inline(never)]
 pub fn run(device: PDEVICE_OBJECT, look_at: *const u8) {
     let mut task = Task { done: KEVENT::default(), look_at };
     // SAFETY: a live device object; the task is alive until the event is set.
@@ -71,6 +72,7 @@ struct Later {
 /// # Safety
 ///
 /// The request stays the driver's until then.
+#[inline(never)]
 pub unsafe fn later(device: PDEVICE_OBJECT, irp: PIRP, finish: unsafe fn(PIRP)) {
     let later = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Later>()).cast::<Later>();
     // SAFETY: a live device object; the memory is large enough, and the worker's from then on.

@@ -25,6 +25,7 @@ static PAGED: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 const SIZE: usize = 64;
 
 /// Raises and lowers the IRQL; fills pageable memory. PASSIVE_LEVEL.
+#[inline(never)]
 pub fn exercise() {
     // SAFETY: up and down again, but for the mutants.
     unsafe {
@@ -63,6 +64,7 @@ pub fn exercise() {
 /// # Safety
 ///
 /// A live pin.
+#[inline(never)]
 pub unsafe fn in_dpc(pin: PKSPIN) {
     let mut event = KEVENT::default();
     let milliseconds = if mutant::once("IrqlKeWait") { 1 } else { 0 };

@@ -18,25 +18,37 @@ use crate::{
 /// # Safety
 ///
 /// A live, started device.
+#[inline(never)]
 pub unsafe fn exercise(device: PKSDEVICE) {
     // SAFETY: the caller's promise; the locks live as long as the device.
     unsafe {
         let locks = Device::of(device);
         spin(locks);
         fast_mutex(locks);
-        resource(locks);
         in_order(device);
-    }
-    if mutant::once("CriticalRegion") {
-        // SAFETY: always allowed; to be left again.
-        unsafe { KeEnterCriticalRegion() };
-    }
-    if mutant::once("CriticalRegionLeave") {
-        // SAFETY: none; that is the fault.
-        unsafe { KeLeaveCriticalRegion() };
     }
 }
 
+/// The same with what an owned mutex changes: as it is owned, normal kernel APCs are disabled. PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// A live, started device.
+#[inline(never)]
+pub unsafe fn without_mutexes(device: PKSDEVICE) {
+    // SAFETY: the caller's promise; the regions are left as often as they are entered, but for the mutants.
+    unsafe {
+        resource(Device::of(device));
+        if mutant::once("CriticalRegion") {
+            KeEnterCriticalRegion();
+        }
+        if mutant::once("CriticalRegionLeave") {
+            KeLeaveCriticalRegion();
+        }
+    }
+}
+
+#[inline(never)]
 unsafe fn spin(locks: *mut Device) {
     // SAFETY: the locks live; taken once and given back once, but for the mutants.
     unsafe {
@@ -55,6 +67,7 @@ unsafe fn spin(locks: *mut Device) {
     }
 }
 
+#[inline(never)]
 unsafe fn fast_mutex(locks: *mut Device) {
     // SAFETY: as above.
     unsafe {
@@ -72,6 +85,7 @@ unsafe fn fast_mutex(locks: *mut Device) {
     }
 }
 
+#[inline(never)]
 unsafe fn resource(locks: *mut Device) {
     let without = mutant::once("ResourceApcs");
     // SAFETY: as above.
@@ -93,6 +107,7 @@ unsafe fn resource(locks: *mut Device) {
 /// # Safety
 ///
 /// A live, started device.
+#[inline(never)]
 pub unsafe fn in_order(device: PKSDEVICE) {
     // SAFETY: the caller's promise; given back in the opposite order.
     unsafe {

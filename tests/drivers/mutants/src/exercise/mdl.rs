@@ -17,6 +17,7 @@ use crate::{
 const SIZE: usize = 512;
 
 /// Locks pageable memory for a moment. PASSIVE_LEVEL.
+#[inline(never)]
 pub fn exercise() {
     let memory = allocate(POOL_FLAG_PAGED.into(), SIZE);
     if memory.is_null() {

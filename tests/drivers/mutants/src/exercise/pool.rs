@@ -23,6 +23,7 @@ unsafe extern "C" {
 const SIZE: usize = 256;
 
 /// Allocates, fills, moves and frees nonpaged memory. IRQL <= DISPATCH_LEVEL.
+#[inline(never)]
 pub fn exercise() {
     let executable = mutant::once("CodeIntegrity");
     let kind = if executable { POOL_FLAG_NON_PAGED_EXECUTE } else { POOL_FLAG_NON_PAGED };
@@ -52,6 +53,7 @@ pub fn exercise() {
 }
 
 /// A timer in the memory runs for a moment.
+#[inline(never)]
 unsafe fn set_timer(memory: PVOID) {
     const SECOND: i64 = 10_000_000;
     // SAFETY: the memory has the size of a timer.
@@ -64,6 +66,7 @@ unsafe fn set_timer(memory: PVOID) {
     }
 }
 
+#[inline(never)]
 unsafe fn release(memory: PVOID, tag: ULONG) {
     let wrong = mutant::once("PoolWrongTag");
     // SAFETY: allocated with this tag and nobody's any more, but for the mutants.

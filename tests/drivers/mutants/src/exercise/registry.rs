@@ -24,6 +24,7 @@ static UNITS: [u16; PATH.len()] = {
 /// # Safety
 ///
 /// The place, if it is not null, can be written.
+#[inline(never)]
 pub unsafe fn read(place: PVOID) {
     let bytes = size_of_val(&UNITS) as u16;
     let mut path = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: UNITS.as_ptr().cast_mut() };

@@ -27,6 +27,7 @@ unsafe extern "C" {
 pub const TAG: u32 = u32::from_le_bytes(*b"Muta");
 
 /// Pool of this kind (`POOL_FLAG_…`), zeroed; null when there is none.
+#[inline(always)]
 pub fn allocate(kind: u64, bytes: usize) -> PVOID {
     // SAFETY: the caller is at an IRQL that the kind allows, or breaks a rule.
     unsafe { ExAllocatePool2(kind, bytes as u64, TAG) }
@@ -37,12 +38,14 @@ pub fn allocate(kind: u64, bytes: usize) -> PVOID {
 /// # Safety
 ///
 /// Made by [`allocate`], and used no more.
+#[inline(always)]
 pub unsafe fn free(memory: PVOID) {
     // SAFETY: the caller's promise.
     unsafe { ExFreePoolWithTag(memory, TAG) };
 }
 
 /// Waits for so many milliseconds. IRQL <= APC_LEVEL.
+#[inline(always)]
 pub fn sleep(milliseconds: i64) {
     let mut interval = LARGE_INTEGER { QuadPart: -10_000 * milliseconds };
     // SAFETY: a local interval.
@@ -107,6 +110,7 @@ pub unsafe fn IoSetCancelRoutine(irp: PIRP, routine: PDRIVER_CANCEL) {
 /// # Safety
 ///
 /// The request is the caller's, who gives it up.
+#[inline(always)]
 pub unsafe fn complete(irp: PIRP, status: NTSTATUS, information: u64) {
     // SAFETY: the caller's promise.
     unsafe {

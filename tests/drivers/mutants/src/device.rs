@@ -18,6 +18,7 @@ use wdk_sys::{
 use crate::{
     Constant,
     ddi::{ExInitializeFastMutex, KeRaiseIrqlToDpcLevel, allocate, free, sleep},
+    exercise::levels,
     filter, mutant,
 };
 
@@ -96,6 +97,7 @@ pub unsafe fn in_driver_entry(driver: PDRIVER_OBJECT) {
 unsafe extern "C" fn unload(driver: PDRIVER_OBJECT) {
     // SAFETY: what AVStream does when a driver has no DriverUnload of its own.
     unsafe { KsNullDriverUnload(driver) };
+    levels::free_left();
     if mutant::is("UnloadWorkItem") {
         let item = ITEM.0.get();
         // SAFETY: a work item of the image.

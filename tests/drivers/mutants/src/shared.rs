@@ -22,6 +22,7 @@ static USERS: AtomicU32 = AtomicU32::new(0);
 static MEMORY: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// Holds the lock meanwhile; the mutant does not.
+#[inline(always)]
 fn locked(body: impl FnOnce()) {
     if mutant::is("RacyCount") {
         return body();

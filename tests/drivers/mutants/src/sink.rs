@@ -8,10 +8,10 @@ use core::{
 
 use ks_sys::{
     GUID, IUnknown, KDPC, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE,
-    KsAddItemToObjectBag, KsPinGetConnectedPinInterface, KsPinGetLeadingEdgeStreamPointer,
-    KsStreamPointerAdvanceOffsetsAndUnlock, KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock,
-    KsStreamPointerUnlock, NTSTATUS, PIRP, PKSPIN, PKSSTREAM_POINTER, PVOID, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_PENDING, STATUS_SUCCESS, guid,
+    KsAddItemToObjectBag, KsPinAcquireProcessingMutex, KsPinGetConnectedPinInterface,
+    KsPinGetLeadingEdgeStreamPointer, KsPinReleaseProcessingMutex, KsStreamPointerAdvanceOffsetsAndUnlock,
+    KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock, KsStreamPointerUnlock, NTSTATUS, PIRP,
+    PKSPIN, PKSSTREAM_POINTER, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, guid,
 };
 use wdk_sys::{
     PKDPC, POOL_FLAG_NON_PAGED,
@@ -42,22 +42,34 @@ pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
     Allocator: null(),
 });
 
-/// A pin's context: the clone on the newest frame. Who takes it out deletes it.
-type Newest = AtomicPtr<KSSTREAM_POINTER>;
+/// A pin's context, in nonpaged memory.
+struct Sink {
+    /// The clone on the newest frame, or null. Who takes it out deletes it.
+    newest: AtomicPtr<KSSTREAM_POINTER>,
+    /// Whether a source is connected.
+    connected: AtomicBool,
+    /// Whether Process has left the leading edge locked.
+    left_locked: AtomicBool,
+}
 
-unsafe fn newest(pin: PKSPIN) -> *const Newest {
-    // SAFETY: a live pin, whose context Create has made.
-    unsafe { (*pin).Context.cast() }
+/// The context of a pin.
+unsafe fn sink<'a>(pin: PKSPIN) -> &'a Sink {
+    // SAFETY: a live pin, whose context Create has made and nobody changes but by its atomics.
+    unsafe { &*(*pin).Context.cast() }
 }
 
 unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
-    let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Newest>());
+    let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Sink>());
     if context.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     // SAFETY: a live pin, its filter's control mutex held; the bag has the memory from then on.
     unsafe {
-        context.cast::<Newest>().write(AtomicPtr::new(null_mut()));
+        context.cast::<Sink>().write(Sink {
+            newest: AtomicPtr::new(null_mut()),
+            connected: AtomicBool::new(false),
+            left_locked: AtomicBool::new(false),
+        });
         let status = if mutant::once("KsObjectBagMutex") {
             without_mutex(pin, context)
         } else {
@@ -101,18 +113,27 @@ unsafe extern "C" fn connect(pin: PKSPIN) -> NTSTATUS {
             }
         }
     }
-    CONNECTED.store(true, Ordering::Relaxed);
+    // SAFETY: a live pin.
+    unsafe { sink(pin) }.connected.store(true, Ordering::Relaxed);
     if mutant::once("KsConnectReturnsPending") { STATUS_PENDING } else { STATUS_SUCCESS }
 }
 
-unsafe extern "C" fn disconnect(_pin: PKSPIN) {
-    CONNECTED.store(false, Ordering::Relaxed);
+unsafe extern "C" fn disconnect(pin: PKSPIN) {
+    // SAFETY: a live pin.
+    unsafe { sink(pin) }.connected.store(false, Ordering::Relaxed);
 }
 
 unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, _from: KSSTATE::Type) -> NTSTATUS {
-    if to < KSSTATE::KSSTATE_PAUSE && !mutant::is("KsStreamPointerClone") {
-        // SAFETY: a live pin, whose context Create has made.
-        unsafe { replace(pin, null_mut()) };
+    if to < KSSTATE::KSSTATE_PAUSE {
+        // SAFETY: a live pin at PASSIVE_LEVEL; with the processing mutex, so that no Process is about to add one.
+        unsafe {
+            KsPinAcquireProcessingMutex(pin);
+            if mutant::is("KsStreamPointerClone") {
+                sink(pin).newest.store(null_mut(), Ordering::Relaxed);
+            }
+            replace(pin, null_mut());
+            KsPinReleaseProcessingMutex(pin);
+        }
     }
     STATUS_SUCCESS
 }
@@ -122,7 +143,7 @@ unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, _from: KSSTATE::T
 unsafe fn replace(pin: PKSPIN, clone: PKSSTREAM_POINTER) {
     // SAFETY: a live pin, whose context Create has made; a clone is deleted by who takes it out.
     unsafe {
-        let old = (*newest(pin)).swap(clone, Ordering::AcqRel);
+        let old = sink(pin).newest.swap(clone, Ordering::AcqRel);
         if !old.is_null() {
             KsStreamPointerDelete(old);
         }
@@ -131,10 +152,6 @@ unsafe fn replace(pin: PKSPIN, clone: PKSSTREAM_POINTER) {
 
 /// How often Process has said that it has done something.
 static IDLE: AtomicU32 = AtomicU32::new(0);
-/// Whether Process has left the leading edge locked.
-static LEFT_LOCKED: AtomicBool = AtomicBool::new(false);
-/// Whether a source is connected.
-static CONNECTED: AtomicBool = AtomicBool::new(false);
 
 unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     const MOST_IDLE: u32 = 1000;
@@ -145,11 +162,13 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
         sleep(150);
     }
     // Not with a client's request, which would then never end.
-    let leaves = mutant::is("KsStreamPointerUnlock") && CONNECTED.load(Ordering::Relaxed);
-    if LEFT_LOCKED.swap(leaves, Ordering::Relaxed) {
+    // SAFETY: AVStream calls Process with a live pin.
+    let context = unsafe { sink(pin) };
+    let leaves = mutant::is("KsStreamPointerUnlock") && context.connected.load(Ordering::Relaxed);
+    if context.left_locked.swap(leaves, Ordering::Relaxed) {
         return STATUS_PENDING;
     }
-    // SAFETY: AVStream calls Process with a live pin.
+    // SAFETY: as above.
     let edge = unsafe {
         KsPinGetLeadingEdgeStreamPointer(pin, KSSTREAM_POINTER_STATE::KSSTREAM_POINTER_STATE_LOCKED)
     };

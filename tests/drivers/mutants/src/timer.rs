@@ -43,6 +43,7 @@ impl Timer {
     /// # Safety
     ///
     /// An initialised timer.
+    #[inline(never)]
     pub unsafe fn start(this: *mut Self) {
         let due = LARGE_INTEGER { QuadPart: -format::INTERVAL };
         // SAFETY: the caller's promise.
@@ -61,6 +62,7 @@ impl Timer {
     /// # Safety
     ///
     /// An initialised timer.
+    #[inline(never)]
     pub unsafe fn stop(this: *mut Self) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -74,6 +76,7 @@ impl Timer {
     /// # Safety
     ///
     /// An initialised timer.
+    #[inline(never)]
     pub unsafe fn take_due(this: *mut Self) -> bool {
         // SAFETY: the caller's promise; the count is under the lock.
         unsafe {

@@ -52,10 +52,17 @@ pub fn exercise() {
             KeLowerIrql(old);
         }
         free(memory);
-        let left = PAGED.swap(null_mut(), Ordering::Relaxed);
-        if !left.is_null() {
-            free(left);
-        }
+    }
+    free_left();
+}
+
+/// Frees what a DPC has allocated. PASSIVE_LEVEL.
+#[inline(never)]
+pub fn free_left() {
+    let left = PAGED.swap(null_mut(), Ordering::Relaxed);
+    if !left.is_null() {
+        // SAFETY: allocated in the DPC, and taken out by nobody else.
+        unsafe { free(left) };
     }
 }
 

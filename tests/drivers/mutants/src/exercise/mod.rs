@@ -13,6 +13,7 @@ use ks_sys::{PKSDEVICE, PKSPIN};
 /// # Safety
 ///
 /// A live, started device; PASSIVE_LEVEL.
+#[inline(always)]
 pub unsafe fn at_passive(device: PKSDEVICE) {
     pool::exercise();
     mdl::exercise();
@@ -26,6 +27,7 @@ pub unsafe fn at_passive(device: PKSDEVICE) {
 /// # Safety
 ///
 /// A live pin; DISPATCH_LEVEL.
+#[inline(always)]
 pub unsafe fn at_dispatch(pin: PKSPIN) {
     // SAFETY: the caller's promise.
     unsafe { levels::in_dpc(pin) };

@@ -15,6 +15,7 @@ mod image;
 mod import_library;
 mod linked;
 mod lint_package;
+mod mutants;
 mod package;
 mod process;
 mod program;

@@ -45,6 +45,7 @@ mod remove_lock;
 mod residency;
 mod resource;
 pub mod sched;
+pub mod security;
 pub mod seh;
 pub mod semaphore;
 mod shared_data;

@@ -93,6 +93,7 @@ pub(super) fn add(start: usize, bytes: usize, kind: Kind, protection: i32) {
     let mut areas = lock(&Machine::current().areas);
     areas.areas.insert(start, Area { bytes, kind, protection, present: true, locks: 0 });
     areas.present.push(start);
+    REACHED.set(true);
 }
 
 /// Ends that for all areas that begin in the range; their pages are accessible, to be freed.

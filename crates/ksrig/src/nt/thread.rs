@@ -198,11 +198,20 @@ impl Thread {
     }
 
     pub(super) fn with<R>(&self, process: Process, mode: KPROCESSOR_MODE, body: impl FnOnce() -> R) -> R {
-        let old = (self.process.replace(process), self.mode.replace(mode));
+        let old = (self.enter(process), self.mode.replace(mode));
         let result = body();
-        self.process.set(old.0);
+        self.enter(old.0);
         self.mode.set(old.1);
         result
+    }
+
+    /// Changes the process; outside of a program's its memory is gone.
+    fn enter(&self, process: Process) -> Process {
+        let old = self.process.replace(process);
+        if old != process && self.machine.options().watch.security {
+            residency::arrive(self);
+        }
+        old
     }
 }
 

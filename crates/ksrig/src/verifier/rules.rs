@@ -134,6 +134,7 @@ pub const RULES: &[Rule] = &[
     with("SpecialPoolCorruption", (0xC1, 0x23), "nothing is written around an allocation (the number is the fourth parameter)", bugcheck!("c1--special-pool-detected-memory-corruption")),
     with("ForceIrql", (0xD1, 0), "pageable memory and code are reached below DISPATCH_LEVEL only", devtest!("force-irql-checking")),
     rule("PageableObject", 0xE1, "locks and objects to wait for lie in nonpaged memory", BUGCHECK_C4),
+    rule("SecurityChecks", 0xE3, "what a driver hands to the kernel in its own name is no program's address, and its strings are well-formed", devtest!("security-checks")),
     with("UserMemory", (0x50, 0), "a program's memory is reached in its process, or through a locked MDL", devtest!("security-checks")),
     rule("CodeIntegrity", 0x2000, "pool is not executable", devtest!("code-integrity-checking")),
     with("UnloadPending", (0xC7, 0), "no timer, DPC or work item of a driver is alive when it is unloaded", bugcheck!("c7--timer-or-dpc-invalid")),

@@ -5,13 +5,14 @@ use std::ptr::null_mut;
 use ks_sys::*;
 
 use super::irp::{
-    IoCopyCurrentIrpStackLocationToNext, IoGetCurrentIrpStackLocation, IoSetCompletionRoutine,
-    IoSetNextIrpStackLocation, is_live, with_info,
+    IoCopyCurrentIrpStackLocationToNext, IoGetCurrentIrpStackLocation, IoGetNextIrpStackLocation,
+    IoSetCompletionRoutine, IoSetNextIrpStackLocation, is_live, with_info,
 };
 use crate::nt::{
     bugcheck,
     callback::{self, CallbackKind, Group},
     event::{KeInitializeEvent, KeSetEvent},
+    security,
     thread::KERNEL_MODE,
     violation,
     wait::KeWaitForSingleObject,
@@ -46,6 +47,7 @@ pub unsafe fn IofCallDriver(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> NTSTATUS
                 "IoCallDriver: the IRP has no stack location left (NO_MORE_IRP_STACK_LOCATIONS)",
             );
         }
+        security::request(Irp, IoGetNextIrpStackLocation(Irp));
         IoSetNextIrpStackLocation(Irp);
         let location = IoGetCurrentIrpStackLocation(Irp);
         (*location).DeviceObject = DeviceObject;

@@ -96,7 +96,7 @@ pub fn load_builtin(name: &str, entry: DRIVER_INITIALIZE) -> Result<&'static Dri
 }
 
 /// Makes an image known as a driver; nothing of it runs.
-pub(super) fn register(name: &str, image: pe::Image) -> &'static Driver {
+pub(in crate::nt) fn register(name: &str, image: pe::Image) -> &'static Driver {
     add(name, Some(image))
 }
 

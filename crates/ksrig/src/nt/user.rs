@@ -144,13 +144,13 @@ impl Arena {
     /// Gives the address space back.
     pub fn release(&mut self) {
         if self.base != 0 && self.live.is_empty() {
-            // SAFETY: nothing in the range is in use.
-            unsafe { libc::munmap(self.base as *mut c_void, SPACE) };
             if self.system != 0 {
                 residency::remove(&(self.base..self.base + SPACE));
-                // SAFETY: as above.
+                // SAFETY: nothing in the range is in use.
                 unsafe { libc::munmap(self.system as *mut c_void, SPACE) };
             }
+            // SAFETY: as above.
+            unsafe { libc::munmap(self.base as *mut c_void, SPACE) };
             *self = Self::default();
         }
     }

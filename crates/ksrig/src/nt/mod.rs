@@ -53,6 +53,8 @@ mod slist;
 mod special_pool;
 pub mod spinlock;
 pub mod string;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod time;
 pub mod timed;

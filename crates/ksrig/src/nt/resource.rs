@@ -39,6 +39,11 @@ struct Holders {
 #[derive(Default)]
 struct Resources(RefCell<BTreeMap<usize, Holders>>);
 
+/// Whether a resource in this range of memory is alive.
+pub(super) fn any_in(range: &std::ops::Range<usize>) -> bool {
+    Machine::current().extension::<Resources>().0.borrow().range(range.clone()).next().is_some()
+}
+
 fn with<R>(resource: PERESOURCE, body: impl FnOnce(&mut Holders) -> R) -> R {
     let mut resources = Machine::current().extension::<Resources>().0.borrow_mut();
     let Some(holders) = resources.get_mut(&(resource as usize)) else {
@@ -63,7 +68,7 @@ pub unsafe fn ExInitializeResourceLite(Resource: PERESOURCE) -> NTSTATUS {
 /// Ends a resource. (`nf-wdm-exdeleteresourcelite.md`)
 pub unsafe fn ExDeleteResourceLite(Resource: PERESOURCE) -> NTSTATUS {
     if with(Resource, |holders| !holders.counts.is_empty()) {
-        violation::report("Resource", 0x37, "ERESOURCE", "deleted while a thread holds it");
+        violation::report("Resource", 0xD1, "ERESOURCE", "deleted while a thread holds it");
     }
     Machine::current().extension::<Resources>().0.borrow_mut().remove(&(Resource as usize));
     STATUS_SUCCESS

@@ -105,7 +105,7 @@ pub unsafe fn request(irp: PIRP, location: PIO_STACK_LOCATION) {
 const KERNEL_MODE: i32 = _MODE::KernelMode as i32;
 
 fn report(code: u32, function: &str, message: std::fmt::Arguments<'_>) {
-    violation::report("SecurityChecks", code, function, message);
+    violation::report("Security", code, function, message);
 }
 
 #[cfg(test)]

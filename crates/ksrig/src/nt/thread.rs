@@ -276,11 +276,21 @@ pub fn KeGetCurrentThread() -> PKTHREAD {
 
 /// Disables normal kernel APCs. IRQL <= APC_LEVEL. (`nf-ntddk-keentercriticalregion.md`)
 pub fn KeEnterCriticalRegion() {
+    check_region(0x11A, "KeEnterCriticalRegion");
     Thread::current().add_apc_disable(1);
+}
+
+fn check_region(code: u32, function: &str) {
+    let thread = Thread::current();
+    if thread.irql() > APC_LEVEL as KIRQL {
+        let message = format!("{function} at IRQL {}", thread.irql());
+        violation::report("CriticalRegions", code, thread.name(), message);
+    }
 }
 
 /// Enables normal kernel APCs again; without KeEnterCriticalRegion it is fatal (0xC4/3E).
 pub fn KeLeaveCriticalRegion() {
+    check_region(0x11B, "KeLeaveCriticalRegion");
     let thread = Thread::current();
     if thread.apc_disable() <= 0 {
         bugcheck::stop(

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use ks_sys::*;
 
-use super::{exports, machine::Machine, user, violation};
+use super::{exports, machine::Machine, thread::KERNEL_MODE, user, violation};
 
 /// Whether the function is a system call by which a driver acts as the kernel.
 pub const fn is_service(name: &str) -> bool {
@@ -77,7 +77,7 @@ pub unsafe fn request(irp: PIRP, location: PIO_STACK_LOCATION) {
     }
     // SAFETY: the caller's IRP.
     unsafe {
-        if i32::from((*irp).RequestorMode) != KERNEL_MODE {
+        if (*irp).RequestorMode != KERNEL_MODE {
             return;
         }
         let control = matches!(
@@ -101,8 +101,6 @@ pub unsafe fn request(irp: PIRP, location: PIO_STACK_LOCATION) {
         }
     }
 }
-
-const KERNEL_MODE: i32 = _MODE::KernelMode as i32;
 
 fn report(code: u32, function: &str, message: std::fmt::Arguments<'_>) {
     violation::report("Security", code, function, message);

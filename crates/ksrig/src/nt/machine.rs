@@ -104,6 +104,7 @@ impl Machine {
     pub fn new(options: MachineOptions) -> &'static Self {
         assert!(CURRENT.get().is_none(), "the thread belongs to a machine already");
         super::fault::install();
+        super::coverage::record_by_environment();
         let machine: &'static Self = Box::leak(Box::new(Self {
             scheduler: Scheduler::new(options.seed, options.preemption),
             trace: Mutex::new(trace::State::new(options.trace)),

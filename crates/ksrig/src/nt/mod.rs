@@ -17,6 +17,7 @@
 mod ansi;
 pub mod bugcheck;
 pub mod callback;
+pub mod coverage;
 mod crt;
 pub mod dispatcher;
 pub mod dpc;

@@ -269,6 +269,23 @@ pub unsafe fn ObfDereferenceObject(Object: PVOID) -> LONG_PTR {
     }
 }
 
+/// Drops the reference that a request has had. Windows does it in an APC of the requester's, never inside of the call of
+/// the driver that completes the request: the end of the object would be a request for that driver.
+pub(super) unsafe fn dereference_later(object: PVOID) {
+    // SAFETY: the caller's object, whose reference it gives up.
+    unsafe {
+        let in_driver = Thread::current().callbacks.try_borrow().is_ok_and(|active| !active.is_empty());
+        if in_driver && header(object).references == 1 {
+            let body = object as usize;
+            work::queue("end of a request", move || {
+                ObfDereferenceObject(body as PVOID);
+            });
+        } else {
+            ObfDereferenceObject(object);
+        }
+    }
+}
+
 /// Drops a reference (macro in the headers).
 pub unsafe fn ObDereferenceObject(Object: PVOID) -> LONG_PTR {
     // SAFETY: the caller's object, whose reference it gives up.

@@ -10,7 +10,7 @@ use ks_sys::*;
 
 use super::{
     bugcheck::{self, Cause},
-    dpc, io, lock_order,
+    dpc, inject, io, lock_order,
     machine::{Machine, lock},
     pnp, residency, resource, slist,
     special_pool::{Arena, Span},
@@ -334,7 +334,9 @@ pub fn fails_now(bytes: usize, tag: u32) -> bool {
         }
         None => false,
     };
-    by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag))
+    let wanted = by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag));
+    drop(pool);
+    wanted || inject::strike_allocation()
 }
 
 /// How often drivers have allocated, in all.

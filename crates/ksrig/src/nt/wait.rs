@@ -5,7 +5,7 @@ use ks_sys::*;
 use super::{
     bugcheck,
     dispatcher::{Waiter, consumes_ownership, describe, is_mutex, is_new_mutex, is_object, try_satisfy},
-    exports,
+    exports, inject,
     lock_order::{self, Kind},
     machine::{Machine, lock},
     sched::{self, Wake},
@@ -115,15 +115,32 @@ unsafe fn wait(objects: &[usize], all: bool, mode: KPROCESSOR_MODE, timeout: PLA
     }
 }
 
+/// A wait of a driver's that is to end early on purpose: when its time has passed, or at once with an alert.
+unsafe fn ends_early(call: &'static str, alertable: BOOLEAN, timeout: PLARGE_INTEGER) -> Option<NTSTATUS> {
+    let status = inject::strike_wait(call, alertable != 0, !timeout.is_null())?;
+    if status == STATUS_TIMEOUT {
+        // SAFETY: the caller's time.
+        let until = unsafe { deadline(timeout) }.unwrap_or_default();
+        if let Some(rest) = until.checked_sub(sched::now()).filter(|rest| *rest > 0) {
+            sched::sleep(rest);
+        }
+    }
+    Some(status)
+}
+
 /// Waits for a dispatcher object: STATUS_SUCCESS or STATUS_TIMEOUT. IRQL <= APC_LEVEL, or DISPATCH_LEVEL
 /// with a zero timeout. (`nf-wdm-kewaitforsingleobject.md`)
 pub unsafe fn KeWaitForSingleObject(
     Object: PVOID,
     _WaitReason: KWAIT_REASON,
     WaitMode: KPROCESSOR_MODE,
-    _Alertable: BOOLEAN,
+    Alertable: BOOLEAN,
     Timeout: PLARGE_INTEGER,
 ) -> NTSTATUS {
+    // SAFETY: the caller's time.
+    if let Some(status) = unsafe { ends_early("KeWaitForSingleObject", Alertable, Timeout) } {
+        return status;
+    }
     // SAFETY: the caller's object.
     unsafe { wait(&[Object as usize], false, WaitMode, Timeout) }
 }
@@ -135,10 +152,14 @@ pub unsafe fn KeWaitForMultipleObjects(
     WaitType: WAIT_TYPE,
     _WaitReason: KWAIT_REASON,
     WaitMode: KPROCESSOR_MODE,
-    _Alertable: BOOLEAN,
+    Alertable: BOOLEAN,
     Timeout: PLARGE_INTEGER,
     WaitBlockArray: PVOID,
 ) -> NTSTATUS {
+    // SAFETY: the caller's time.
+    if let Some(status) = unsafe { ends_early("KeWaitForMultipleObjects", Alertable, Timeout) } {
+        return status;
+    }
     if Count > if WaitBlockArray.is_null() { 3 } else { 64 } {
         bugcheck::stop(
             ("KeWait", 0xC, 0),
@@ -155,9 +176,12 @@ pub unsafe fn KeWaitForMultipleObjects(
 /// Lets the calling thread sleep. IRQL <= APC_LEVEL.
 pub unsafe fn KeDelayExecutionThread(
     _WaitMode: KPROCESSOR_MODE,
-    _Alertable: BOOLEAN,
+    Alertable: BOOLEAN,
     Interval: PLARGE_INTEGER,
 ) -> NTSTATUS {
+    if let Some(status) = inject::strike_wait("KeDelayExecutionThread", Alertable != 0, false) {
+        return status;
+    }
     // SAFETY: the caller's interval.
     let until = unsafe { deadline(Interval) }.unwrap_or_default();
     sched::sleep(until.saturating_sub(sched::now()));

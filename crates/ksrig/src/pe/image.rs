@@ -192,6 +192,16 @@ impl Image {
         self.symbols.get_or_init(|| Symbols::open(self.pdb.as_deref())).at(offset)
     }
 
+    /// Where its functions begin and end, as the function table has them; leaf functions are not in it.
+    pub fn functions(&self) -> Vec<(u32, u32)> {
+        super::unwind::functions(self)
+    }
+
+    /// Its program database, if it lies beside it.
+    pub fn pdb(&self) -> Option<&Path> {
+        self.pdb.as_deref()
+    }
+
     /// The address of the function table's entry for an address; none for a leaf function.
     pub fn function_entry(&self, address: usize) -> Option<usize> {
         let rva = super::unwind::entry(self, self.offset(address)?)?;

@@ -3,9 +3,17 @@
 //! The checks themselves stand where the calls pass: in [`nt`](crate::nt) around every export and callback,
 //! in [`ks`](crate::ks) around the AVStream ones. This is the table that explains them.
 
+pub mod coverage;
+pub mod finding;
+mod replay;
 mod rules;
+pub mod schedule;
+mod verdict;
 
+pub use finding::{Finding, Findings};
+pub use replay::Replay;
 pub use rules::{RULES, Rule};
+pub use verdict::{Faults, Played, Tried, Verdict};
 
 /// The rule of this name.
 pub fn rule(name: &str) -> Option<&'static Rule> {

@@ -92,7 +92,7 @@ pub const RULES: &[Rule] = &[
     own("KsDescriptor", "descriptors hold together: sizes, counts, flags that exclude each other", ddi!("ks/ns-ks-_kspin_descriptor_ex")),
     own("KsConnectSameFilter", "a source pin is not connected to a sink of the same filter instance", ddi!("ks/ns-ks-kspin_connect")),
     own("KsLockOrder", "a thread takes the device mutex before a filter control mutex, never after it", stream!("device-mutex-in-avstream")),
-    own("KsCancelCallback", "a clone's cancel callback deletes the clone and calls nothing else of the queue", ddi!("ks/nc-ks-pfnksstreampointer")),
+    own("KsCancelCallback", "a clone whose cancel callback was called is deleted, and the callback calls nothing else of the queue", ddi!("ks/nc-ks-pfnksstreampointer")),
     own("KsFilterClose", "a filter is closed when its pins are gone", ddi!("ks/nc-ks-pfnksfilterirp")),
     own("KsInterfaceReference", "every interface reference is released before its object dies", ddi!("ks/nf-ks-kspingetconnectedpininterface")),
     own("KsRemoveEvent", "the remove handler of an event unlinks its entry", ddi!("ks/nc-ks-pfnksremoveevent")),
@@ -152,6 +152,10 @@ pub const RULES: &[Rule] = &[
     own("CancelRoutine", "a cancel routine releases the cancel spin lock at the IRP's CancelIrql", ddi!("wdm/nc-wdm-driver_cancel")),
     own("IoDetachDevice", "IoDetachDevice is called for a device that another is attached to", ddi!("wdm/nf-wdm-iodetachdevice")),
     own("SystemThread", "functions of Plug and Play whose pages say so are called in the context of a system thread", ddi!("wdm/nf-wdm-ioregisterdeviceinterface")),
+    rule("IrpCancelled", 0x135, "an IRP that was cancelled is completed in time", BUGCHECK_C4),
+    own("ObjectLeft", "no file, object or MDL that came about through a driver is alive when it has been unloaded", devtest!("pool-tracking")),
+    own("Recovery", "when what failed works again, the driver does what it did before", devtest!("systematic-low-resource-simulation")),
+    own("Disconnect", "each connection that Connect has accepted is ended by one Disconnect", ddi!("ks/ns-ks-_kspin_dispatch")),
     rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
 
     // What nothing goes on after.

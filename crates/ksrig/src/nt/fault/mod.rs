@@ -7,7 +7,7 @@ use core::ffi::c_void;
 use self::exception::{Fault, Outcome};
 use super::{
     bugcheck::{self, Cause},
-    exports, pnp, residency, seh, shared_data,
+    coverage, exports, pnp, residency, seh, shared_data,
     thread::Thread,
 };
 use crate::pe::{stub::PerThread, unwind::Context};
@@ -131,6 +131,10 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
     }
     if signal == libc::SIGSEGV && in_driver && emulate_cr8(pnp::code_at(rip), &mut ucontext.uc_mcontext.gregs)
     {
+        return;
+    }
+    if signal == libc::SIGTRAP && in_driver && coverage::met(rip - 1) {
+        ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] -= 1;
         return;
     }
     let called = |thread: &Thread| thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty());

@@ -16,7 +16,7 @@ use crate::nt::{
     bugcheck,
     callback::{self, CallbackKind, Group},
     event::KeSetEvent,
-    object::ObfDereferenceObject,
+    object::{self, ObfDereferenceObject},
     pool::ExFreePool,
     trace, violation,
 };
@@ -155,7 +155,7 @@ unsafe fn finish(irp: PIRP) {
             ObfDereferenceObject(event.cast());
         }
         if !file.is_null() {
-            ObfDereferenceObject(file.cast());
+            object::dereference_later(file.cast());
         }
     }
 }

@@ -13,7 +13,7 @@ use ks_sys::*;
 use crate::{
     nt::{
         callback::{self, CallbackKind, Group},
-        dpc, exports, io, lock_order,
+        coverage, dpc, exports, io, lock_order,
         machine::{Machine, lock},
         object, pool, residency, resource, slist,
         string::{counted, wide},
@@ -103,6 +103,9 @@ pub(in crate::nt) fn register(name: &str, image: pe::Image) -> &'static Driver {
 fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
     let machine = Machine::current();
     let image: Option<&'static pe::Image> = image.map(|image| &*Box::leak(Box::new(image)));
+    if let Some(image) = image {
+        coverage::attach(image);
+    }
     let (object, names) = driver_object(name, image);
     let driver: &'static Driver = Box::leak(Box::new(Driver {
         name: name.to_owned(),
@@ -223,6 +226,7 @@ impl Driver {
             let mut state = lock(&machine.pnp);
             state.drivers.retain(|driver| !std::ptr::eq(*driver, self));
             state.extensions.retain(|(driver, _), _| *driver != self.object);
+            state.gone.extend(self.image());
         }
         if let Some(image) = self.image() {
             let range = image.base()..image.base() + image.len();

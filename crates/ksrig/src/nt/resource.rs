@@ -68,7 +68,7 @@ pub unsafe fn ExInitializeResourceLite(Resource: PERESOURCE) -> NTSTATUS {
 /// Ends a resource. (`nf-wdm-exdeleteresourcelite.md`)
 pub unsafe fn ExDeleteResourceLite(Resource: PERESOURCE) -> NTSTATUS {
     if with(Resource, |holders| !holders.counts.is_empty()) {
-        violation::report("Resource", 0xD1, "ERESOURCE", "deleted while a thread holds it");
+        violation::report("Resource", 0x37, "ERESOURCE", "deleted while a thread holds it");
     }
     Machine::current().extension::<Resources>().0.borrow_mut().remove(&(Resource as usize));
     STATUS_SUCCESS

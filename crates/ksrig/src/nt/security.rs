@@ -103,7 +103,7 @@ pub unsafe fn request(irp: PIRP, location: PIO_STACK_LOCATION) {
 }
 
 fn report(code: u32, function: &str, message: std::fmt::Arguments<'_>) {
-    violation::report("Security", code, function, message);
+    violation::report("SecurityChecks", code, function, message);
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ pub const RULES: &[Rule] = &[
     with("SpecialPoolCorruption", (0xC1, 0x23), "nothing is written around an allocation (the number is the fourth parameter)", bugcheck!("c1--special-pool-detected-memory-corruption")),
     with("ForceIrql", (0xD1, 0), "pageable memory and code are reached below DISPATCH_LEVEL only", devtest!("force-irql-checking")),
     rule("PageableObject", 0xE1, "locks and objects to wait for lie in nonpaged memory", BUGCHECK_C4),
-    rule("Security", 0xE3, "what a driver hands to the kernel in its own name is no program's address, and its strings are well-formed", devtest!("security-checks")),
+    rule("SecurityChecks", 0xE3, "what a driver hands to the kernel in its own name is no program's address, and its strings are well-formed", devtest!("security-checks")),
     with("UserMemory", (0x50, 0), "a program's memory is reached in its process, or through a locked MDL", devtest!("security-checks")),
     rule("Lookaside", 0xCA, "lookaside lists are initialised and deleted once", BUGCHECK_C4),
     rule("KeWaitStack", 0x123, "an object on a stack is waited for in KernelMode", BUGCHECK_C4),

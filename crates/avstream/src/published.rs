@@ -6,7 +6,8 @@
 //! reader is done.
 //!
 //! While nobody reads a frame its clone is unlocked, and the request that carries it can be cancelled.
-//! An unlocked clone is in one of these states, which the cancel callback shares with everybody else:
+//! A clone that is unlocked, or about to be, is in one of these states, which the cancel callback shares with everybody
+//! else:
 //!
 //! | state | who may do something with the clone |
 //! |---|---|
@@ -280,15 +281,15 @@ impl Slots {
                 return;
             }
             if !slot.retired {
-                // SAFETY: busy and locked, by the first of its readers or as a clone of a locked edge.
+                // Before it is unlocked: a cancellation that waits for that deletes it then. Nobody else makes it busy
+                // while the lock of the table is held.
+                usage.state.store(IDLE, Ordering::Release);
+                // SAFETY: locked, by the first of its readers or as a clone of a locked edge.
                 unsafe { KsStreamPointerUnlock(slot.clone, 0) };
-                if usage.turn(BUSY, IDLE) {
-                    return;
-                }
-                // It has been cancelled.
-                if table.newest == Some(index) {
+                if usage.is_gone() && table.newest == Some(index) {
                     table.newest = None;
                 }
+                return;
             }
             Doomed { usage, clone: slot.clone }
         };

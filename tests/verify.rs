@@ -161,7 +161,7 @@ fn a_planted_race_is_found_and_replays() {
             choices.len(),
             least.len()
         );
-        assert!(least.len() <= choices.len().min(4), "{least:?}");
+        assert!(least.len() <= choices.len().min(8), "{least:?}");
         for _ in 0..100 {
             let again = racy.replay(race, &least);
             assert_eq!(again.findings.len(), 1, "{}", text(&again.findings));
@@ -194,7 +194,7 @@ fn a_stop_does_not_end_a_sweep() {
     assert_eq!(code, Some(0), "{text}");
 }
 
-/// What is left behind on the way out of a failure is found, and nothing else is.
+/// What is left behind on the way out of a failure is found, whichever of the two calls fails, and nothing else is.
 #[test]
 fn a_leak_after_a_failure_is_found() {
     let image = images::raw("leaky-failure");
@@ -211,7 +211,7 @@ fn a_leak_after_a_failure_is_found() {
             if sweep.sites_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
     );
-    assert_eq!(rules, ["PoolLeak"]);
+    assert_eq!(rules, ["PoolLeak"; 2]);
 }
 
 /// The command finds what the specimens do wrong, each fault once, in an HTML page too; a driver that stops the machine

@@ -22,7 +22,7 @@
 //! | `wide-only` | a property refuses programs of 32 bits, although its value is the same for them |
 //! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
 //! | `unchecked-pool` | the source's Create writes to memory that it may not have got |
-//! | `leaky-failure` | the source's Create keeps its first memory when there is no second |
+//! | `leaky-failure` | the source's Create keeps what it has got of two pieces of memory when one is missing |
 //! | `clock` | nothing: the sink's pin has a clock, which goes as a test has set it |
 
 use core::{

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     c_driver, house,
     linked::Linked,
-    process, rustc_wrapper,
+    mutants, process, rustc_wrapper,
     setup::{self, Purpose},
     toolchain::{self, Route},
     wdk_tree::{self, WdkTree},
@@ -24,8 +24,8 @@ use crate::{
 /// Build the driver for Windows.
 ///
 /// Leaves loopcam.sys with its symbols (loopcam.pdb, loopcam.map) in target/driver/default/ and
-/// target/driver/downlevel/, and the raw test drivers of tests/drivers/ in target/driver/tests/. The first build takes
-/// a few minutes (the WDK's bindings are generated), later ones seconds. The same sources and tools give the same
+/// target/driver/downlevel/, and the raw test drivers of tests/drivers/ in target/driver/tests/ and
+/// target/driver/mutants/. The first build takes a few minutes (the WDK's bindings are generated), later ones seconds. The same sources and tools give the same
 /// bytes, wherever and whenever they are built.
 #[derive(Args)]
 #[command(
@@ -233,6 +233,12 @@ impl Workshop {
         let folder = house::driver().join("tests");
         let mut images = Vec::new();
         for package in test_driver_packages(&metadata()?) {
+            if let Some(table) = mutants::table(package) {
+                let sound = mutants::folder()?.join("Sound.sys");
+                self.build(&package.name, toolchain::TARGET, None, profile, &sound)?;
+                images.extend(mutants::link(&sound, &table)?);
+                continue;
+            }
             for (name, feature) in variants(package) {
                 let image = folder.join(name).with_extension("sys");
                 self.build(&package.name, toolchain::TARGET, feature, profile, &image)?;

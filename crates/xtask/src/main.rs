@@ -6,13 +6,16 @@
 mod bench;
 mod build;
 mod c_driver;
+mod coverage;
 mod endurance;
 mod fidelity;
+mod fuzz;
 mod house;
 mod image;
 mod import_library;
 mod linked;
 mod lint_package;
+mod mutants;
 mod package;
 mod process;
 mod program;
@@ -55,6 +58,8 @@ enum Command {
     Endurance(endurance::Options),
     Fidelity(fidelity::Options),
     Specification(specification::Options),
+    Coverage(coverage::Options),
+    Fuzz(fuzz::Options),
     Cargo(build::CargoOptions),
 }
 
@@ -74,6 +79,8 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Fidelity(options) => fidelity::run(&options),
         Command::Specification(options) => specification::run(&options),
+        Command::Coverage(options) => coverage::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Endurance(options) => endurance::run(&options),
         Command::Cargo(options) => build::run_cargo(&options),

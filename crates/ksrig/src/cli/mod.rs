@@ -5,6 +5,7 @@ mod bench;
 mod capture;
 mod compliance;
 mod connect;
+mod coverage;
 mod demo;
 mod info;
 mod rules;
@@ -62,6 +63,8 @@ enum Command {
     Bench(bench::Args),
     /// Measures how well a driver behaves: numbered checks, as v4l2-compliance makes them
     Compliance(compliance::Args),
+    /// Shows which lines of a driver have run
+    Coverage(coverage::Args),
     /// Looks for faults in a driver, any: scenarios, calls that fail, schedules
     Verify(verify::Args),
     /// Lists the rules the rig watches
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Compliance(args) => compliance::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Rules(args) => rules::run(&args),
     };

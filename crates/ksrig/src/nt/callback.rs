@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use ks_sys::*;
 
-use super::{exports, sched, thread::Thread, trace, violation};
+use super::{exports, residency, sched, thread::Thread, timed, trace, violation};
 use crate::pe::stub::PerThread;
 
 /// Whose callback it is: decides which rule an IRQL that changed across it breaks.
@@ -109,6 +109,8 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     thread.callbacks.borrow_mut().push(Active { name: kind.name, object });
 
     sched::explored_point();
+    residency::enter_driver(thread);
+    let began = timed::now();
     let meter = thread.meter.enter(thread, kind.name);
     let result = body();
     thread.meter.leave(thread, meter);
@@ -131,6 +133,7 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
         }
     }
     check(&callback, status, irql, apcs, thread);
+    timed::callback_ends(&kind, callback.object, began);
     result
 }
 

@@ -362,14 +362,6 @@ pub fn switch_point() {
     }
 }
 
-/// Whether another thread is inside of a driver's routine.
-pub fn is_driver_active_elsewhere() -> bool {
-    let me = Thread::current().id();
-    let state = lock(&Machine::current().scheduler.state);
-    let mut others = state.slots.iter().filter(|slot| slot.thread.id() != me);
-    others.any(|slot| slot.thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty()))
-}
-
 /// All has to be over before so much more virtual time has passed (100 ns units), or the machine stops.
 pub fn limit(units: u64) {
     Machine::current().scheduler.limit.store(now() + units, Ordering::Relaxed);

@@ -10,8 +10,10 @@ use std::{
 
 use ks_sys::*;
 
-use super::{bugcheck, callback, machine::Machine, measure::Meter, object, seh::Boundary, violation};
-use crate::pe::stub;
+use super::{
+    bugcheck, callback, machine::Machine, measure::Meter, object, residency, seh::Boundary, violation,
+};
+use crate::pe::{self, stub};
 
 /// The process a thread runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +97,9 @@ impl Thread {
     pub(super) fn attach(&'static self) {
         let _ = self.os.set(std::thread::current());
         CURRENT.set(Some(self));
-        self.stack.set(os_stack());
+        let stack = os_stack();
+        self.stack.set(stack.unwrap_or((0, usize::MAX)));
+        pe::set_stack(stack.unwrap_or_default());
         stub::install_for_thread();
         stub::PerThread::set_current_thread(self.object as u64);
         super::fault::install_for_thread();
@@ -151,7 +155,14 @@ impl Thread {
 
     /// Sets its IRQL, and gives the old one.
     pub fn set_irql(&self, irql: KIRQL) -> KIRQL {
-        self.irql.swap(irql, Ordering::Relaxed)
+        let old = self.irql.swap(irql, Ordering::Relaxed);
+        if self.machine.options().watch.force_irql
+            && old < DISPATCH_LEVEL as KIRQL
+            && irql >= DISPATCH_LEVEL as KIRQL
+        {
+            residency::arrive(self);
+        }
+        old
     }
 
     /// The process it runs in at the moment.
@@ -198,17 +209,17 @@ impl Thread {
 }
 
 /// The stack of the calling OS thread.
-fn os_stack() -> (usize, usize) {
+fn os_stack() -> Option<(usize, usize)> {
     // SAFETY: the attributes are initialised by the call and given back once; the variables are local.
     unsafe {
         let mut attributes = std::mem::zeroed();
         let (mut base, mut size) = (std::ptr::null_mut(), 0);
         if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
-            return (0, usize::MAX);
+            return None;
         }
         libc::pthread_attr_getstack(&raw const attributes, &raw mut base, &raw mut size);
         libc::pthread_attr_destroy(&raw mut attributes);
-        (base as usize, base as usize + size)
+        Some((base as usize, base as usize + size))
     }
 }
 
@@ -265,7 +276,10 @@ pub fn KeEnterCriticalRegion() {
 pub fn KeLeaveCriticalRegion() {
     let thread = Thread::current();
     if thread.apc_disable() <= 0 {
-        bugcheck::stop("0xC4/3E", "KeLeaveCriticalRegion without KeEnterCriticalRegion");
+        bugcheck::stop(
+            ("CriticalRegions", 0xC4, 0x3E),
+            "KeLeaveCriticalRegion without KeEnterCriticalRegion",
+        );
     }
     thread.add_apc_disable(-1);
 }

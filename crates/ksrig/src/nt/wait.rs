@@ -4,8 +4,9 @@ use ks_sys::*;
 
 use super::{
     bugcheck,
-    dispatcher::{Waiter, consumes_ownership, describe, is_object, try_satisfy},
+    dispatcher::{Waiter, consumes_ownership, describe, is_mutex, is_new_mutex, is_object, try_satisfy},
     inject,
+    lock_order::{self, Kind},
     machine::{Machine, lock},
     sched::{self, Wake},
     thread::Thread,
@@ -33,7 +34,7 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
     for object in objects {
         // SAFETY: the caller's objects are dispatcher objects; one that is none is found here.
         if unsafe { !is_object(*object) } {
-            bugcheck::stop("0xC4 wait", "a wait for an object that was not initialised");
+            bugcheck::stop(("KeWait", 0xC4, 0), "a wait for an object that was not initialised");
         }
     }
     // SAFETY: NULL or the caller's time.
@@ -47,8 +48,18 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
         // SAFETY: the caller's objects; a mutex acquired for the first time disables APCs.
         let mutexes = acquired.iter().filter(|object| unsafe { consumes_ownership(**object) });
         thread.add_apc_disable(mutexes.count() as i32);
+        // SAFETY: as above.
+        for mutex in acquired.iter().filter(|object| unsafe { is_new_mutex(**object) }) {
+            lock_order::acquired(*mutex, Kind::Mutex);
+        }
         STATUS_WAIT_0 + index as NTSTATUS
     };
+    if deadline.is_none_or(|deadline| deadline > sched::now()) {
+        // SAFETY: as above.
+        for mutex in objects.iter().filter(|object| unsafe { is_mutex(**object) }) {
+            lock_order::waits(*mutex, Kind::Mutex);
+        }
+    }
     // SAFETY: the caller's objects.
     if let Some(index) = unsafe { try_satisfy(objects, all, thread.kthread()) } {
         return finish(index);
@@ -131,7 +142,7 @@ pub unsafe fn KeWaitForMultipleObjects(
     }
     if Count > if WaitBlockArray.is_null() { 3 } else { 64 } {
         bugcheck::stop(
-            "bug check 0xC",
+            ("KeWait", 0xC, 0),
             "KeWaitForMultipleObjects: too many objects (MAXIMUM_WAIT_OBJECTS_EXCEEDED)",
         );
     }

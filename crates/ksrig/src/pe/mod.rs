@@ -9,6 +9,7 @@
 // A loader lives on raw memory; each group of operations states the fact that makes it sound.
 #![allow(clippy::multiple_unsafe_ops_per_block)]
 
+pub mod blocks;
 pub mod checksum;
 mod error;
 mod export;
@@ -16,6 +17,7 @@ mod headers;
 mod image;
 mod import;
 mod layout;
+pub mod lines;
 mod memory;
 mod relocation;
 #[cfg(test)]
@@ -29,4 +31,4 @@ pub mod unwind;
 pub use error::{LoadError, Machine, Missing};
 pub use headers::{Headers, Section};
 pub use image::{Image, Import};
-pub use memory::try_read;
+pub use memory::{set_stack, try_read};

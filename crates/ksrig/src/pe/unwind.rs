@@ -185,6 +185,17 @@ fn function(image: &Image, rva: u32) -> Option<(u32, u32)> {
     Some((image.layout.u32(at)?, image.layout.u32(at + 8)?))
 }
 
+/// Begin and end of each entry of the function table.
+pub(super) fn functions(image: &Image) -> Vec<(u32, u32)> {
+    let table = image.headers().directory(object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION);
+    let (table, size) = table.unwrap_or_default();
+    let entry = |index: u32| {
+        let at = table.checked_add(12 * index)?;
+        Some((image.layout.u32(at)?, image.layout.u32(at + 4)?))
+    };
+    (0..size / 12).map_while(entry).collect()
+}
+
 /// The place of the function table's entry for `rva`.
 pub(super) fn entry(image: &Image, rva: u32) -> Option<u32> {
     let (table, size) = image.headers().directory(object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION)?;

@@ -53,7 +53,7 @@ pub unsafe fn IofCompleteRequest(Irp: PIRP, _PriorityBoost: CCHAR) {
     unsafe {
         if (*Irp).CurrentLocation > (*Irp).StackCount + 1 {
             bugcheck::stop(
-                "bug check 0x44",
+                ("IoCompleteRequest", 0x44, 0),
                 format_args!("irp {number} is completed twice (MULTIPLE_IRP_COMPLETE_REQUESTS)"),
             );
         }

@@ -1,0 +1,43 @@
+//! The mutant drivers: one image under many names, each of which breaks the rule that it is named after.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use cargo_metadata::Package;
+
+use crate::house;
+
+/// The table of a package whose image has many names: `[package.metadata.ksrig] names`.
+pub fn table(package: &Package) -> Option<PathBuf> {
+    let file = package.metadata["ksrig"]["names"].as_str()?;
+    Some(package.manifest_path.parent()?.join(file).into())
+}
+
+/// Where the images lie, empty.
+pub fn folder() -> Result<PathBuf> {
+    let folder = house::driver().join("mutants");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    Ok(folder)
+}
+
+/// Links an image with its symbols to each name of the table; gives all paths.
+pub fn link(sound: &Path, table: &Path) -> Result<Vec<PathBuf>> {
+    let text = fs::read_to_string(table).with_context(|| format!("cannot read {}", table.display()))?;
+    let mut images = vec![sound.to_owned()];
+    for name in text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next())
+    {
+        let image = sound.with_file_name(name).with_extension("sys");
+        for extension in ["sys", "pdb", "map"] {
+            let link = image.with_extension(extension);
+            fs::hard_link(sound.with_extension(extension), &link)
+                .with_context(|| format!("cannot make {}", link.display()))?;
+        }
+        images.push(image);
+    }
+    Ok(images)
+}

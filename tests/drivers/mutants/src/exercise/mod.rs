@@ -1,0 +1,34 @@
+//! The kernel's services, used as their pages say; and the places where mutants do not.
+
+pub mod levels;
+pub mod locks;
+mod mdl;
+mod pool;
+pub mod registry;
+
+use ks_sys::{PKSDEVICE, PKSPIN};
+
+/// What a thread may do at PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// A live, started device; PASSIVE_LEVEL.
+#[inline(always)]
+pub unsafe fn at_passive(device: PKSDEVICE) {
+    pool::exercise();
+    mdl::exercise();
+    levels::exercise();
+    // SAFETY: the caller's promise.
+    unsafe { locks::exercise(device) };
+}
+
+/// What a DPC may do.
+///
+/// # Safety
+///
+/// A live pin; DISPATCH_LEVEL.
+#[inline(always)]
+pub unsafe fn at_dispatch(pin: PKSPIN) {
+    // SAFETY: the caller's promise.
+    unsafe { levels::in_dpc(pin) };
+}

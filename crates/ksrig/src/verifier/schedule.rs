@@ -46,7 +46,7 @@ impl Schedules {
     }
 
     /// The next one to try.
-    pub fn next(&mut self) -> Plan {
+    pub fn begin(&mut self) -> Plan {
         self.made += 1;
         let seed = mix(self.seed.wrapping_add(self.made));
         self.current = if self.made % 2 == 1 { self.frontier.pop_front() } else { None };
@@ -61,7 +61,7 @@ impl Schedules {
     }
 
     /// What came of it.
-    pub fn made(&mut self, choices: &[Choice], switch_points: u64) {
+    pub fn end(&mut self, choices: &[Choice], switch_points: u64) {
         self.switch_points = self.switch_points.max(switch_points);
         let Some(current) = self.current.take().filter(|current| current.len() < self.deviations) else {
             return;
@@ -147,11 +147,11 @@ mod tests {
         let mut schedules = Schedules::new(1, 2, 1000);
         let mut tried = Vec::new();
         while !schedules.progress().1 {
-            if let Plan::Given(choices) = schedules.next() {
+            if let Plan::Given(choices) = schedules.begin() {
                 tried.push(choices);
             }
             let choices = [0, 1, 2].map(|at| Choice { at, taken: 0, of: if at == 1 { 3 } else { 2 } });
-            schedules.made(&choices, 9);
+            schedules.end(&choices, 9);
         }
         let alone = [vec![], vec![(0, 1)], vec![(1, 1)], vec![(1, 2)], vec![(2, 1)]];
         assert_eq!(tried[..5], alone);

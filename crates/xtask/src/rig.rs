@@ -1,4 +1,4 @@
-//! Running the rig: `cargo xtask demo`, and the compliance suite in `cargo xtask test`.
+//! Running the rig: `cargo xtask demo`, and the compliance suite and the verification in `cargo xtask test`.
 
 use std::{
     path::{Path, PathBuf, absolute},
@@ -103,4 +103,12 @@ pub fn compliance(tests: &mut Command) -> Result<()> {
     let tests = tests.args(["--test", "compliance", "--", "--ignored", "--nocapture"]);
     process::run(tests.env("KSRIG", &rig.program))?;
     process::run(rig.command("compliance").args(EACH_SWITCH))
+}
+
+/// Calls fail one by one and schedules are tried, in all scenarios, for as long as that.
+const VERIFY: [&str; 6] = ["--faults", "systematic", "--schedules", "100000", "--seconds", "90"];
+
+/// Verifies the driver.
+pub fn verify() -> Result<()> {
+    process::run(Rig::build()?.command("verify").args(VERIFY))
 }

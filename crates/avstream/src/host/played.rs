@@ -190,7 +190,9 @@ pub unsafe fn KsStreamPointerUnlock(pointer: PKSSTREAM_POINTER, _: BOOLEAN) {
         assert!(pointer.is_locked, "unlocked twice");
         pointer.is_locked = false;
         if pointer.is_pending {
+            let address = (&raw const *pointer).expose_provenance();
             call_back(queue, pointer);
+            assert!(!queue.contains(&address), "the cancel callback has left its clone (R6.24)");
         }
     });
 }

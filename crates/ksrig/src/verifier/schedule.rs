@@ -46,7 +46,7 @@ impl Schedules {
     }
 
     /// The next one to try.
-    pub fn next(&mut self) -> Plan {
+    pub fn begin(&mut self) -> Plan {
         self.made += 1;
         let seed = mix(self.seed.wrapping_add(self.made));
         self.current = if self.made % 2 == 1 { self.frontier.pop_front() } else { None };
@@ -61,7 +61,7 @@ impl Schedules {
     }
 
     /// What came of it.
-    pub fn made(&mut self, choices: &[Choice], switch_points: u64) {
+    pub fn end(&mut self, choices: &[Choice], switch_points: u64) {
         self.switch_points = self.switch_points.max(switch_points);
         let Some(current) = self.current.take().filter(|current| current.len() < self.deviations) else {
             return;
@@ -92,15 +92,15 @@ fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Leaves choices out, halves first and single ones last, as long as the rest still `fails`: the shortest list that was
-/// found within so many attempts.
+/// Leaves choices out, halves first, single ones and then pairs last, as long as the rest still `fails`: the shortest list
+/// that was found within so many attempts.
 pub fn minimise(
     mut choices: Choices,
     mut attempts: usize,
     mut fails: impl FnMut(&Choices) -> bool,
 ) -> Choices {
     let mut size = choices.len();
-    while size > 0 {
+    while size > 0 && attempts > 0 {
         let (mut at, mut shorter) = (0, false);
         while at < choices.len() && attempts > 0 {
             let end = (at + size).min(choices.len());
@@ -112,13 +112,36 @@ pub fn minimise(
                 at = end;
             }
         }
-        if attempts == 0 {
-            break;
-        }
-        // Without one choice another may be superfluous too.
-        size = if size > 1 { size / 2 } else { usize::from(shorter && !choices.is_empty()) };
+        // Without one choice another may be superfluous too; the way to another thread and the way back go together.
+        size = match size {
+            1 if shorter => 1,
+            1 => usize::from(leave_pair_out(&mut choices, &mut attempts, &mut fails)),
+            _ => size / 2,
+        };
     }
     choices
+}
+
+/// Leaves two choices out, if there are two without which the rest fails.
+fn leave_pair_out(
+    choices: &mut Choices,
+    attempts: &mut usize,
+    fails: &mut impl FnMut(&Choices) -> bool,
+) -> bool {
+    for first in 0..choices.len() {
+        for second in first + 1..choices.len() {
+            let Some(rest) = attempts.checked_sub(1) else { return false };
+            *attempts = rest;
+            let mut fewer = choices.clone();
+            fewer.remove(second);
+            fewer.remove(first);
+            if fails(&fewer) {
+                *choices = fewer;
+                return true;
+            }
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -137,6 +160,8 @@ mod tests {
         });
         assert_eq!(least, [(17, 1), (80, 1)]);
         assert!(attempts < 100, "{attempts}");
+        let paired = |choices: &Choices| choices.contains(&(17, 1)) == choices.contains(&(80, 1));
+        assert_eq!(minimise(all.clone(), 1000, |choices| choices.len() > 1 && paired(choices)).len(), 2);
         assert_eq!(minimise(all.clone(), 0, |_| true), all);
         assert_eq!(minimise(all, 1000, |_| true), []);
     }
@@ -147,11 +172,11 @@ mod tests {
         let mut schedules = Schedules::new(1, 2, 1000);
         let mut tried = Vec::new();
         while !schedules.progress().1 {
-            if let Plan::Given(choices) = schedules.next() {
+            if let Plan::Given(choices) = schedules.begin() {
                 tried.push(choices);
             }
             let choices = [0, 1, 2].map(|at| Choice { at, taken: 0, of: if at == 1 { 3 } else { 2 } });
-            schedules.made(&choices, 9);
+            schedules.end(&choices, 9);
         }
         let alone = [vec![], vec![(0, 1)], vec![(1, 1)], vec![(1, 2)], vec![(2, 1)]];
         assert_eq!(tried[..5], alone);

@@ -21,6 +21,8 @@
 //! | `wrong-framing` | the framing has no frames, and an alignment that is no mask |
 //! | `wide-only` | a property refuses programs of 32 bits, although its value is the same for them |
 //! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
+//! | `unchecked-pool` | the source's Create writes to memory that it may not have got |
+//! | `leaky-failure` | the source's Create keeps what it has got of two pieces of memory when one is missing |
 //! | `clock` | nothing: the sink's pin has a clock, which goes as a test has set it |
 
 use core::{
@@ -155,6 +157,26 @@ pub fn in_connect(_pin: PKSPIN) -> NTSTATUS {
 pub fn in_source_create() -> NTSTATUS {
     if cfg!(feature = "racy-count") {
         use_shared();
+    }
+    if cfg!(feature = "unchecked-pool") {
+        // SAFETY: passive level.
+        let memory = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"Unch")) };
+        // SAFETY: none if there is no memory; that is the fault.
+        unsafe { memory.cast::<u8>().write_volatile(1) };
+        // SAFETY: allocated above.
+        unsafe { ExFreePool(memory) };
+    }
+    if cfg!(feature = "leaky-failure") {
+        // SAFETY: passive level.
+        let memory = || unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"Two ")) };
+        let (first, second) = (memory(), memory());
+        if first.is_null() || second.is_null() {
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        // SAFETY: allocated above.
+        unsafe { ExFreePool(first) };
+        // SAFETY: allocated above.
+        unsafe { ExFreePool(second) };
     }
     if cfg!(feature = "pin-leak") {
         // SAFETY: passive level.

@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -117,6 +119,24 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// The time that there is for what takes long.
+struct Time {
+    total: Option<f64>,
+    begun: Instant,
+    processes: usize,
+    /// Jobs that take long and have not begun.
+    left: AtomicUsize,
+}
+
+impl Time {
+    /// The next job's share of what is left.
+    fn share(&self) -> Option<f64> {
+        let jobs = self.left.fetch_sub(1, Ordering::Relaxed).max(1);
+        let rest = self.total? - self.begun.elapsed().as_secs_f64();
+        Some(rest.max(0.0) * self.processes.min(jobs) as f64 / jobs as f64)
+    }
+}
+
 impl Args {
     fn drivers(&self) -> Vec<PathBuf> {
         std::iter::once(&self.machine.driver).chain(&self.machine.also).cloned().collect()
@@ -151,9 +171,9 @@ impl Args {
         };
         let processes = std::thread::available_parallelism().map_or(1, NonZero::get);
         let chosen = self.chosen();
-        // Each process has its share of the time.
-        let long: usize = chosen.iter().map(|scenario| self.works(scenario).len() - 1).sum();
-        let share = self.seconds.map(|seconds| seconds * processes as f64 / long.max(1) as f64);
+        let long = chosen.iter().map(|scenario| self.works(scenario).len() - 1).sum();
+        let time =
+            Time { total: self.seconds, begun: Instant::now(), processes, left: AtomicUsize::new(long) };
         let bar = ProgressBar::new(chosen.len() as u64);
         bar.set_style(
             ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").map_err(|error| anyhow!(error))?,
@@ -165,7 +185,7 @@ impl Args {
                 scope.spawn(|| {
                     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     while let Some((index, scenario)) = next() {
-                        let result = self.play(&workers, scenario, share, &bar);
+                        let result = self.play(&workers, scenario, &time, &bar);
                         bar.inc(1);
                         bar.suspend(|| println!("{}", result.0));
                         results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
@@ -196,7 +216,7 @@ impl Args {
         &self,
         workers: &Workers,
         scenario: &Scenario,
-        share: Option<f64>,
+        time: &Time,
         bar: &ProgressBar,
     ) -> (Played, Findings) {
         let mut played = Played {
@@ -206,7 +226,8 @@ impl Args {
         };
         let mut findings = Findings::default();
         for work in self.works(scenario) {
-            let seconds = share.filter(|_| !matches!(work, Work::Play | Work::Again(_)));
+            let is_long = !matches!(work, Work::Play | Work::Again(_));
+            let seconds = if is_long { time.share() } else { None };
             let job = Job { scenario: scenario.name.to_owned(), work, seconds };
             let progress = |runs| bar.set_message(format!("{}: {runs} runs", scenario.name));
             for mut finding in workers.work(job, &mut played, &progress) {

@@ -144,7 +144,7 @@ pub fn set_state(pin: &Pin, state: State) -> Result<(), Status> {
     let between = |step: &State| {
         if now < state { *step > now && *step <= state } else { *step < now && *step >= state }
     };
-    let steps = State::ALL.into_iter().filter(between);
+    let mut steps = State::ALL.into_iter().filter(between);
     let set = |step| pin.set_state(step);
-    if now < state { steps.map(set).collect() } else { steps.rev().map(set).collect() }
+    if now < state { steps.try_for_each(set) } else { steps.rev().try_for_each(set) }
 }

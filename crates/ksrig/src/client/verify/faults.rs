@@ -33,6 +33,11 @@ impl Sweep {
         Self { next: (1, 1), stride: stride.max(1), ..Self::default() }
     }
 
+    /// Without the places: every `stride`-th number of so many calls.
+    pub fn by_number(calls: u64, stride: u64) -> Self {
+        Self { sites_done: true, calls, ..Self::new(stride) }
+    }
+
     /// What the next run does; none at the end.
     fn plan(&mut self) -> Option<(Plan, Replay)> {
         if !self.sites_done {

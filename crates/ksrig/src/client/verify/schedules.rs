@@ -38,8 +38,8 @@ impl Subject {
             if made >= count || !goes_on(made) {
                 return Explored { schedules: made, exhausted, failed: None };
             }
-            let outcome = self.run(scenario, &Run { faults: None, schedule: Some(schedules.next()) });
-            schedules.made(&outcome.explored.choices, outcome.explored.switch_points);
+            let outcome = self.run(scenario, &Run { faults: None, schedule: Some(schedules.begin()) });
+            schedules.end(&outcome.explored.choices, outcome.explored.switch_points);
             if !outcome.findings.is_empty() {
                 let choices = taken(&outcome.explored.choices);
                 return Explored { schedules: made + 1, exhausted: false, failed: Some((choices, outcome)) };

@@ -54,6 +54,7 @@ enum Command {
     Test(test::Options),
     Bench(bench::Options),
     Endurance(endurance::Options),
+    Mutants(mutants::Options),
     Fidelity(fidelity::Options),
     Specification(specification::Options),
     Cargo(build::CargoOptions),
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         Command::Specification(options) => specification::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Endurance(options) => endurance::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Cargo(options) => build::run_cargo(&options),
     };
     match result {

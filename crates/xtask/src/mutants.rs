@@ -7,8 +7,34 @@ use std::{
 
 use anyhow::{Context, Result};
 use cargo_metadata::Package;
+use clap::Args;
 
-use crate::house;
+use crate::{
+    build::{self, Profile, Workshop},
+    house, rig, test, toolchain,
+};
+
+/// Show that the rig sees what it is there for: drivers that break one rule each, and one that breaks none.
+///
+/// Builds the driver of tests/drivers/mutants and the rig, runs `ksrig verify` on each mutant and prints the matrix: the
+/// rule that it breaks, what Windows would stop with, the option that is needed to see it. Ends with an error if one is
+/// missed, or anything else is found, or the words are not those of tests/golden/mutants.
+#[derive(Args)]
+pub struct Options {}
+
+/// The command.
+pub fn run(_: &Options) -> Result<()> {
+    let metadata = build::metadata()?;
+    {
+        let workshop = Workshop::open()?;
+        for package in build::test_driver_packages(&metadata) {
+            if let Some(table) = table(package) {
+                workshop.mutants(package, &table, Profile::Release)?;
+            }
+        }
+    }
+    rig::mutants(toolchain::host_cargo().arg("test").args(test::host_packages(&metadata)))
+}
 
 /// The table of a package whose image has many names: `[package.metadata.ksrig] names`.
 pub fn table(package: &Package) -> Option<PathBuf> {

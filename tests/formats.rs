@@ -129,6 +129,56 @@ fn everything_from_rgb32() {
     everything(&images::loopcam()[1], Pixels::RGB32);
 }
 
+/// Every advertised format at every rate, in both descriptions: from a writer with sixty pictures a second they come whole
+/// and at that rate.
+fn every_rate(image: &std::path::Path) {
+    let stand = Stand::built(image, builder().trace(false));
+    let from = Shape::new("nv12:160x120@60");
+    let frame = noise(from.len(), 3);
+    let writer = stand.writer(&from);
+    let mut last = None;
+    for shape in advertised(&stand.capture().pin.ranges) {
+        let expected = picture::converted_over(FILL, from.looks(None), &frame, shape.looks(None));
+        for rate in RATES {
+            let Video { pixels, width, height, .. } = shape.video;
+            let to = Shape { video: Video::new(pixels, width, height, rate), ..shape };
+            let what = to.video.to_string();
+            let reader = stand.reader(&to, State::Run);
+            let reads = [0, 1, 2].map(|_| reader.read(to.len()));
+            while reads.iter().any(|read| !read.is_done()) {
+                drop(last.replace(writer.write(&frame)));
+                stand.rig.sleep(from.video.interval);
+            }
+            let times = reads.map(|read| {
+                let completion = read.wait();
+                let header = completion.packet.header(0);
+                assert_eq!(header.Duration, to.video.interval as i64, "{what}");
+                assert_shows(completion, to.looks(None), &expected, &what);
+                header.PresentationTime.Time
+            });
+            // The first may have been there before the reader.
+            let apart = (times[2] - times[1]).abs_diff(to.video.interval as i64);
+            assert!(apart < from.video.interval, "{what}: {times:?}");
+            set_state(&reader.pin, State::Stop);
+        }
+    }
+    set_state(&writer.pin, State::Stop);
+    drop((last, writer));
+    stand.end();
+}
+
+/// See [`every_rate`].
+#[test]
+fn every_rate_default() {
+    every_rate(&images::loopcam()[0]);
+}
+
+/// See [`every_rate`].
+#[test]
+fn every_rate_downlevel() {
+    every_rate(&images::loopcam()[1]);
+}
+
 /// Writes one picture in one shape and reads it in another.
 fn through(stand: &Stand, from: &Shape, to: &Shape, encodings: [Option<Encoding>; 2], what: &str) {
     let frame = noise(from.len(), 7);

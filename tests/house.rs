@@ -100,6 +100,7 @@ fn arrows_run_one_way() {
         ("ksrig", &["ks-compliance", "ks-sys"]),
         ("loopcam", &["avstream", "loopcam-api", "version-resource", "video"]),
         ("loopcam-api", &[]),
+        ("loopcam-fuzz", &["driver-package", "ks-compliance", "ks-sys", "ksrig"]),
         ("loopcam-mutants", &["ks-sys"]),
         ("loopcam-raw", &["ks-sys"]),
         ("loopcam-tests", &["driver-package", "ks-sys", "ksrig", "loopcam-api", "video"]),

@@ -11,8 +11,8 @@
 //! | state | who may do something with the clone |
 //! |---|---|
 //! | idle | whoever makes it busy; or the cancel callback, which makes it gone and deletes it |
-//! | busy | who made it busy: it is locked, or being locked, unlocked or deleted |
-//! | cancelled | who made it busy; it was cancelled meanwhile, so nobody reads it any more |
+//! | busy | who made it busy: it is locked, or being locked or deleted |
+//! | cancelled | who made it busy, and deletes it; it was cancelled before it was locked, so nobody reads it |
 //! | gone | nobody: it is deleted |
 //!
 //! The cancel callback runs with the queue's spin lock held and touches nothing but this state (R6.24).
@@ -279,16 +279,15 @@ impl Slots {
             if usage.readers.fetch_sub(1, Ordering::AcqRel) > 1 {
                 return;
             }
-            if !slot.retired {
-                // SAFETY: busy and locked, by the first of its readers or as a clone of a locked edge.
+            // Idle before it is unlocked: a request that was cancelled meanwhile goes then, and the cancel callback is to
+            // delete the clone itself (R6.23, R6.24).
+            if !slot.retired && usage.turn(BUSY, IDLE) {
+                // SAFETY: locked, by the first of its readers or as a clone of a locked edge; hence live so far.
                 unsafe { KsStreamPointerUnlock(slot.clone, 0) };
-                if usage.turn(BUSY, IDLE) {
-                    return;
-                }
-                // It has been cancelled.
-                if table.newest == Some(index) {
+                if usage.is_gone() && table.newest == Some(index) {
                     table.newest = None;
                 }
+                return;
             }
             Doomed { usage, clone: slot.clone }
         };

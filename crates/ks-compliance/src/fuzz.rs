@@ -17,27 +17,55 @@ use crate::{
     wire::{Format, Status, bytes},
 };
 
-/// Splitmix64.
-pub struct Random(u64);
+/// Where choices come from.
+pub struct Random(Source);
+
+enum Source {
+    /// Splitmix64.
+    Seed(u64),
+    /// What a fuzzer gives: each choice takes as few bytes as it needs, so that a changed byte changes one choice.
+    Bytes(std::vec::IntoIter<u8>),
+}
 
 impl Random {
-    /// A generator.
+    /// Numbers without an end.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Source::Seed(seed))
+    }
+
+    /// The choices that are written down in bytes; behind their end all are 0.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Source::Bytes(bytes.to_vec().into_iter()))
+    }
+
+    /// Whether the bytes are used up.
+    pub fn is_over(&self) -> bool {
+        matches!(&self.0, Source::Bytes(bytes) if bytes.len() == 0)
     }
 
     /// The next number.
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.take(8)
+    }
+
+    /// The next number, of so many bytes at least.
+    fn take(&mut self, bytes: usize) -> u64 {
+        match &mut self.0 {
+            Source::Seed(state) => {
+                *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                let mut z = *state;
+                z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+                z ^ (z >> 31)
+            }
+            Source::Bytes(source) => source.take(bytes).fold(0, |number, byte| number << 8 | u64::from(byte)),
+        }
     }
 
     /// A number below a limit, which is above 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.number() % limit.max(1) as u64) as usize
+        let bytes = if limit <= 1 << 8 { 1 } else { 4 };
+        (self.take(bytes) % limit.max(1) as u64) as usize
     }
 
     fn one_in(&mut self, times: usize) -> bool {
@@ -84,45 +112,58 @@ struct Opened<'a> {
     size: usize,
 }
 
+/// What requests are made of.
+pub struct Ground<'a> {
+    subjects: Vec<Subject<'a>>,
+    /// Sets that the objects name, and some that they may not have.
+    sets: Vec<GUID>,
+    /// Where memory was.
+    freed: usize,
+}
+
+impl<'a> Ground<'a> {
+    /// Looks at the filters.
+    pub fn survey(bench: &Bench<'a>) -> Self {
+        let subjects = bench.subjects();
+        let mut sets: Vec<GUID> =
+            subjects.iter().flat_map(|s| survey::sets(&s.filter).unwrap_or_default()).collect();
+        sets.extend([KSPROPSETID_Connection, KSPROPSETID_Stream, KSPROPSETID_Clock, KSPROPSETID_General]);
+        sets.extend([KSEVENTSETID_Connection, KSEVENTSETID_Clock, PROPSETID_VIDCAP_DROPPEDFRAMES, GUID_NULL]);
+        Self { subjects, sets, freed: bench.system.memory(0x9000).address() }
+    }
+
+    /// Sends requests until the choices are over, the bench's number of them at most; closes everything. The statuses
+    /// that came back, with how often.
+    pub fn play(&self, bench: &Bench<'a>, random: Random) -> BTreeMap<Status, u64> {
+        let (pins, filters, statuses) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut fuzzer = Fuzzer { bench, random, ground: self, pins, filters, statuses };
+        for _ in 0..bench.requests {
+            if fuzzer.random.is_over() {
+                break;
+            }
+            fuzzer.step();
+        }
+        std::mem::take(&mut fuzzer.statuses)
+    }
+}
+
 struct Fuzzer<'b, 'a> {
     bench: &'b Bench<'a>,
     random: Random,
-    subjects: &'b [Subject<'a>],
-    /// Sets that the objects name, and some that they may not have.
-    sets: Vec<GUID>,
+    ground: &'b Ground<'a>,
     pins: Vec<Opened<'a>>,
     filters: Vec<(usize, Filter<'a>)>,
     statuses: BTreeMap<Status, u64>,
-    freed: usize,
 }
 
 /// Check H10.
 pub fn run(bench: &Bench<'_>) {
-    let subjects = bench.subjects();
-    if subjects.is_empty() {
+    let ground = Ground::survey(bench);
+    if ground.subjects.is_empty() {
         return;
     }
-    let mut sets: Vec<GUID> =
-        subjects.iter().flat_map(|s| survey::sets(&s.filter).unwrap_or_default()).collect();
-    sets.extend([KSPROPSETID_Connection, KSPROPSETID_Stream, KSPROPSETID_Clock, KSPROPSETID_General]);
-    sets.extend([KSEVENTSETID_Connection, KSEVENTSETID_Clock, PROPSETID_VIDCAP_DROPPEDFRAMES, GUID_NULL]);
-    let freed = bench.system.memory(0x9000).address();
     let before = bench.footprint();
-    let mut fuzzer = Fuzzer {
-        bench,
-        random: Random::new(bench.seed),
-        subjects: &subjects,
-        sets,
-        pins: Vec::new(),
-        filters: Vec::new(),
-        statuses: BTreeMap::new(),
-        freed,
-    };
-    for _ in 0..bench.requests {
-        fuzzer.step();
-    }
-    let statuses = std::mem::take(&mut fuzzer.statuses);
-    drop(fuzzer);
+    let statuses = ground.play(bench, Random::new(bench.seed));
     let what = format!("{} requests, seed {}", bench.requests, bench.seed);
     let unknown: Vec<String> =
         statuses.keys().filter(|status| status.name().is_none()).map(ToString::to_string).collect();
@@ -165,8 +206,8 @@ impl Fuzzer<'_, '_> {
     }
 
     fn open_filter(&mut self) {
-        let index = self.random.below(self.subjects.len());
-        let mut name = client::utf16(&self.subjects[index].interface.link);
+        let index = self.random.below(self.ground.subjects.len());
+        let mut name = client::utf16(&self.ground.subjects[index].interface.link);
         if self.random.one_in(2) {
             self.random.mutate(&mut name);
             match self.bench.system.open(None, &name, GENERIC_READ) {
@@ -177,7 +218,7 @@ impl Fuzzer<'_, '_> {
                 Err(status) => self.met(status),
             }
         } else if self.filters.len() < 4 {
-            match Filter::open(self.bench.system, &self.subjects[index].interface.link) {
+            match Filter::open(self.bench.system, &self.ground.subjects[index].interface.link) {
                 Ok(filter) => self.filters.push((index, filter)),
                 Err(status) => self.met(status),
             }
@@ -191,7 +232,7 @@ impl Fuzzer<'_, '_> {
         let Some(which) = (!self.filters.is_empty()).then(|| self.random.below(self.filters.len())) else {
             return;
         };
-        let subjects = self.subjects;
+        let subjects = &self.ground.subjects;
         let Some(model) = self.random.of(&subjects[self.filters[which].0].pins) else { return };
         let Some(format) = self.random.of(&model.formats) else { return };
         let sink = match self.random.below(3) {
@@ -290,7 +331,7 @@ impl Fuzzer<'_, '_> {
 
     /// An address that is no memory of the process.
     fn nowhere(&mut self) -> usize {
-        let places = [0, 0x10, self.freed, 0xFFFF_8000_0000_1000, usize::MAX - 7];
+        let places = [0, 0x10, self.ground.freed, 0xFFFF_8000_0000_1000, usize::MAX - 7];
         places[self.random.below(places.len())]
     }
 
@@ -301,7 +342,7 @@ impl Fuzzer<'_, '_> {
         let handle = if on_pin {
             self.pins[self.random.below(self.pins.len())].pin.handle()
         } else if self.filters.is_empty() {
-            self.subjects[self.random.below(self.subjects.len())].filter.handle()
+            self.ground.subjects[self.random.below(self.ground.subjects.len())].filter.handle()
         } else {
             self.filters[self.random.below(self.filters.len())].1.handle()
         };
@@ -312,10 +353,10 @@ impl Fuzzer<'_, '_> {
             4 => self.random.number() as u32 & 0x002F_FFFF,
             _ => PROPERTY,
         };
-        let set = self.sets[self.random.below(self.sets.len())];
+        let set = self.ground.sets[self.random.below(self.ground.sets.len())];
         let id = self.random.below(20) as u32;
         let flags = VERBS[self.random.below(VERBS.len())];
-        let subject = &self.subjects[self.random.below(self.subjects.len())];
+        let subject = &self.ground.subjects[self.random.below(self.ground.subjects.len())];
         let model = self.random.of(&subject.pins);
         let pin = model.map_or(0, |model| model.id);
         let range = model.and_then(|model| self.random.of(&model.ranges));
@@ -367,5 +408,12 @@ mod tests {
         };
         assert_eq!(numbers(7), numbers(7));
         assert_ne!(numbers(7), numbers(8));
+    }
+
+    #[test]
+    fn bytes_are_choices() {
+        let mut random = Random::of_bytes(&[7, 0, 0, 1, 4, 9]);
+        assert_eq!((random.below(5), random.below(1000), random.is_over()), (2, 260, false));
+        assert_eq!((random.number(), random.is_over(), random.below(3)), (9, true, 0));
     }
 }

@@ -240,7 +240,7 @@ fn an_unlocked_clone_hears_of_the_cancellation() {
     unsafe extern "win64" fn forgets(_: PKSSTREAM_POINTER) {}
     let (bench, client) = read_bench(KSPIN_FLAG_DO_NOT_INITIATE_PROCESSING);
     client.set_state(State::Run).unwrap();
-    let requests: Vec<_> = (0..3).map(|_| client.submit_read(Packet::new(&[64]))).collect();
+    let requests: Vec<_> = (0..4).map(|_| client.submit_read(Packet::new(&[64]))).collect();
     log();
     let edge = leading(pin(0), UNLOCKED);
     let with = clone(edge, Some(cancelled), 8);
@@ -248,6 +248,8 @@ fn an_unlocked_clone_hears_of_the_cancellation() {
     let without = clone(edge, None, 8);
     KsStreamPointerAdvance(edge);
     let forgotten = clone(edge, Some(forgets), 8);
+    KsStreamPointerAdvance(edge);
+    clone(edge, Some(forgets), 8);
     KsStreamPointerAdvance(edge);
     requests[0].cancel();
     assert!(requests[0].is_done());
@@ -261,9 +263,12 @@ fn an_unlocked_clone_hears_of_the_cancellation() {
     KsStreamPointerDelete(without);
     requests[2].cancel();
     assert!(!requests[2].is_done(), "R6.24: not before the clone is deleted");
-    assert_eq!(bench.violations(), ["KsCancelCallback"]);
     KsStreamPointerDelete(forgotten);
-    assert!(requests[2].is_done());
+    assert!(requests[2].is_done(), "a late deletion");
+    assert!(bench.violations().is_empty());
+    requests[3].cancel();
+    client.set_state(State::Stop).unwrap();
+    assert_eq!(bench.violations(), ["KsCancelCallback"], "nobody deletes it");
     for request in requests {
         assert_eq!(request.wait().status, Status(STATUS_CANCELLED));
     }

@@ -6,8 +6,10 @@
 mod bench;
 mod build;
 mod c_driver;
+mod coverage;
 mod endurance;
 mod fidelity;
+mod fuzz;
 mod house;
 mod image;
 mod import_library;
@@ -57,6 +59,8 @@ enum Command {
     Mutants(mutants::Options),
     Fidelity(fidelity::Options),
     Specification(specification::Options),
+    Coverage(coverage::Options),
+    Fuzz(fuzz::Options),
     Cargo(build::CargoOptions),
 }
 
@@ -76,6 +80,8 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Fidelity(options) => fidelity::run(&options),
         Command::Specification(options) => specification::run(&options),
+        Command::Coverage(options) => coverage::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Endurance(options) => endurance::run(&options),
         Command::Mutants(options) => mutants::run(&options),

@@ -69,6 +69,11 @@ impl Rig {
         Ok(Self { program: build_program()?, driver })
     }
 
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The same rig with another driver.
     pub fn with(&self, driver: &Path) -> Self {
         Self { program: self.program.clone(), driver: driver.to_owned() }

@@ -11,7 +11,8 @@ use crate::client::graph::PinName;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A client writes frames into the sink pin while readers read. The time inside the driver is measured by call,
-without what the rig does for it. The bare copy behind each frame copies the same bytes to as many buffers, so the
+without what the rig does for it; what the rig's stubs add to each call of an export is measured before and taken off
+(the column in brackets). The bare copy behind each frame copies the same bytes to as many buffers, so the
 ratio, taken frame by frame, compares the driver with the best there can be on this machine. Times and ratios are
 medians.
 
@@ -32,7 +33,7 @@ pub struct Args {
     #[arg(long, default_value_t = 200, value_name = "N")]
     frames: usize,
     /// The frames' formats
-    #[arg(long, value_delimiter = ',', default_values = ["nv12:16x16@30", "nv12:1920x1080@30"], value_name = "FORMAT,...")]
+    #[arg(long, value_delimiter = ',', default_values = ["nv12:16x16@30", "nv12:1920x1080@30", "nv12:3840x2160@30"], value_name = "FORMAT,...")]
     format: Vec<Video>,
     /// What the readers read [default: what is written]
     #[arg(long, value_name = "FORMAT")]
@@ -132,15 +133,24 @@ fn rest(args: &Args) -> anyhow::Result<Rest> {
 fn table(result: &Figures) {
     show::headline("Time in the driver for a frame (medians)");
     println!(
-        "  {:<26} {:>7} {:>12} {:>14} {:>12} {:>10} {:>6} {:>11}",
-        "written", "readers", "driver", "a reader", "bare copy", "copy/driver", "calls", "allocations"
+        "  {:<26} {:>7} {:>12} {:>14} {:>12} {:>12} {:>10} {:>6} {:>11}",
+        "written",
+        "readers",
+        "driver",
+        "a reader",
+        "(rig)",
+        "bare copy",
+        "copy/driver",
+        "calls",
+        "allocations"
     );
     for cost in &result.frames {
-        let FrameCost { format, readers, driver_ns, copy_ns, ratio, calls, allocations, .. } = cost;
+        let FrameCost { format, readers, driver_ns, rig_ns, copy_ns, ratio, calls, allocations, .. } = cost;
         println!(
-            "  {format:<26} {readers:>7} {:>12} {:>14} {:>12} {ratio:>11.2} {calls:>6.0} {allocations:>11}",
+            "  {format:<26} {readers:>7} {:>12} {:>14} {:>12} {:>12} {ratio:>11.2} {calls:>6.0} {allocations:>11}",
             time(*driver_ns),
             time(driver_ns / *readers as f64),
+            time(*rig_ns),
             time(*copy_ns)
         );
     }

@@ -5,10 +5,12 @@ mod bench;
 mod capture;
 mod compliance;
 mod connect;
+mod coverage;
 mod demo;
 mod info;
 mod rules;
 mod show;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,8 @@ Examples:
       all of it with a report in HTML
   ksrig compliance loopcam.sys --html report.html
       how well it behaves, in some ninety checks
+  ksrig verify loopcam.sys --faults systematic --schedules 1000 --seconds 60
+      what Driver Verifier would find, and more
 
 Pins are named FILTER/PIN. Each is a number as `ksrig info` shows it or a name, if there is one.
 Formats are written as nv12:1280x720@30.
@@ -59,6 +63,10 @@ enum Command {
     Bench(bench::Args),
     /// Measures how well a driver behaves: numbered checks, as v4l2-compliance makes them
     Compliance(compliance::Args),
+    /// Shows which lines of a driver have run
+    Coverage(coverage::Args),
+    /// Looks for faults in a driver, any: scenarios, calls that fail, schedules
+    Verify(verify::Args),
     /// Lists the rules the rig watches
     Rules(rules::Args),
 }
@@ -74,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Compliance(args) => compliance::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Rules(args) => rules::run(&args),
     };
     match result {

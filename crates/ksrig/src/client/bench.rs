@@ -37,8 +37,11 @@ pub struct FrameCost {
     pub stalled: usize,
     /// Frames measured.
     pub frames: usize,
-    /// Nanoseconds in the driver for a frame, all readers together.
+    /// Nanoseconds in the driver for a frame, all readers together, without what the rig adds.
     pub driver_ns: f64,
+    /// Nanoseconds that the rig's stubs and clock add to them, by the number of calls of exports and the cost of one that
+    /// does nothing, measured in the same run.
+    pub rig_ns: f64,
     /// Nanoseconds of bare copies of the bytes that are read to as many buffers.
     pub copy_ns: f64,
     /// Bare copy by driver, frame by frame; the median of that. 1 is the best there can be.
@@ -101,13 +104,19 @@ pub fn frames(rig: &Rig, sink: &PinName, read: &PinName, case: Case) -> Result<F
     let mut copies = Copies::new(readers, read_format.frame_len());
     let mut index = 0;
     let mut allocated = None;
+    let no_memory =
+        |error: std::io::Error| Error::Stream { pin: sink.to_string(), frame: 0, reason: error.to_string() };
+    let export = measure::cost_of_an_export().map_err(no_memory)?;
+    let mut added = Vec::new();
     let mut next = |frame: &mut [u8]| {
         // What the frame before has cost is known when everything has come to rest.
         sched::settle();
         let totals = measure::totals();
         if index > warm {
             // The bare copy right behind it: both see the machine as it is at that moment.
-            driver.push(totals.nanoseconds);
+            let rig = totals.exports as f64 * export;
+            added.push(rig);
+            driver.push((totals.nanoseconds - rig).max(0.0));
             calls.push(totals.calls as f64);
             copy.push(copies.time(frame, readers));
             let now = pool::allocations();
@@ -144,6 +153,7 @@ pub fn frames(rig: &Rig, sink: &PinName, read: &PinName, case: Case) -> Result<F
         stalled,
         frames: driver.len(),
         driver_ns: median(driver),
+        rig_ns: median(added),
         copy_ns: median(copy),
         ratio: median(ratios),
         calls: median(calls),

@@ -21,10 +21,12 @@ mod program;
 pub mod property;
 mod request;
 mod rig;
+pub mod scenario;
 pub mod session;
 pub mod stream;
 pub mod sys;
 mod system;
+pub mod verify;
 
 pub use driver::Driver;
 pub use error::Error;

@@ -5,7 +5,7 @@ use ks_sys::HANDLE;
 use super::Status;
 use super::narrow::narrow;
 use super::packet::Packet;
-use crate::nt::io;
+use crate::nt::{io, sched};
 
 /// A read or write that may still be pending. Dropped, it is cancelled and waited for.
 pub struct Request {
@@ -27,6 +27,7 @@ pub struct Completion {
 impl Request {
     /// Sends the headers as the output buffer of a stream request. `len` may lie about their length.
     pub(super) fn send(handle: usize, code: u32, packet: Packet, len: u32) -> Self {
+        sched::explored_point();
         let headers = packet.headers().address();
         let start = || {
             let (handle, none) = (handle as HANDLE, std::ptr::null_mut());
@@ -61,6 +62,7 @@ impl Request {
 
     /// Asks for its cancellation; it still has to be waited for.
     pub fn cancel(&self) {
+        sched::explored_point();
         self.request.cancel();
     }
 }

@@ -32,6 +32,7 @@ impl Handle {
     /// Opens a file object by name, relative to `root` if there is one. The name is given as the bytes that
     /// stand in the `UNICODE_STRING`: for pins they are not text.
     pub fn open(root: Option<usize>, name: &[u8], access: u32) -> Result<Self, Status> {
+        nt::sched::explored_point();
         let len = u16::try_from(name.len()).map_err(|_| Status(STATUS_OBJECT_NAME_INVALID))?;
         let mut memory = user::Buffer::new(size_of::<Open>() + name.len().max(2));
         memory.bytes_mut()[size_of::<Open>()..][..name.len()].copy_from_slice(name);
@@ -90,6 +91,7 @@ impl Handle {
 
 /// As [`Handle::control`], for any handle value.
 pub fn control(handle: usize, code: u32, input: &[u8], output: &mut [u8]) -> (Status, usize) {
+    nt::sched::explored_point();
     let given = user::Buffer::from_bytes(input);
     let mut taken = user::Buffer::from_bytes(output);
     let address = |buffer: &user::Buffer| match buffer.len() {
@@ -113,6 +115,7 @@ pub fn control(handle: usize, code: u32, input: &[u8], output: &mut [u8]) -> (St
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        nt::sched::explored_point();
         // SAFETY: closing a handle twice or an unknown one is answered with a status.
         unsafe { nt::NtClose(self.0 as HANDLE) };
     }

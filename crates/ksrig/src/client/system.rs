@@ -33,10 +33,15 @@ impl UnderTest {
 
     /// Unloads the driver; the rules that were broken since the start, what is left over among them.
     pub fn end(self) -> Vec<String> {
+        self.unload()
+    }
+
+    /// The same; what is done to the device afterwards fails.
+    pub fn unload(&self) -> Vec<String> {
         if let Some(driver) = self.driver.take() {
             driver.unload();
         }
-        system::Machine::broken_rules(&self)
+        system::Machine::broken_rules(self)
     }
 
     /// The status of what is done to the driver's device.

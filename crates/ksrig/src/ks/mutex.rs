@@ -1,7 +1,7 @@
 //! The device mutex and the filter control mutex: AVStream's two mutexes for passive level.
 
 use std::{
-    cell::UnsafeCell,
+    cell::{Cell, UnsafeCell},
     ptr::null_mut,
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
 };
@@ -9,8 +9,9 @@ use std::{
 use ks_sys::{_KWAIT_REASON::Executive, _MODE::KernelMode, KMUTEX, LARGE_INTEGER, STATUS_SUCCESS};
 
 use crate::nt::{
-    KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject,
+    KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject, lock_order,
     thread::{KeGetCurrentThread, Thread},
+    timed::{self, Moment},
     trace, violation,
 };
 
@@ -22,6 +23,8 @@ pub struct Mutex {
     kernel: Box<UnsafeCell<KMUTEX>>,
     holder: AtomicUsize,
     depth: AtomicU32,
+    /// When it was taken; for the processing mutex.
+    since: Cell<Option<Moment>>,
     rule: Rule,
     name: String,
 }
@@ -68,7 +71,18 @@ impl Mutex {
         let kernel = Box::new(UnsafeCell::new(unsafe { std::mem::zeroed::<KMUTEX>() }));
         // SAFETY: the memory stays where it is.
         unsafe { KeInitializeMutex(kernel.get(), 0) };
-        Self { kernel, holder: AtomicUsize::new(0), depth: AtomicU32::new(0), rule, name }
+        match rule.level {
+            Some(_) => lock_order::name(kernel.get() as usize, &name),
+            None => lock_order::ignore(kernel.get() as usize),
+        }
+        Self {
+            kernel,
+            holder: AtomicUsize::new(0),
+            depth: AtomicU32::new(0),
+            since: Cell::new(None),
+            rule,
+            name,
+        }
     }
 
     /// Takes the mutex; the guard gives it back. Passive level.
@@ -102,7 +116,9 @@ impl Mutex {
 
     fn taken(&self) {
         self.holder.store(current(), Ordering::Relaxed);
-        self.depth.fetch_add(1, Ordering::Relaxed);
+        if self.depth.fetch_add(1, Ordering::Relaxed) == 0 && self.rule.level == PROCESSING.level {
+            self.since.set(timed::now());
+        }
         if let Some(level) = self.rule.level {
             let level = &Thread::current().levels[level];
             level.set(level.get() + 1);
@@ -125,6 +141,7 @@ impl Mutex {
         }
         if self.depth.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.holder.store(0, Ordering::Relaxed);
+            timed::processing_ends(&self.name, self.since.take());
         }
         // SAFETY: the calling thread holds the mutex.
         unsafe { KeReleaseMutex(self.kernel.get(), 0) };
@@ -160,6 +177,13 @@ impl Mutex {
     }
 }
 
+impl Drop for Mutex {
+    fn drop(&mut self) {
+        let start = self.kernel.get() as usize;
+        lock_order::gone(&(start..start + size_of::<KMUTEX>()));
+    }
+}
+
 fn current() -> usize {
     KeGetCurrentThread() as usize
 }
@@ -172,5 +196,28 @@ pub struct Guard<'a> {
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.mutex.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{Machine, MachineOptions, flags::Flags, sched};
+
+    /// The processing mutex has 100 ms, the others have no limit.
+    #[test]
+    fn processing_is_short() {
+        let watch = Flags { timed: true, ..Flags::default() };
+        let machine = Machine::new(MachineOptions { watch, ..MachineOptions::default() });
+        for (rule, milliseconds, expected) in [(PROCESSING, 101, 1), (PROCESSING, 99, 0), (CONTROL, 600, 0)] {
+            let mutex = Mutex::new(rule);
+            let guard = mutex.acquire();
+            sched::sleep(milliseconds * 10_000);
+            drop(guard);
+            let found = violation::take();
+            assert_eq!(found.len(), expected);
+            assert!(found.iter().all(|found| found.code == 0x82005));
+        }
+        machine.shutdown();
     }
 }

@@ -15,12 +15,40 @@ use super::{
 /// What stopped the machine.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    /// "not emulated", "access violation", "deadlock", or the rule that was broken.
+    /// "not emulated", "out of memory", or the rule that was broken.
     pub rule: String,
+    /// The bug check that Windows stops with, 0 for what only the rig finds.
+    pub bug_check: u32,
+    /// The first parameter of that bug check where it says which rule it is, else 0.
+    pub code: u32,
     /// What happened.
     pub message: String,
     /// The driver's calls, innermost first.
     pub stack: Vec<String>,
+}
+
+/// Why the machine stops: a rule, with Windows' bug check and the first parameter of it. A name alone is what only the
+/// rig knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// The bug check.
+    pub bug_check: u32,
+    /// Its first parameter.
+    pub code: u32,
+}
+
+impl From<(&'static str, u32, u32)> for Cause {
+    fn from((rule, bug_check, code): (&'static str, u32, u32)) -> Self {
+        Self { rule, bug_check, code }
+    }
+}
+
+impl From<&'static str> for Cause {
+    fn from(rule: &'static str) -> Self {
+        Self { rule, bug_check: 0, code: 0 }
+    }
 }
 
 /// The process's exit code after a fatal stop.
@@ -28,7 +56,13 @@ pub const EXIT_CODE: i32 = 70;
 
 impl Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "*** STOP: {}\n    {}", self.rule, self.message)?;
+        write!(f, "*** STOP: {}", self.rule)?;
+        match (self.bug_check, self.code) {
+            (0, _) => writeln!(f)?,
+            (bug_check, 0) => writeln!(f, " (bug check {bug_check:#X})")?,
+            (bug_check, code) => writeln!(f, " (bug check {bug_check:#X}, {code:#X})")?,
+        }
+        writeln!(f, "    {}", self.message)?;
         if let Some(thread) = Thread::try_current() {
             let (irql, now) = (thread.irql(), sched::now());
             writeln!(f, "    thread {}, IRQL {irql}, time {now} x 100 ns", thread.name())?;
@@ -61,13 +95,14 @@ impl Display for Stop {
 
 /// Prints a readable report (what, rule, driver call stack, last events) and ends the process with
 /// [`EXIT_CODE`]. `MachineOptions::on_stop` is called first.
-pub fn stop(rule: impl Display, message: impl Display) -> ! {
-    stop_with(rule, message, pnp::driver_stack())
+pub fn stop(cause: impl Into<Cause>, message: impl Display) -> ! {
+    stop_with(cause, message, pnp::driver_stack())
 }
 
 /// The same with a call stack that is known otherwise.
-pub(super) fn stop_with(rule: impl Display, message: impl Display, stack: Vec<String>) -> ! {
-    let stop = Stop { rule: rule.to_string(), message: message.to_string(), stack };
+pub(super) fn stop_with(cause: impl Into<Cause>, message: impl Display, stack: Vec<String>) -> ! {
+    let Cause { rule, bug_check, code } = cause.into();
+    let stop = Stop { rule: rule.to_owned(), bug_check, code, message: message.to_string(), stack };
     if let Some(machine) = Machine::try_current() {
         lock(&machine.stopped).get_or_insert_with(|| stop.clone());
         if let Some(on_stop) = machine.options().on_stop {
@@ -91,7 +126,7 @@ pub fn not_emulated(name: &str) -> ! {
 /// The driver's own bug check. (`nf-wdm-kebugcheckex.md`)
 pub fn KeBugCheckEx(BugCheckCode: u32, P1: usize, P2: usize, P3: usize, P4: usize) -> ! {
     stop(
-        format_args!("bug check {BugCheckCode:#x}"),
+        ("KeBugCheckEx", BugCheckCode, P1 as u32),
         format_args!("KeBugCheckEx({BugCheckCode:#x}, {P1:#x}, {P2:#x}, {P3:#x}, {P4:#x})"),
     )
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use ks_sys::*;
 
-use super::{exports, thread::Thread, trace, violation};
+use super::{exports, residency, sched, thread::Thread, timed, trace, violation};
 use crate::pe::stub::PerThread;
 
 /// Whose callback it is: decides which rule an IRQL that changed across it breaks.
@@ -108,9 +108,13 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     let handlers = (thread.seh.replace(std::ptr::null()), thread.exceptions.replace(0));
     thread.callbacks.borrow_mut().push(Active { name: kind.name, object });
 
+    sched::explored_point();
+    residency::enter_driver(thread);
+    let began = timed::now();
     let meter = thread.meter.enter(thread, kind.name);
     let result = body();
     thread.meter.leave(thread, meter);
+    sched::explored_point();
 
     let object = thread.callbacks.borrow_mut().pop().map_or_else(String::new, |active| active.object);
     thread.exports.set(depth);
@@ -129,6 +133,7 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
         }
     }
     check(&callback, status, irql, apcs, thread);
+    timed::callback_ends(&kind, callback.object, began);
     result
 }
 

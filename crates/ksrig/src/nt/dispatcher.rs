@@ -7,7 +7,7 @@ use ks_sys::*;
 
 use super::{
     machine::{Machine, lock},
-    sched,
+    residency, sched,
 };
 
 /// The types in the header of a dispatcher object (KOBJECTS).
@@ -63,6 +63,7 @@ unsafe fn kind_of(object: usize) -> u8 {
 }
 
 pub(super) unsafe fn initialize_header(object: usize, kind: u8, state: LONG, bytes: usize) {
+    residency::check_object(object);
     // SAFETY: the caller's object begins with a header.
     unsafe {
         let header = header(object);
@@ -176,9 +177,17 @@ pub(super) unsafe fn is_object(object: usize) -> bool {
 /// Whether the wait that was satisfied last made its thread the owner of a mutex that disables APCs.
 pub(super) unsafe fn consumes_ownership(object: usize) -> bool {
     // SAFETY: the caller's dispatcher object.
-    unsafe {
-        kind_of(object) == kind::MUTANT
-            && (*(object as PRKMUTEX)).ApcDisable != 0
-            && header(object).SignalState == 0
-    }
+    unsafe { is_new_mutex(object) && (*(object as PRKMUTEX)).ApcDisable != 0 }
+}
+
+/// Whether the object is a mutex.
+pub(super) unsafe fn is_mutex(object: usize) -> bool {
+    // SAFETY: the caller's dispatcher object.
+    unsafe { kind_of(object) == kind::MUTANT }
+}
+
+/// Whether the wait that was satisfied last made its thread the owner of a mutex, which it was not before.
+pub(super) unsafe fn is_new_mutex(object: usize) -> bool {
+    // SAFETY: the caller's dispatcher object.
+    unsafe { is_mutex(object) && header(object).SignalState == 0 }
 }

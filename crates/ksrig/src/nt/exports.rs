@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, sync::Mutex};
 use super::{
     bugcheck,
     machine::{Machine, lock},
-    ntoskrnl, pnp, sched,
+    ntoskrnl, pnp, residency, sched,
     thread::Thread,
     violation,
 };
@@ -102,6 +102,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.thread.exports.set(self.thread.exports.get() - 1);
         self.thread.meter.resume(self.running);
+        residency::enter_driver(self.thread);
     }
 }
 

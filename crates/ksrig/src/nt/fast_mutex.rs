@@ -4,13 +4,21 @@ use std::ptr::null_mut;
 
 use ks_sys::*;
 
-use super::{bugcheck, event::KeInitializeEvent, spinlock, thread::Thread, violation};
+use super::{
+    bugcheck,
+    event::KeInitializeEvent,
+    lock_order::{self, Kind},
+    spinlock,
+    thread::Thread,
+    violation,
+};
 
 /// Initialises a fast mutex (inline in the headers).
 pub unsafe fn ExInitializeFastMutex(FastMutex: PFAST_MUTEX) {
     // SAFETY: the caller's memory has the size of a fast mutex.
     unsafe {
         FastMutex.write(FAST_MUTEX { Count: 1, ..FAST_MUTEX::default() });
+        lock_order::initialized(FastMutex as usize, Kind::Fast);
         KeInitializeEvent(&raw mut (*FastMutex).Event, _EVENT_TYPE::SynchronizationEvent, 0);
     }
 }
@@ -19,11 +27,20 @@ unsafe fn acquire(FastMutex: PFAST_MUTEX) {
     // SAFETY: the caller's mutex.
     unsafe {
         if fast_mutex_is_mine(FastMutex) {
-            bugcheck::stop("0xC4/1000 deadlock", "the thread acquires a fast mutex that it holds already");
+            bugcheck::stop(lock_order::SELF, "the thread acquires a fast mutex that it holds already");
         }
+        lock_order::waits(FastMutex as usize, Kind::Fast);
+        take(FastMutex);
+    }
+}
+
+unsafe fn take(FastMutex: PFAST_MUTEX) {
+    // SAFETY: the caller's mutex.
+    unsafe {
         spinlock::wait_until(FastMutex as usize, "a fast mutex", || (*FastMutex).Count == 1);
         (*FastMutex).Count = 0;
         (*FastMutex).Owner = Thread::current().kthread();
+        lock_order::acquired(FastMutex as usize, Kind::Fast);
     }
 }
 
@@ -31,16 +48,24 @@ unsafe fn release(FastMutex: PFAST_MUTEX) {
     // SAFETY: the caller's mutex.
     unsafe {
         if !fast_mutex_is_mine(FastMutex) {
-            bugcheck::stop("0xC4/1007 fast mutex", "the thread releases a fast mutex that it does not hold");
+            let free = (*FastMutex).Count == 1;
+            let cause = if free { lock_order::NOT_HELD } else { lock_order::OTHER };
+            bugcheck::stop(cause, "the thread releases a fast mutex that it does not hold");
         }
         (*FastMutex).Owner = null_mut();
         (*FastMutex).Count = 1;
     }
+    lock_order::released(FastMutex as usize, false);
     spinlock::wake(FastMutex as usize);
 }
 
 /// Acquires a fast mutex and raises to APC_LEVEL. IRQL <= APC_LEVEL; not recursive.
 pub unsafe fn ExAcquireFastMutex(FastMutex: PFAST_MUTEX) {
+    // SAFETY: the caller's mutex.
+    unsafe { raise_and(FastMutex, acquire) };
+}
+
+unsafe fn raise_and(FastMutex: PFAST_MUTEX, acquire: unsafe fn(PFAST_MUTEX)) {
     let thread = Thread::current();
     let old = thread.irql();
     if old > APC_LEVEL as KIRQL {
@@ -62,7 +87,8 @@ pub unsafe fn ExTryToAcquireFastMutex(FastMutex: PFAST_MUTEX) -> BOOLEAN {
         if (*FastMutex).Count != 1 {
             return 0;
         }
-        ExAcquireFastMutex(FastMutex);
+        // Who does not wait is in nobody's way.
+        raise_and(FastMutex, take);
     }
     1
 }

@@ -1,13 +1,21 @@
 //! Failures on demand: a test makes one call that the driver makes fail, without it being carried out.
 //!
 //! Every export's thunk (and every method of an interface that AVStream gives) asks [`armed`], one load, and
-//! if it says yes [`strike`].
+//! if it says yes [`strike`]. The pool and the waits, whose failures are not just another result, ask themselves.
 
 use std::{cell::RefCell, sync::atomic::Ordering};
 
 use ks_sys::NTSTATUS;
 
-use super::{callback, machine::Machine, trace};
+use super::{callback, exports, machine::Machine, trace};
+
+mod campaign;
+mod failures;
+
+pub use self::{
+    campaign::{Plan, Struck, Tally, begin, end, struck},
+    failures::{Failures, failures},
+};
 
 /// Which call is to fail, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +62,14 @@ pub fn armed() -> bool {
 
 /// The result with which the call fails, if it is the one.
 pub fn strike<R: Failure>(call: &'static str) -> Option<R> {
+    if !R::FAILS {
+        return None;
+    }
+    if let Some(status) = campaign::decide(call) {
+        return R::failure(status);
+    }
     let mut state = Machine::current().extension::<Extension>().borrow_mut();
-    if !R::FAILS || callback::stack().last() != Some(&state.inside) {
+    if callback::stack().last() != Some(&state.inside) {
         return None;
     }
     let before = state.calls.iter().filter(|name| **name == call).count();
@@ -66,6 +80,23 @@ pub fn strike<R: Failure>(call: &'static str) -> Option<R> {
     drop(state);
     trace::event("injected", call, format_args!("{:#010x}", status as u32));
     R::failure(status)
+}
+
+/// Whether an allocation, made by the driver or on its behalf, fails now.
+pub(super) fn strike_allocation() -> bool {
+    armed() && campaign::decide_with("pool", &[ks_sys::STATUS_INSUFFICIENT_RESOURCES]).is_some()
+}
+
+/// The status with which a wait of the driver's ends before its object is signaled, if it does: such waits as are
+/// alertable, or have a time-out.
+pub(super) fn strike_wait(call: &'static str, alertable: bool, timeout: bool) -> Option<NTSTATUS> {
+    if !armed() || !exports::called_by_driver() {
+        return None;
+    }
+    let mut statuses = Vec::new();
+    statuses.extend(timeout.then_some(ks_sys::STATUS_TIMEOUT));
+    statuses.extend(alertable.then_some(ks_sys::STATUS_ALERTED));
+    campaign::decide_with(call, &statuses)
 }
 
 /// A type of result.
@@ -103,3 +134,23 @@ macro_rules! never {
     })*};
 }
 never!(() u8 i8 u16 u32 u64 usize i64 ks_sys::LARGE_INTEGER);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is in the table by name is a function that drivers can import, or a method.
+    #[test]
+    fn the_table_names_functions() {
+        let known = |name: &&str| {
+            let dlls = ["ntoskrnl.exe", "HAL.dll"];
+            name.contains("::")
+                || name.starts_with("Ks")
+                || dlls.iter().any(|dll| super::super::ntoskrnl::lookup(dll, name).is_some())
+        };
+        for (names, _) in failures::TABLE {
+            let unknown: Vec<_> = names.iter().filter(|name| !known(name)).collect();
+            assert!(unknown.is_empty(), "{unknown:?}");
+        }
+    }
+}

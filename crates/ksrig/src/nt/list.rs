@@ -21,12 +21,15 @@ pub unsafe fn IsListEmpty(ListHead: *const LIST_ENTRY) -> bool {
     unsafe { (*ListHead).Flink.cast_const() == ListHead }
 }
 
+/// KERNEL_SECURITY_CHECK_FAILURE
+const CORRUPT: (&str, u32, u32) = ("ListEntry", 0x139, 3);
+
 unsafe fn insert(previous: PLIST_ENTRY, Entry: PLIST_ENTRY) {
     // SAFETY: the caller's list; a list whose links do not agree is not followed.
     unsafe {
         let next = (*previous).Flink;
         if (*next).Blink != previous {
-            bugcheck::stop("bug check 0x139", "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
+            bugcheck::stop(CORRUPT, "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
         }
         Entry.write(LIST_ENTRY { Flink: next, Blink: previous });
         (*previous).Flink = Entry;
@@ -52,7 +55,7 @@ pub unsafe fn RemoveEntryList(Entry: PLIST_ENTRY) -> bool {
     unsafe {
         let LIST_ENTRY { Flink, Blink } = *Entry;
         if (*Flink).Blink != Entry || (*Blink).Flink != Entry {
-            bugcheck::stop("bug check 0x139", "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
+            bugcheck::stop(CORRUPT, "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
         }
         (*Blink).Flink = Flink;
         (*Flink).Blink = Blink;

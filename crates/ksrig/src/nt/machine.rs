@@ -12,7 +12,7 @@ use super::{
     bugcheck::Stop,
     dispatcher, dpc,
     flags::Flags,
-    handle, io, measure, object, pnp, pool,
+    handle, io, lock_order, measure, object, pnp, pool, residency,
     sched::Scheduler,
     spinlock,
     thread::{Process, Thread},
@@ -72,6 +72,8 @@ pub struct Machine {
     pub(super) mdls: Mutex<io::mdl::Mdls>,
     pub(super) pnp: Mutex<pnp::State>,
     pub(super) user: Mutex<user::Arena>,
+    pub(super) lock_order: Mutex<lock_order::State>,
+    pub(super) areas: Mutex<residency::Areas>,
     pub(super) injects: AtomicBool,
 }
 
@@ -102,6 +104,7 @@ impl Machine {
     pub fn new(options: MachineOptions) -> &'static Self {
         assert!(CURRENT.get().is_none(), "the thread belongs to a machine already");
         super::fault::install();
+        super::coverage::record_by_environment();
         let machine: &'static Self = Box::leak(Box::new(Self {
             scheduler: Scheduler::new(options.seed, options.preemption),
             trace: Mutex::new(trace::State::new(options.trace)),
@@ -125,6 +128,8 @@ impl Machine {
             mdls: Mutex::default(),
             pnp: Mutex::default(),
             user: Mutex::default(),
+            lock_order: Mutex::default(),
+            areas: Mutex::default(),
             injects: AtomicBool::new(false),
         }));
         machine.attach(machine.scheduler.add(machine, "main", Process::User));
@@ -187,6 +192,7 @@ impl Machine {
             self.attach(thread);
             self.scheduler.wait_for_baton(thread);
             let value = catch_unwind(AssertUnwindSafe(body));
+            lock_order::thread_ends(thread);
             *lock(&result) = Some(value);
             self.scheduler.finish(thread);
             thread.detach();
@@ -254,11 +260,13 @@ impl Machine {
         CURRENT.set(None);
     }
 
-    /// Panics if the machine has stopped: a thread that another one's stop woke up goes no further.
+    /// A thread has got the baton. Panics if the machine has stopped: a thread that another one's stop woke up goes no
+    /// further.
     pub(super) fn check_stopped(&self) {
         if let Some(stop) = lock(&self.stopped).as_ref() {
             panic!("the machine has stopped: {}: {}", stop.rule, stop.message);
         }
+        residency::arrive(Thread::current());
     }
 }
 

@@ -3,9 +3,12 @@
 use std::{arch::x86_64::_rdtsc, cell::Cell, collections::BTreeMap, time::Instant};
 
 use super::{
+    callback::{self, Callback, CallbackKind, Group},
+    exports,
     machine::{Machine, lock},
     thread::Thread,
 };
+use crate::pe::stub::Caller;
 
 /// The sums of one machine.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +17,8 @@ pub struct Totals {
     pub nanoseconds: f64,
     /// Calls into the driver.
     pub calls: u64,
+    /// Calls of exports from driver code.
+    pub exports: u64,
     /// By kind of callback: (nanoseconds, calls).
     pub kinds: BTreeMap<&'static str, (f64, u64)>,
 }
@@ -21,13 +26,14 @@ pub struct Totals {
 /// The sums in ticks of the time stamp counter.
 pub(super) struct State {
     kinds: BTreeMap<&'static str, (u64, u64)>,
+    exports: u64,
     /// When measuring began, on both clocks.
     start: (u64, Instant),
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { kinds: BTreeMap::new(), start: (ticks(), Instant::now()) }
+        Self { kinds: BTreeMap::new(), exports: 0, start: (ticks(), Instant::now()) }
     }
 }
 
@@ -44,6 +50,20 @@ pub(super) struct Meter {
     since: Cell<u64>,
     /// Ticks of the innermost callback so far.
     sum: Cell<u64>,
+    /// How often the clock stopped.
+    stops: Cell<u64>,
+    /// The processor time of the thread when the clock was started, if that is wanted.
+    started: Cell<Option<u64>>,
+    /// Processor time in driver code so far, in nanoseconds.
+    worked: Cell<u64>,
+}
+
+/// The processor time of the calling thread, in nanoseconds.
+pub(super) fn processor_time() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the variable is local.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// What [`Meter::enter`] found, for [`Meter::leave`].
@@ -57,12 +77,14 @@ pub(super) struct Outer {
 impl Meter {
     /// Into driver code by a callback.
     pub fn enter(&self, thread: &Thread, name: &'static str) -> Outer {
-        let on = thread.machine().options().measure;
+        let options = thread.machine().options();
+        let on = options.measure || options.watch.timed;
         if !on {
             return Outer { on, name, running: false, sum: 0 };
         }
         let running = self.pause();
         let outer = Outer { on, name, running, sum: self.sum.replace(0) };
+        self.started.set(options.watch.timed.then_some(0));
         self.resume(true);
         outer
     }
@@ -74,11 +96,13 @@ impl Meter {
         }
         self.pause();
         let own = self.sum.replace(outer.sum);
-        {
+        if thread.machine().options().measure {
             let mut state = lock(&thread.machine().measure);
             let kind = state.kinds.entry(outer.name).or_default();
             kind.0 += own;
             kind.1 += 1;
+            // It stops for each export, and for the end of the callback.
+            state.exports += self.stops.replace(0).saturating_sub(1);
         }
         self.resume(outer.running);
     }
@@ -88,13 +112,18 @@ impl Meter {
         let running = self.running.replace(false);
         if running {
             self.sum.set(self.sum.get() + (ticks() - self.since.get()));
+            self.stops.set(self.stops.get() + 1);
+            if let Some(started) = self.started.get() {
+                self.worked.set(self.worked.get() + (processor_time() - started));
+            }
         }
         running
     }
 
     /// Into driver code by an exception that is handled there.
     pub fn restart(&self, thread: &Thread) {
-        if thread.machine().options().measure && !self.running.get() {
+        let options = thread.machine().options();
+        if (options.measure || options.watch.timed) && !self.running.get() {
             self.resume(true);
         }
     }
@@ -104,7 +133,15 @@ impl Meter {
         if running {
             self.running.set(true);
             self.since.set(ticks());
+            if self.started.get().is_some() {
+                self.started.set(Some(processor_time()));
+            }
         }
+    }
+
+    /// Processor time in driver code so far, in nanoseconds. For a thread that is in the rig.
+    pub fn processor_time(&self) -> u64 {
+        self.worked.get()
     }
 }
 
@@ -118,13 +155,38 @@ pub fn totals() -> Totals {
     Totals {
         nanoseconds: kinds.values().map(|kind| kind.0).sum(),
         calls: kinds.values().map(|kind| kind.1).sum(),
+        exports: state.exports,
         kinds,
     }
 }
 
 /// Sets the sums to zero.
 pub fn reset() {
-    lock(&Machine::current().measure).kinds.clear();
+    let mut state = lock(&Machine::current().measure);
+    state.kinds.clear();
+    state.exports = 0;
+}
+
+/// Nanoseconds that a call of an export adds to the time in driver code by what the rig does in between, its stub and its
+/// clock: the mean of many calls of one that does nothing. Sets the sums to zero. The machine must measure.
+///
+/// # Errors
+/// When there is no memory for the code that calls.
+pub fn cost_of_an_export() -> std::io::Result<f64> {
+    const TIMES: u32 = 100_000;
+    unsafe extern "win64" fn nothing() {
+        let _call = exports::enter(&NOTHING);
+    }
+    static NOTHING: exports::Export =
+        exports::Export { name: "nothing", thunk: nothing as *const (), irql: 0..=2, rule: ("IrqlDdi", 0) };
+    let caller = Caller::new(NOTHING.thunk as usize)?;
+    let kind = CallbackKind::new("calibration", Group::Driver);
+    reset();
+    // SAFETY: this thread belongs to a machine, so it has its block; the thunk takes nothing.
+    callback::call(Callback { kind, object: &"the rig" }, || unsafe { caller.call(TIMES) });
+    let totals = totals();
+    reset();
+    Ok(totals.nanoseconds / f64::from(TIMES))
 }
 
 #[cfg(test)]
@@ -150,6 +212,16 @@ mod tests {
         let totals = totals();
         assert_eq!(totals.calls, 1);
         assert!((4e6..45e6).contains(&totals.nanoseconds), "{totals:?}");
+        assert_eq!(totals.exports, 1);
+        machine.shutdown();
+    }
+
+    /// A call of an export costs something, and far less than a microsecond of a real one.
+    #[test]
+    fn a_call_costs_something() {
+        let machine = Machine::new(MachineOptions { measure: true, ..MachineOptions::default() });
+        let cost = cost_of_an_export().expect("memory");
+        assert!((0.1..100_000.0).contains(&cost), "{cost}");
         machine.shutdown();
     }
 }

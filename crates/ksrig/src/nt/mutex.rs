@@ -5,6 +5,7 @@ use ks_sys::*;
 use super::{
     bugcheck,
     dispatcher::{initialize_header, kind, signaled},
+    lock_order::{self, Kind},
     thread::Thread,
 };
 
@@ -15,6 +16,7 @@ pub unsafe fn KeInitializeMutex(Mutex: PRKMUTEX, _Level: ULONG) {
         Mutex.write(KMUTANT::default());
         initialize_header(Mutex as usize, kind::MUTANT, 1, size_of::<KMUTANT>());
         (*Mutex).ApcDisable = 1;
+        lock_order::initialized(Mutex as usize, Kind::Mutex);
     }
 }
 
@@ -24,12 +26,13 @@ pub unsafe fn KeReleaseMutex(Mutex: PRKMUTEX, _Wait: BOOLEAN) -> LONG {
     // SAFETY: the caller's mutex.
     unsafe {
         if !mutex_is_mine(Mutex) {
-            bugcheck::stop("unhandled exception", "KeReleaseMutex raised STATUS_MUTANT_NOT_OWNED");
+            bugcheck::stop(("unhandled exception", 0x1E, 0), "KeReleaseMutex raised STATUS_MUTANT_NOT_OWNED");
         }
         let old = (*Mutex).Header.SignalState;
         (*Mutex).Header.SignalState = old + 1;
         if old + 1 == 1 {
             (*Mutex).OwnerThread = std::ptr::null_mut();
+            lock_order::released(Mutex as usize, false);
             if (*Mutex).ApcDisable != 0 {
                 Thread::current().add_apc_disable(-1);
             }

@@ -8,7 +8,7 @@ use std::{
 use ks_sys::*;
 
 use super::{
-    bugcheck, dispatcher, handle, io,
+    bugcheck, dispatcher, handle, io, lock_order,
     machine::{Machine, lock},
     string::units,
     thread::Thread,
@@ -90,7 +90,7 @@ pub(super) unsafe fn header<'a>(body: PVOID) -> &'a mut Header {
     // SAFETY: every object's body follows its header.
     let header = unsafe { &mut *body.byte_sub(size_of::<Header>()).cast::<Header>() };
     if header.magic != MAGIC {
-        bugcheck::stop("bug check 0x18", "the pointer is no live object (REFERENCE_BY_POINTER)");
+        bugcheck::stop(("ObjectReference", 0x18, 0), "the pointer is no live object (REFERENCE_BY_POINTER)");
     }
     header
 }
@@ -136,6 +136,8 @@ unsafe fn end(body: PVOID) {
         let header = header(body);
         header.magic = 0;
         let layout = header.layout;
+        let start = &raw const *header as usize;
+        lock_order::gone(&(start..start + layout.size()));
         let block: *mut Header = header;
         block.drop_in_place();
         dealloc(block.cast(), layout);
@@ -264,6 +266,23 @@ pub unsafe fn ObfDereferenceObject(Object: PVOID) -> LONG_PTR {
             }
         }
         left
+    }
+}
+
+/// Drops the reference that a request has had. Windows does it in an APC of the requester's, never inside of the call of
+/// the driver that completes the request: the end of the object would be a request for that driver.
+pub(super) unsafe fn dereference_later(object: PVOID) {
+    // SAFETY: the caller's object, whose reference it gives up.
+    unsafe {
+        let in_driver = Thread::current().callbacks.try_borrow().is_ok_and(|active| !active.is_empty());
+        if in_driver && header(object).references == 1 {
+            let body = object as usize;
+            work::queue("end of a request", move || {
+                ObfDereferenceObject(body as PVOID);
+            });
+        } else {
+            ObfDereferenceObject(object);
+        }
     }
 }
 

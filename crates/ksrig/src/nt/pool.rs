@@ -9,9 +9,11 @@ use std::{
 use ks_sys::*;
 
 use super::{
-    bugcheck, dpc,
+    bugcheck::{self, Cause},
+    dpc, inject, lock_order,
     machine::{Machine, lock},
-    pnp,
+    pnp, residency,
+    special_pool::{Arena, Span},
     thread::Thread,
     timer, violation,
 };
@@ -27,8 +29,13 @@ pub const POOL_FLAG_NON_PAGED_EXECUTE: u64 = 0x80;
 /// `POOL_FLAG_PAGED` of wdm.h.
 pub const POOL_FLAG_PAGED: u64 = 0x100;
 
+enum Memory {
+    Heap(Layout),
+    Special(Span),
+}
+
 struct Block {
-    layout: Layout,
+    memory: Memory,
     bytes: usize,
     tag: u32,
     paged: bool,
@@ -42,6 +49,7 @@ type Predicate = Box<dyn FnMut(usize, u32) -> bool>;
 #[derive(Default)]
 pub(super) struct Pool {
     blocks: BTreeMap<usize, Block>,
+    special: Arena,
     /// By drivers, so far.
     allocations: u64,
     fail_after: Option<u64>,
@@ -64,26 +72,51 @@ fn allocate(bytes: usize, tag: u32, paged: bool, zero: bool, driver: bool) -> PV
             return null_mut();
         }
     }
-    // From one page on an allocation begins on a page boundary.
-    let align = if bytes >= PAGE_SIZE as usize { PAGE_SIZE as usize } else { 16 };
-    let Ok(layout) = Layout::from_size_align(bytes.max(1), align) else { return null_mut() };
-    // SAFETY: the layout's size is not zero.
-    let address = unsafe { if zero { alloc_zeroed(layout) } else { alloc(layout) } };
-    if address.is_null() {
-        return null_mut();
-    }
+    let machine = Machine::current();
+    let watch = machine.options().watch;
+    // Pageable memory that comes and goes has to have pages of its own too.
+    let special = driver && (watch.special_pool || watch.force_irql && paged);
+    let span = if special { lock(&machine.pool).special.take(bytes, watch.pool_start) } else { None };
+    let (address, memory) = match span {
+        Some(span) => (span.address as *mut u8, Memory::Special(span)),
+        None => {
+            let Some(found) = heap(bytes, zero) else { return null_mut() };
+            found
+        }
+    };
     if !zero {
         // Uninitialised memory is the same in every run, and wrong for whoever relies on zeros.
         // SAFETY: just allocated with this size.
         unsafe { address.write_bytes(0xA5, bytes) };
+    } else if matches!(memory, Memory::Special(_)) {
+        // SAFETY: as above.
+        unsafe { address.write_bytes(0, bytes) };
+    }
+    if let (Memory::Special(span), true) = (&memory, watch.force_irql && paged) {
+        let pages = span.range();
+        residency::add(
+            pages.start,
+            pages.len(),
+            residency::Kind::Pageable,
+            libc::PROT_READ | libc::PROT_WRITE,
+        );
+        residency::arrive(Thread::current());
     }
     let owner = driver.then(pnp::driver_stack);
-    let machine = Machine::current();
     let mut pool = lock(&machine.pool);
     pool.allocations += u64::from(driver);
-    pool.blocks.insert(address as usize, Block { layout, bytes, tag, paged, owner });
+    pool.blocks.insert(address as usize, Block { memory, bytes, tag, paged, owner });
     drop(pool);
     address.cast()
+}
+
+fn heap(bytes: usize, zero: bool) -> Option<(*mut u8, Memory)> {
+    // From one page on an allocation begins on a page boundary.
+    let align = if bytes >= PAGE_SIZE as usize { PAGE_SIZE as usize } else { 16 };
+    let layout = Layout::from_size_align(bytes.max(1), align).ok()?;
+    // SAFETY: the layout's size is not zero.
+    let address = unsafe { if zero { alloc_zeroed(layout) } else { alloc(layout) } };
+    (!address.is_null()).then_some((address, Memory::Heap(layout)))
 }
 
 fn check_allocation(bytes: usize, tag: u32, paged: bool) {
@@ -116,7 +149,7 @@ fn free(address: PVOID, tag: Option<u32>) {
     let Some(block) = lock(&machine.pool).blocks.remove(&(address as usize)) else {
         let what = if address.is_null() { "NULL" } else { "an address that is no live allocation" };
         bugcheck::stop(
-            "0xC4/10 pool",
+            ("PoolFree", 0xC4, 0x10),
             format_args!("ExFreePool of {what} (never allocated, or freed already)"),
         );
     };
@@ -137,11 +170,50 @@ fn free(address: PVOID, tag: Option<u32>) {
     if dpc::any_in(&range) {
         violation::report("PoolFree", 0x15, &name, "the memory holds a queued DPC");
     }
-    // SAFETY: allocated with this layout and freed once: it was in the map.
-    unsafe {
-        address.cast::<u8>().write_bytes(0xDD, block.bytes);
-        dealloc(address.cast(), block.layout);
+    lock_order::gone(&range);
+    match block.memory {
+        // SAFETY: allocated with this layout and freed once: it was in the map.
+        Memory::Heap(layout) => unsafe {
+            address.cast::<u8>().write_bytes(0xDD, block.bytes);
+            dealloc(address.cast(), layout);
+        },
+        Memory::Special(span) => {
+            residency::remove(&span.range());
+            if let Some((kind, message)) = span.corruption() {
+                violation::report("SpecialPoolCorruption", kind, &name, message);
+            }
+            let owner = block.owner.unwrap_or_default();
+            lock(&machine.pool).special.give(span, name, owner, pnp::driver_stack());
+        }
     }
+}
+
+/// The live allocation that an address lies in, for reports.
+pub(super) fn block_of(address: usize) -> Option<String> {
+    let pool = Machine::try_current()?.pool.try_lock().ok()?;
+    let (start, block) = pool.blocks.range(..=address).next_back()?;
+    let owner = block.owner.as_deref().unwrap_or_default().join(" < ");
+    (address < start + block.bytes).then(|| {
+        let offset = address - start;
+        format!("byte {offset} of {} bytes, tag {}, allocated by {owner}", block.bytes, tag_text(block.tag))
+    })
+}
+
+/// What an access to an address that is not there has to do with the special pool.
+pub(super) fn explain(address: usize) -> Option<(Cause, String)> {
+    // A fault may come while the pool is being changed.
+    let pool = Machine::try_current()?.pool.try_lock().ok()?;
+    let beyond = |(_, block): (&usize, &Block)| match &block.memory {
+        Memory::Special(span) => {
+            span.beyond(address, &tag_text(block.tag), block.owner.as_deref().unwrap_or_default())
+        }
+        Memory::Heap(_) => None,
+    };
+    pool.special.freed(address).or_else(|| {
+        // The block before it, else the one behind it.
+        let before = pool.blocks.range(..=address).next_back().and_then(beyond);
+        before.or_else(|| pool.blocks.range(address..).next().and_then(beyond))
+    })
 }
 
 /// Pool memory: zeroed unless POOL_FLAG_UNINITIALIZED; NULL when there is none.
@@ -249,7 +321,9 @@ pub fn fails_now(bytes: usize, tag: u32) -> bool {
         }
         None => false,
     };
-    by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag))
+    let wanted = by_count || pool.fail_when.as_mut().is_some_and(|predicate| predicate(bytes, tag));
+    drop(pool);
+    wanted || inject::strike_allocation()
 }
 
 /// How often drivers have allocated, in all.

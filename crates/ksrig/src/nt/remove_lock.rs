@@ -64,7 +64,10 @@ pub unsafe fn IoReleaseRemoveLockEx(RemoveLock: PIO_REMOVE_LOCK, _Tag: PVOID, _R
         let common = &mut (*RemoveLock).Common;
         common.IoCount -= 1;
         if common.IoCount < 0 {
-            bugcheck::stop("remove lock", "a remove lock is released more often than it was acquired");
+            bugcheck::stop(
+                ("RemoveLock", 0xC4, 0xD6),
+                "a remove lock is released more often than it was acquired",
+            );
         }
         if common.IoCount == 0 {
             KeSetEvent(&raw mut common.RemoveEvent, 0, 0);

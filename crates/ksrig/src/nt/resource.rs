@@ -43,7 +43,7 @@ fn with<R>(resource: PERESOURCE, body: impl FnOnce(&mut Holders) -> R) -> R {
     let mut resources = Machine::current().extension::<Resources>().0.borrow_mut();
     let Some(holders) = resources.get_mut(&(resource as usize)) else {
         drop(resources);
-        bugcheck::stop("bug check 0xC4", "the pointer is no initialised ERESOURCE (DRIVER_VERIFIER 0x37)")
+        bugcheck::stop(("Resource", 0xC4, 0xD1), "the pointer is no initialised ERESOURCE")
     };
     body(holders)
 }
@@ -55,7 +55,7 @@ pub unsafe fn ExInitializeResourceLite(Resource: PERESOURCE) -> NTSTATUS {
     let resources = Machine::current().extension::<Resources>();
     let before = resources.0.borrow_mut().insert(Resource as usize, Holders::default());
     if before.is_some() {
-        violation::report("Resource", 0x37, "ERESOURCE", "initialised twice");
+        violation::report("Resource", 0xD0, "ERESOURCE", "initialised twice");
     }
     STATUS_SUCCESS
 }
@@ -128,7 +128,7 @@ pub unsafe fn ExReleaseResourceLite(Resource: PERESOURCE) {
     });
     if !held {
         bugcheck::stop(
-            "bug check 0xE3",
+            ("Resource", 0xE3, 0),
             "ExReleaseResourceLite by a thread that does not hold it (RESOURCE_NOT_OWNED)",
         );
     }

@@ -10,6 +10,8 @@ use std::{
     },
 };
 
+pub use self::explore::{Choice, Explored, Plan};
+use self::explore::{Exploration, mix};
 use super::{
     bugcheck, exports,
     machine::{Machine, lock},
@@ -35,6 +37,8 @@ pub(super) enum Alarm {
     Timer(usize),
 }
 
+mod explore;
+
 enum Status {
     Ready,
     Running,
@@ -58,44 +62,7 @@ struct State {
     alarms: BTreeMap<(u64, u64), Alarm>,
     sequence: u64,
     ending: bool,
-    priorities: Option<Priorities>,
-}
-
-/// Priorities by chance: the ready thread with the highest runs, and at switch points that were drawn beforehand
-/// whoever runs falls below all others. A fault that takes so many ill-timed changes is met with a probability that is
-/// known (Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
-struct Priorities {
-    random: u64,
-    of: BTreeMap<u32, u64>,
-    /// Below all priorities so far.
-    lowest: u64,
-    /// Switch points so far.
-    steps: u64,
-    /// The switch points at which whoever runs falls, in ascending order.
-    changes: Vec<u64>,
-}
-
-impl Priorities {
-    /// First priorities lie above this, those of whoever fell below.
-    const FIRST: u64 = 1 << 32;
-
-    fn of(&mut self, thread: u32) -> u64 {
-        let random = &mut self.random;
-        *self.of.entry(thread).or_insert_with(|| Self::FIRST + (mix(random) >> 32))
-    }
-
-    fn fall(&mut self, thread: u32) {
-        self.lowest -= 1;
-        self.of.insert(thread, self.lowest);
-    }
-}
-
-/// The next pseudo-random number (splitmix64).
-fn mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+    exploration: Option<Exploration>,
 }
 
 /// The scheduler of one machine.
@@ -105,8 +72,10 @@ pub(super) struct Scheduler {
     now: AtomicU64,
     random: Cell<u64>,
     preemption: u32,
-    /// Whether [`Priorities`] are in force.
-    by_priority: AtomicBool,
+    /// The time by which all has to be over.
+    limit: AtomicU64,
+    /// Whether there is an [`Exploration`].
+    explores: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -119,7 +88,8 @@ impl Scheduler {
             now: AtomicU64::new(0),
             random: Cell::new(seed),
             preemption,
-            by_priority: AtomicBool::new(false),
+            limit: AtomicU64::new(u64::MAX),
+            explores: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -169,12 +139,9 @@ impl Scheduler {
         if count == 0 {
             return None;
         }
-        let index = match &mut state.priorities {
+        let index = match &mut state.exploration {
             _ if count == 1 => 0,
-            Some(priorities) => {
-                let highest = state.ready.iter().enumerate().max_by_key(|(_, id)| priorities.of(**id));
-                highest.map_or(0, |(index, _)| index)
-            }
+            Some(exploration) => exploration.choose(None, &state.ready),
             None => (self.random() % count as u64) as usize,
         };
         let slot = state.ready.remove(index) as usize;
@@ -208,6 +175,10 @@ impl Scheduler {
             }
             let (&(time, _), _) = state.alarms.first_key_value()?;
             self.now.fetch_max(time, Ordering::Relaxed);
+            if time > self.limit.load(Ordering::Relaxed) {
+                drop(state);
+                self.endless();
+            }
             while let Some(entry) = state.alarms.first_entry()
                 && entry.key().0 <= time
             {
@@ -258,39 +229,54 @@ impl Scheduler {
     }
 
     fn deadlock(&self) -> ! {
-        let mut message = String::from("every thread waits and no time-out is set:");
+        let waits = self.waits();
+        bugcheck::stop("deadlock", format_args!("every thread waits and no time-out is set:{waits}"))
+    }
+
+    /// Time passes, and somebody waits nevertheless.
+    fn endless(&self) -> ! {
+        self.limit.store(u64::MAX, Ordering::Relaxed);
+        let waits = self.waits();
+        bugcheck::stop("no end", format_args!("time is up, and there are still waits:{waits}"))
+    }
+
+    /// Who waits for what.
+    fn waits(&self) -> String {
+        let mut waits = String::new();
         for slot in &lock(&self.state).slots {
             if let Status::Blocked { reason, .. } = &slot.status
                 && !slot.service
             {
-                let _ = write!(message, "\n  {} waits for {reason}", slot.thread.name());
+                let _ = write!(waits, "\n  {} waits for {reason}", slot.thread.name());
             }
         }
-        bugcheck::stop("deadlock", message)
+        waits
     }
 
-    /// A switch point while priorities are in force.
+    /// A switch point while schedules are explored.
     fn step(&self, me: &'static Thread) {
-        let gives_way = {
+        let next = {
             let mut state = lock(&self.state);
-            let State { priorities: Some(priorities), ready, .. } = &mut *state else { return };
-            priorities.steps += 1;
-            if priorities.changes.first().is_some_and(|change| *change <= priorities.steps) {
-                priorities.changes.remove(0);
-                priorities.fall(me.id());
+            let State { exploration: Some(exploration), ready, slots, .. } = &mut *state else { return };
+            exploration.pass(me.id());
+            if ready.is_empty() {
+                return;
             }
-            let own = priorities.of(me.id());
-            ready.iter().any(|id| priorities.of(*id) > own)
+            let Some(index) = exploration.choose(Some(me.id()), ready).checked_sub(1) else { return };
+            let next = ready.remove(index) as usize;
+            slots[me.id() as usize].status = Status::Ready;
+            ready.push(me.id());
+            slots[next].status = Status::Running;
+            slots[next].thread
         };
-        if gives_way {
-            self.give_way(me);
-        }
+        self.hand_over(next);
+        self.wait_for_baton(me);
     }
 
     /// The thread gives the baton to another one that can run, or keeps it. With priorities it falls below all others.
     fn yield_now(&self, me: &'static Thread) {
-        if let Some(priorities) = &mut lock(&self.state).priorities {
-            priorities.fall(me.id());
+        if let Some(exploration) = &mut lock(&self.state).exploration {
+            exploration.fall(me.id());
         }
         self.give_way(me);
     }
@@ -368,7 +354,7 @@ impl Scheduler {
 pub fn switch_point() {
     let Some(machine) = Machine::try_current() else { return };
     let scheduler = &machine.scheduler;
-    if scheduler.by_priority.load(Ordering::Relaxed) {
+    if scheduler.explores.load(Ordering::Relaxed) {
         scheduler.step(Thread::current());
     } else if scheduler.preemption != 0 && scheduler.random().is_multiple_of(u64::from(scheduler.preemption))
     {
@@ -376,22 +362,51 @@ pub fn switch_point() {
     }
 }
 
+/// All has to be over before so much more virtual time has passed (100 ns units), or the machine stops.
+pub fn limit(units: u64) {
+    Machine::current().scheduler.limit.store(now() + units, Ordering::Relaxed);
+}
+
+/// A switch point of explored schedules only: where nothing of the driver's is at work, which is where ordinary runs need none.
+pub fn explored_point() {
+    let Some(machine) = Machine::try_current() else { return };
+    let scheduler = &machine.scheduler;
+    if scheduler.explores.load(Ordering::Relaxed) {
+        scheduler.step(Thread::current());
+    }
+}
+
+/// From now on the plan decides who runs, and what it decides is noted.
+pub fn explore(plan: Plan) {
+    let scheduler = &Machine::current().scheduler;
+    lock(&scheduler.state).exploration = Some(Exploration::new(plan));
+    scheduler.explores.store(true, Ordering::Relaxed);
+}
+
+/// Ends that; what was decided since.
+pub fn explored() -> Explored {
+    let scheduler = &Machine::current().scheduler;
+    scheduler.explores.store(false, Ordering::Relaxed);
+    lock(&scheduler.state).exploration.take().map_or_else(Explored::default, Exploration::end)
+}
+
+/// What was decided since [`explore`], while it goes on: for the report of a machine that has stopped.
+pub fn explored_so_far() -> Vec<Choice> {
+    let Some(machine) = Machine::try_current() else { return Vec::new() };
+    // A fault may come while a choice is made.
+    let Ok(state) = machine.scheduler.state.try_lock() else { return Vec::new() };
+    state.exploration.as_ref().map_or_else(Vec::new, |exploration| exploration.choices().to_vec())
+}
+
 /// From now on threads run by priorities that the seed draws, and with each of the switch points in
 /// `changes`, counted from here, whoever runs falls below all others.
-pub fn by_priority(seed: u64, mut changes: Vec<u64>) {
-    changes.sort_unstable();
-    let priorities =
-        Priorities { random: seed, of: BTreeMap::new(), lowest: Priorities::FIRST, steps: 0, changes };
-    let scheduler = &Machine::current().scheduler;
-    lock(&scheduler.state).priorities = Some(priorities);
-    scheduler.by_priority.store(true, Ordering::Relaxed);
+pub fn by_priority(seed: u64, changes: Vec<u64>) {
+    explore(Plan::Priorities { seed, changes });
 }
 
 /// Ends that; gives the number of switch points since it began.
 pub fn by_chance() -> u64 {
-    let scheduler = &Machine::current().scheduler;
-    scheduler.by_priority.store(false, Ordering::Relaxed);
-    lock(&scheduler.state).priorities.take().map_or(0, |priorities| priorities.steps)
+    explored().switch_points
 }
 
 /// Hands the baton to another thread that can run (or to the same one, as the seed says).

@@ -6,8 +6,9 @@ use ks_sys::*;
 
 use super::{
     bugcheck,
+    lock_order::{self, Kind},
     machine::{Machine, lock},
-    sched,
+    residency, sched,
     thread::Thread,
     violation,
 };
@@ -40,27 +41,35 @@ unsafe fn acquire(SpinLock: PKSPIN_LOCK) {
     // SAFETY: the caller's lock.
     unsafe {
         if *SpinLock == owner_word() {
-            bugcheck::stop("0xC4/1000 deadlock", "the thread acquires a spin lock that it holds already");
+            bugcheck::stop(lock_order::SELF, "the thread acquires a spin lock that it holds already");
         }
+        lock_order::waits(SpinLock as usize, Kind::Spin);
         wait_until(SpinLock as usize, "a spin lock", || *SpinLock == 0);
         *SpinLock = owner_word();
+        lock_order::acquired(SpinLock as usize, Kind::Spin);
     }
 }
 
-unsafe fn release(SpinLock: PKSPIN_LOCK) {
+unsafe fn release(SpinLock: PKSPIN_LOCK, irql: KIRQL) {
     // SAFETY: the caller's lock.
     unsafe {
         if *SpinLock != owner_word() {
-            let what = if *SpinLock == 0 { "that nobody holds" } else { "of another thread" };
-            bugcheck::stop("0xC4/1007 spin lock", format_args!("the thread releases a spin lock {what}"));
+            let (cause, what) = match *SpinLock {
+                0 => (lock_order::NOT_HELD, "that nobody holds"),
+                _ => (lock_order::OTHER, "of another thread"),
+            };
+            bugcheck::stop(cause, format_args!("the thread releases a spin lock {what}"));
         }
         *SpinLock = 0;
     }
+    lock_order::released(SpinLock as usize, irql < DISPATCH_LEVEL as KIRQL);
     wake(SpinLock as usize);
 }
 
 /// Initialises a spin lock, free.
 pub unsafe fn KeInitializeSpinLock(SpinLock: PKSPIN_LOCK) {
+    residency::check_object(SpinLock as usize);
+    lock_order::initialized(SpinLock as usize, Kind::Spin);
     // SAFETY: the caller's memory.
     unsafe { SpinLock.write(0) };
 }
@@ -85,7 +94,7 @@ pub unsafe fn KeReleaseSpinLock(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL) {
         violation::report("SpinLock", 0x32, thread.name(), message);
     }
     // SAFETY: the caller's lock.
-    unsafe { release(SpinLock) };
+    unsafe { release(SpinLock, NewIrql) };
     thread.set_irql(NewIrql);
 }
 
@@ -108,7 +117,7 @@ pub unsafe fn KeReleaseSpinLockFromDpcLevel(SpinLock: PKSPIN_LOCK) {
         violation::report("SpinLock", 0x41, thread.name(), message);
     }
     // SAFETY: the caller's lock.
-    unsafe { release(SpinLock) };
+    unsafe { release(SpinLock, thread.irql().max(DISPATCH_LEVEL as KIRQL)) };
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use std::{
 
 use ks_sys::*;
 
-use super::{bugcheck, callback, machine::Machine, measure::Meter, object, seh::Boundary, violation};
+use super::{
+    bugcheck, callback, machine::Machine, measure::Meter, object, residency, seh::Boundary, violation,
+};
 use crate::pe::stub;
 
 /// The process a thread runs in.
@@ -151,7 +153,14 @@ impl Thread {
 
     /// Sets its IRQL, and gives the old one.
     pub fn set_irql(&self, irql: KIRQL) -> KIRQL {
-        self.irql.swap(irql, Ordering::Relaxed)
+        let old = self.irql.swap(irql, Ordering::Relaxed);
+        if self.machine.options().watch.force_irql
+            && old < DISPATCH_LEVEL as KIRQL
+            && irql >= DISPATCH_LEVEL as KIRQL
+        {
+            residency::arrive(self);
+        }
+        old
     }
 
     /// The process it runs in at the moment.
@@ -265,7 +274,10 @@ pub fn KeEnterCriticalRegion() {
 pub fn KeLeaveCriticalRegion() {
     let thread = Thread::current();
     if thread.apc_disable() <= 0 {
-        bugcheck::stop("0xC4/3E", "KeLeaveCriticalRegion without KeEnterCriticalRegion");
+        bugcheck::stop(
+            ("CriticalRegions", 0xC4, 0x3E),
+            "KeLeaveCriticalRegion without KeEnterCriticalRegion",
+        );
     }
     thread.add_apc_disable(-1);
 }

@@ -90,7 +90,7 @@ pub fn take() -> Vec<Event> {
 }
 
 /// The last events, for reports.
-pub(super) fn last(count: usize) -> Vec<Event> {
+pub fn last(count: usize) -> Vec<Event> {
     let Some(machine) = Machine::try_current() else { return Vec::new() };
     // A fault may come while the log is being written to.
     let Ok(state) = machine.trace.try_lock() else { return Vec::new() };

@@ -4,7 +4,9 @@ use ks_sys::*;
 
 use super::{
     bugcheck,
-    dispatcher::{Waiter, consumes_ownership, describe, is_object, try_satisfy},
+    dispatcher::{Waiter, consumes_ownership, describe, is_mutex, is_new_mutex, is_object, try_satisfy},
+    inject,
+    lock_order::{self, Kind},
     machine::{Machine, lock},
     sched::{self, Wake},
     thread::Thread,
@@ -32,7 +34,7 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
     for object in objects {
         // SAFETY: the caller's objects are dispatcher objects; one that is none is found here.
         if unsafe { !is_object(*object) } {
-            bugcheck::stop("0xC4 wait", "a wait for an object that was not initialised");
+            bugcheck::stop(("KeWait", 0xC4, 0), "a wait for an object that was not initialised");
         }
     }
     // SAFETY: NULL or the caller's time.
@@ -46,8 +48,18 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
         // SAFETY: the caller's objects; a mutex acquired for the first time disables APCs.
         let mutexes = acquired.iter().filter(|object| unsafe { consumes_ownership(**object) });
         thread.add_apc_disable(mutexes.count() as i32);
+        // SAFETY: as above.
+        for mutex in acquired.iter().filter(|object| unsafe { is_new_mutex(**object) }) {
+            lock_order::acquired(*mutex, Kind::Mutex);
+        }
         STATUS_WAIT_0 + index as NTSTATUS
     };
+    if deadline.is_none_or(|deadline| deadline > sched::now()) {
+        // SAFETY: as above.
+        for mutex in objects.iter().filter(|object| unsafe { is_mutex(**object) }) {
+            lock_order::waits(*mutex, Kind::Mutex);
+        }
+    }
     // SAFETY: the caller's objects.
     if let Some(index) = unsafe { try_satisfy(objects, all, thread.kthread()) } {
         return finish(index);
@@ -83,15 +95,32 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
     }
 }
 
+/// A wait of a driver's that is to end early on purpose: when its time has passed, or at once with an alert.
+unsafe fn ends_early(call: &'static str, alertable: BOOLEAN, timeout: PLARGE_INTEGER) -> Option<NTSTATUS> {
+    let status = inject::strike_wait(call, alertable != 0, !timeout.is_null())?;
+    if status == STATUS_TIMEOUT {
+        // SAFETY: the caller's time.
+        let until = unsafe { deadline(timeout) }.unwrap_or_default();
+        if let Some(rest) = until.checked_sub(sched::now()).filter(|rest| *rest > 0) {
+            sched::sleep(rest);
+        }
+    }
+    Some(status)
+}
+
 /// Waits for a dispatcher object: STATUS_SUCCESS or STATUS_TIMEOUT. IRQL <= APC_LEVEL, or DISPATCH_LEVEL
 /// with a zero timeout. (`nf-wdm-kewaitforsingleobject.md`)
 pub unsafe fn KeWaitForSingleObject(
     Object: PVOID,
     _WaitReason: KWAIT_REASON,
     _WaitMode: KPROCESSOR_MODE,
-    _Alertable: BOOLEAN,
+    Alertable: BOOLEAN,
     Timeout: PLARGE_INTEGER,
 ) -> NTSTATUS {
+    // SAFETY: the caller's time.
+    if let Some(status) = unsafe { ends_early("KeWaitForSingleObject", Alertable, Timeout) } {
+        return status;
+    }
     // SAFETY: the caller's object.
     unsafe { wait(&[Object as usize], false, Timeout) }
 }
@@ -103,13 +132,17 @@ pub unsafe fn KeWaitForMultipleObjects(
     WaitType: WAIT_TYPE,
     _WaitReason: KWAIT_REASON,
     _WaitMode: KPROCESSOR_MODE,
-    _Alertable: BOOLEAN,
+    Alertable: BOOLEAN,
     Timeout: PLARGE_INTEGER,
     WaitBlockArray: PVOID,
 ) -> NTSTATUS {
+    // SAFETY: the caller's time.
+    if let Some(status) = unsafe { ends_early("KeWaitForMultipleObjects", Alertable, Timeout) } {
+        return status;
+    }
     if Count > if WaitBlockArray.is_null() { 3 } else { 64 } {
         bugcheck::stop(
-            "bug check 0xC",
+            ("KeWait", 0xC, 0),
             "KeWaitForMultipleObjects: too many objects (MAXIMUM_WAIT_OBJECTS_EXCEEDED)",
         );
     }
@@ -123,9 +156,12 @@ pub unsafe fn KeWaitForMultipleObjects(
 /// Lets the calling thread sleep. IRQL <= APC_LEVEL.
 pub unsafe fn KeDelayExecutionThread(
     _WaitMode: KPROCESSOR_MODE,
-    _Alertable: BOOLEAN,
+    Alertable: BOOLEAN,
     Interval: PLARGE_INTEGER,
 ) -> NTSTATUS {
+    if let Some(status) = inject::strike_wait("KeDelayExecutionThread", Alertable != 0, false) {
+        return status;
+    }
     // SAFETY: the caller's interval.
     let until = unsafe { deadline(Interval) }.unwrap_or_default();
     sched::sleep(until.saturating_sub(sched::now()));

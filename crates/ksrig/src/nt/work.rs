@@ -14,6 +14,8 @@ use super::{
     trace,
 };
 
+/// INVALID_WORK_QUEUE_ITEM
+const QUEUED_TWICE: (&str, u32, u32) = ("WorkItem", 0x96, 0);
 const WORK: CallbackKind = CallbackKind::new("WorkItem", Group::Driver);
 
 enum Item {
@@ -137,7 +139,7 @@ pub unsafe fn ExQueueWorkItem(WorkItem: PWORK_QUEUE_ITEM, _QueueType: WORK_QUEUE
     // SAFETY: the caller's work item.
     unsafe {
         if !(*WorkItem).List.Flink.is_null() {
-            bugcheck::stop("bug check 0x96", "ExQueueWorkItem: the work item is queued already");
+            bugcheck::stop(QUEUED_TWICE, "ExQueueWorkItem: the work item is queued already");
         }
         (*WorkItem).List.Flink = &raw mut (*WorkItem).List;
     }
@@ -161,7 +163,7 @@ pub unsafe fn IoQueueWorkItem(
     unsafe {
         let item = &mut *IoWorkItem.cast::<Device>();
         if item.queued {
-            bugcheck::stop("bug check 0x96", "IoQueueWorkItem: the work item is queued already");
+            bugcheck::stop(QUEUED_TWICE, "IoQueueWorkItem: the work item is queued already");
         }
         (item.routine, item.context, item.queued) = (WorkerRoutine, Context, true);
         ObfReferenceObject(item.device.cast());
@@ -174,7 +176,7 @@ pub unsafe fn IoFreeWorkItem(IoWorkItem: PIO_WORKITEM) {
     // SAFETY: the caller's work item, made by IoAllocateWorkItem.
     let item = unsafe { Box::from_raw(IoWorkItem.cast::<Device>()) };
     if item.queued {
-        bugcheck::stop("0xC4 work item", "IoFreeWorkItem: the work item is queued");
+        bugcheck::stop(("WorkItem", 0xC4, 0), "IoFreeWorkItem: the work item is queued");
     }
 }
 

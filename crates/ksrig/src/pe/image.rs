@@ -184,10 +184,28 @@ impl Image {
         self.symbols.get_or_init(|| Symbols::open(self.pdb.as_deref())).at(offset)
     }
 
+    /// Where its functions begin and end, as the function table has them; leaf functions are not in it.
+    pub fn functions(&self) -> Vec<(u32, u32)> {
+        super::unwind::functions(self)
+    }
+
+    /// Its program database, if it lies beside it.
+    pub fn pdb(&self) -> Option<&Path> {
+        self.pdb.as_deref()
+    }
+
     /// The address of the function table's entry for an address; none for a leaf function.
     pub fn function_entry(&self, address: usize) -> Option<usize> {
         let rva = super::unwind::entry(self, self.offset(address)?)?;
         Some(self.base() + rva as usize)
+    }
+
+    /// The sections that the kernel may page out: address, bytes, protection (`libc::PROT_*`).
+    pub fn pageable(&self) -> impl Iterator<Item = (usize, usize, i32)> {
+        self.headers.sections.iter().filter(|section| section.pageable() && section.size > 0).map(|section| {
+            let bytes = (section.size as usize).next_multiple_of(PAGE);
+            (self.base() + section.rva as usize, bytes, protection(section))
+        })
     }
 
     /// Takes away what the kernel frees after DriverEntry: the discardable sections. A later touch faults.
@@ -204,16 +222,20 @@ impl Image {
 fn protect(mapping: &Mapping, headers: &Headers) -> std::io::Result<()> {
     mapping.protect(0, headers.size as usize, libc::PROT_READ)?;
     for section in &headers.sections {
-        let protection = [
-            (section.readable(), libc::PROT_READ),
-            (section.writable(), libc::PROT_WRITE),
-            (section.executable(), libc::PROT_EXEC),
-        ];
-        let protection = protection.iter().filter(|(asked, _)| *asked).fold(0, |sum, (_, bit)| sum | bit);
         let len = (section.size as usize).next_multiple_of(PAGE);
-        mapping.protect(section.rva as usize, len, protection)?;
+        mapping.protect(section.rva as usize, len, protection(section))?;
     }
     Ok(())
+}
+
+/// What a section asks for (`libc::PROT_*`).
+fn protection(section: &Section) -> i32 {
+    let protection = [
+        (section.readable(), libc::PROT_READ),
+        (section.writable(), libc::PROT_WRITE),
+        (section.executable(), libc::PROT_EXEC),
+    ];
+    protection.iter().filter(|(asked, _)| *asked).fold(0, |sum, (_, bit)| sum | bit)
 }
 
 /// The loader of Windows 8 and later replaces the compiler's default cookie, as the entry stub of older

@@ -9,6 +9,7 @@
 // A loader lives on raw memory; each group of operations states the fact that makes it sound.
 #![allow(clippy::multiple_unsafe_ops_per_block)]
 
+pub mod blocks;
 pub mod checksum;
 mod error;
 mod export;
@@ -16,6 +17,7 @@ mod headers;
 mod image;
 mod import;
 mod layout;
+pub mod lines;
 mod memory;
 mod relocation;
 #[cfg(test)]

@@ -16,6 +16,8 @@ pub struct Specimen {
     pub code: Vec<u8>,
     pub relocations: bool,
     pub checksum: bool,
+    /// The name of the section with the data.
+    pub rdata: [u8; 8],
 }
 
 impl Default for Specimen {
@@ -29,6 +31,7 @@ impl Default for Specimen {
             code: code(),
             relocations: true,
             checksum: true,
+            rdata: *b".rdata\0\0",
         }
     }
 }
@@ -58,7 +61,7 @@ impl Specimen {
         let rdata = self.rdata();
         let flags = pe::IMAGE_SCN_CNT_INITIALIZED_DATA | pe::IMAGE_SCN_MEM_READ;
         let len = rdata.len() as u32;
-        let rdata_range = writer.reserve_section(*b".rdata\0\0", flags, len, len);
+        let rdata_range = writer.reserve_section(self.rdata, flags, len, len);
         assert_eq!((text.virtual_address, rdata_range.virtual_address), (ENTRY, RDATA));
         writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_IMPORT, RDATA, 40);
         writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, RDATA + 0xd0, 12);

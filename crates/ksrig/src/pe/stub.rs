@@ -184,3 +184,39 @@ impl Stubs {
         Ok(mapping)
     }
 }
+
+/// Code that calls a thunk through a stub, as a driver calls an import: to measure what a call costs.
+pub struct Caller {
+    code: Mapping,
+    _stubs: Mapping,
+}
+
+impl Caller {
+    /// Makes the code.
+    pub fn new(thunk: usize) -> io::Result<Self> {
+        let mut stubs = Stubs::new();
+        let at = stubs.push(thunk, 0);
+        let stubs = stubs.map()?;
+        let mut code = vec![0x53, 0x56, 0x48, 0x83, 0xec, 0x28]; // push rbx; push rsi; sub rsp, 28h
+        code.extend([0x89, 0xcb, 0x48, 0xbe]); // mov ebx, ecx; mov rsi, stub
+        code.extend(((stubs.base() + at) as u64).to_le_bytes());
+        code.extend([0xff, 0xd6, 0xff, 0xcb, 0x75, 0xfa]); // again: call rsi; dec ebx; jnz again
+        code.extend([0x48, 0x83, 0xc4, 0x28, 0x5e, 0x5b, 0xc3]); // add rsp, 28h; pop rsi; pop rbx; ret
+        let mut mapping = Mapping::new(code.len())?;
+        mapping.write(0, &code);
+        mapping.protect(0, code.len(), libc::PROT_READ | libc::PROT_EXEC)?;
+        Ok(Self { code: mapping, _stubs: stubs })
+    }
+
+    /// Calls it so many times, once at least. The thread has its block.
+    ///
+    /// # Safety
+    /// The thunk takes no argument and may be called here.
+    pub unsafe fn call(&self, times: u32) {
+        // SAFETY: the code above is a function of this type.
+        unsafe {
+            let code: unsafe extern "win64" fn(u32) = std::mem::transmute(self.code.base());
+            code(times.max(1));
+        }
+    }
+}

@@ -2,17 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use pdb::FallibleIterator;
 
+type Names = BTreeMap<u32, String>;
+
 /// Functions by their address in the image.
-pub struct Symbols(BTreeMap<u32, String>);
+pub struct Symbols(Arc<Names>);
+
+/// Files that have been read, with the time of their last change: a driver is loaded a thousand times.
+static READ: Mutex<BTreeMap<(PathBuf, SystemTime), Arc<Names>>> = Mutex::new(BTreeMap::new());
 
 impl Symbols {
     /// Reads the functions of a `.pdb`; none when it is absent or unreadable, for names are a comfort only.
     pub fn open(path: Option<&Path>) -> Self {
-        Self(path.and_then(|path| read(path).ok()).unwrap_or_default())
+        let Some(path) = path else { return Self(Arc::default()) };
+        let changed = path.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut known = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = known.entry((path.to_owned(), changed));
+        Self(Arc::clone(names.or_insert_with(|| Arc::new(read(path).unwrap_or_default()))))
     }
 
     /// The function at or before `rva`, and the distance from its start.
@@ -22,7 +33,7 @@ impl Symbols {
     }
 }
 
-fn read(path: &Path) -> Result<BTreeMap<u32, String>, Box<dyn std::error::Error>> {
+fn read(path: &Path) -> Result<Names, Box<dyn std::error::Error>> {
     let mut pdb = pdb::PDB::open(File::open(path)?)?;
     let addresses = pdb.address_map()?;
     let mut names = BTreeMap::new();

@@ -132,6 +132,20 @@ pub fn backtrace(images: &[&Image], mut context: Context) -> Vec<Frame> {
     frames
 }
 
+/// The same frames as images and offsets in them.
+pub fn places(images: &[&'static Image], mut context: Context) -> Vec<(&'static str, u32)> {
+    let mut places = Vec::new();
+    while places.len() < DEPTH
+        && let Some(image) = images.iter().find(|image| image.contains(context.rip as usize))
+    {
+        places.push((image.name(), image.offset(context.rip as usize).unwrap_or_default()));
+        if context.unwind(image).is_none() {
+            break;
+        }
+    }
+    places
+}
+
 /// The frame pointer of the function, as it has been set up when `done` bytes of it have run.
 fn establisher(image: &Image, info: u32, done: u32, context: &Context) -> Option<u64> {
     let head = image.layout.get(info, 4)?;
@@ -169,6 +183,17 @@ const UWOP_SET_FPREG: u16 = 3;
 fn function(image: &Image, rva: u32) -> Option<(u32, u32)> {
     let at = entry(image, rva)?;
     Some((image.layout.u32(at)?, image.layout.u32(at + 8)?))
+}
+
+/// Begin and end of each entry of the function table.
+pub(super) fn functions(image: &Image) -> Vec<(u32, u32)> {
+    let table = image.headers().directory(object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION);
+    let (table, size) = table.unwrap_or_default();
+    let entry = |index: u32| {
+        let at = table.checked_add(12 * index)?;
+        Some((image.layout.u32(at)?, image.layout.u32(at + 4)?))
+    };
+    (0..size / 12).map_while(entry).collect()
 }
 
 /// The place of the function table's entry for `rva`.

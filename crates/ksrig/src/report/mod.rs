@@ -11,9 +11,11 @@ mod sequence;
 mod sheet;
 mod style;
 mod svg;
+mod verification;
 pub mod y4m;
 
 pub use graph::{Box, Graph, Link, Port};
 pub use page::{Page, Stream};
 pub use picture::Picture;
 pub use sheet::contact_sheet;
+pub use verification::Verification;

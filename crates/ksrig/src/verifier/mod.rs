@@ -3,9 +3,17 @@
 //! The checks themselves stand where the calls pass: in [`nt`](crate::nt) around every export and callback,
 //! in [`ks`](crate::ks) around the AVStream ones. This is the table that explains them.
 
+pub mod coverage;
+pub mod finding;
+mod replay;
 mod rules;
+pub mod schedule;
+mod verdict;
 
+pub use finding::{Finding, Findings};
+pub use replay::Replay;
 pub use rules::{RULES, Rule};
+pub use verdict::{Faults, Played, Tried, Verdict};
 
 /// The rule of this name.
 pub fn rule(name: &str) -> Option<&'static Rule> {
@@ -41,6 +49,23 @@ mod tests {
         let mut unknown = Vec::new();
         for (path, code) in sources() {
             for part in code.split("violation::report(").skip(1) {
+                let name = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                if let Some(name) = name.filter(|name| rule(name).is_none()) {
+                    unknown.push(format!("{name} in {}", path.display()));
+                }
+            }
+        }
+        for (path, code) in sources() {
+            // Causes of fatal stops, and the fatal errors of ks.
+            for part in code.split("(\"").skip(1) {
+                let Some((name, rest)) = part.split_once("\", ") else { continue };
+                let numbers = rest.split(')').next().unwrap_or_default();
+                let fatal = numbers.starts_with("0x") && numbers.matches(", ").count() == 1;
+                if fatal && rule(name).is_none() {
+                    unknown.push(format!("{name} in {}", path.display()));
+                }
+            }
+            for part in code.split("driver_error(").skip(1) {
                 let name = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
                 if let Some(name) = name.filter(|name| rule(name).is_none()) {
                     unknown.push(format!("{name} in {}", path.display()));

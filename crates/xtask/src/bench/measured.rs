@@ -20,6 +20,12 @@ pub struct Measured {
     pub footprint: Vec<Step>,
 }
 
+/// The frames alone.
+#[derive(Deserialize)]
+struct Frames {
+    frames: Vec<Case>,
+}
+
 /// Frames of one format for some readers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Case {
@@ -51,6 +57,24 @@ impl Measured {
     pub fn by(rig: &Rig, more: &[String]) -> Result<Self> {
         let text = process::output(rig.command("bench").arg("--json").args(more))?;
         serde_json::from_str(&text).context("the output of ksrig bench")
+    }
+
+    /// Fifteen readers, and the same beside one that takes nothing: nanoseconds in the driver for a frame, of both in turns.
+    pub fn stalled(rig: &Rig, format: &str, rounds: usize) -> Result<[f64; 2]> {
+        let mut figures = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            for (stalled, figures) in figures.iter_mut().enumerate() {
+                let mut bench = rig.command("bench");
+                bench.args(["--json", "--frames-only", "--readers", "15", "--format", format]);
+                let text = process::output(bench.args(["--stalled", &stalled.to_string()]))?;
+                let frames: Frames = serde_json::from_str(&text).context("the output of ksrig bench")?;
+                figures.extend(frames.frames.iter().map(|case| case.driver_ns));
+            }
+        }
+        Ok(figures.map(|mut figures| {
+            figures.sort_by(f64::total_cmp);
+            figures[figures.len() / 2]
+        }))
     }
 
     /// Each figure's median of several rounds; what is counted is the same in each.

@@ -69,6 +69,12 @@ pub fn run(options: &Options) -> Result<()> {
     let now = Measured::median(now).context("nothing was measured")?;
     let before = Measured::median(before);
     table(&now, before.as_ref());
+    println!("\nFifteen readers, and the same beside a sixteenth that takes nothing");
+    for format in ["nv12:16x16@30", "nv12:1920x1080@30"] {
+        let [without, with] = Measured::stalled(&rig, format, 2 * options.rounds.max(1) + 1)?;
+        let change = (with / without - 1.0) * 100.0;
+        println!("  {format:<26} {:>12} {:>12} {change:>+8.1} %", time(without), time(with));
+    }
     let folder = house::root().join("target/bench");
     let against = before.as_ref().map(|_| options.against.as_str());
     save(&folder, &Results { against, now: &now, before: before.as_ref() })

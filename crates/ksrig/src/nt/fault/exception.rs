@@ -4,7 +4,14 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
 use ks_sys::*;
 
 use crate::{
-    nt::{pnp, seh, thread::Thread, user},
+    nt::{
+        bugcheck::Cause,
+        pnp, pool,
+        residency::{self, Kind},
+        seh,
+        thread::Thread,
+        user,
+    },
     pe::{try_read, unwind::Context},
 };
 
@@ -12,11 +19,14 @@ use crate::{
 pub enum Outcome {
     /// The driver may handle it.
     Exception(EXCEPTION_RECORD),
-    /// Nobody may: the rule and the message.
-    Stop(&'static str, String),
+    /// Nobody may: why, and the message.
+    Stop(Cause, String),
 }
 
 use Outcome::{Exception, Stop};
+
+/// What the rig cannot tell from an address that is not canonical.
+pub const GENERAL_PROTECTION: Cause = Cause { rule: "general protection", bug_check: 0x1E, code: 0 };
 
 /// A fault, as the signal tells it.
 pub struct Fault {
@@ -30,6 +40,27 @@ pub struct Fault {
     pub write: bool,
     /// Where the driver was.
     pub context: Context,
+}
+
+/// What is known about an address that is not there: taken away, or of the special pool.
+pub fn memory(address: usize) -> Option<(Cause, String)> {
+    let irql = Thread::try_current().map_or(0, Thread::irql);
+    Some(match residency::refused(address) {
+        // DRIVER_PORTION_MUST_BE_NONPAGED, DRIVER_IRQL_NOT_LESS_OR_EQUAL
+        Some(Kind::Pageable) if pnp::image_at(address).is_some() => {
+            (("ForceIrql", 0xD3, 0).into(), format!("pageable section at {address:#x}, at IRQL {irql}"))
+        }
+        Some(Kind::Pageable) => {
+            let what = pool::block_of(address).unwrap_or_else(|| format!("address {address:#x}"));
+            (("ForceIrql", 0xD1, 0).into(), format!("pageable memory, {what}, at IRQL {irql}"))
+        }
+        // PAGE_FAULT_IN_NONPAGED_AREA
+        Some(Kind::User) => {
+            let what = format!("user memory at {address:#x} outside of its process");
+            (("UserMemory", 0x50, 0).into(), what)
+        }
+        None => return pool::explain(address),
+    })
 }
 
 impl Fault {
@@ -73,12 +104,18 @@ impl Fault {
     pub fn access(&self) -> Outcome {
         let (address, verb) = (self.address, if self.write { "write" } else { "read" });
         let irql = Thread::try_current().map_or(0, Thread::irql);
+        if let Some((cause, message)) = memory(address) {
+            return Stop(cause, format!("{verb} of {message}, "));
+        }
         let message = format!("{verb} of address {address:#x}, ");
         if irql >= DISPATCH_LEVEL as u8 {
-            return Stop("access violation", format!("{message}at IRQL {irql} (bug check 0xD1), "));
+            return Stop(("access violation", 0xD1, 0).into(), format!("{message}at IRQL {irql}, "));
         }
         if !user::is_user_address(address) {
-            return Stop("access violation", format!("{message}which is no user address (bug check 0x50), "));
+            return Stop(
+                ("access violation", 0x50, 0).into(),
+                format!("{message}which is no user address, "),
+            );
         }
         self.access_violation(address as u64)
     }
@@ -89,7 +126,10 @@ impl Fault {
         match (self.signal, [bytes[0], bytes[1]]) {
             (libc::SIGSEGV, [0xCD, 0x29]) => {
                 let code = self.context.registers[1] as u32;
-                Stop("bug check 0x139", format!("__fastfail({code:#x}) (KERNEL_SECURITY_CHECK_FAILURE), "))
+                Stop(
+                    ("FastFail", 0x139, code).into(),
+                    format!("__fastfail({code:#x}) (KERNEL_SECURITY_CHECK_FAILURE), "),
+                )
             }
             (libc::SIGSEGV, [0xCD, 0x2C]) => Exception(self.record(STATUS_ASSERTION_FAILURE)),
             (libc::SIGSEGV, _) if self.code == libc::SI_KERNEL => self.protection(),
@@ -106,18 +146,12 @@ impl Fault {
         let instruction = self.instruction();
         if instruction.is_privileged() || instruction.is_invalid() {
             let name = format!("{:?}", instruction.mnemonic()).to_lowercase();
-            return Stop(
-                "general protection",
-                format!("the privileged instruction {name} is not emulated, "),
-            );
+            return Stop(GENERAL_PROTECTION, format!("the privileged instruction {name} is not emulated, "));
         }
         if self.operand_address(&instruction).is_some() || instruction.is_stack_instruction() {
             return self.access_violation(u64::MAX);
         }
-        Stop(
-            "general protection",
-            "a privileged instruction, or an address that is not canonical, ".to_owned(),
-        )
+        Stop(GENERAL_PROTECTION, "a privileged instruction, or an address that is not canonical, ".to_owned())
     }
 
     /// A division by zero, or one whose result does not fit.

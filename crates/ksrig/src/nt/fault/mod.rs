@@ -5,9 +5,15 @@ use std::{cell::Cell, ptr::null_mut, sync::Once};
 use core::ffi::c_void;
 
 use self::exception::{Fault, Outcome};
-use super::{bugcheck, exports, pnp, seh, shared_data, thread::Thread};
+use super::{
+    bugcheck::{self, Cause},
+    coverage, exports, pnp, residency, seh, shared_data,
+    thread::Thread,
+};
 use crate::pe::{stub::PerThread, unwind::Context};
 
+#[cfg(test)]
+pub(super) mod child;
 pub(super) mod exception;
 
 const SIGNALS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
@@ -117,8 +123,18 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
         unsafe { ((*info).si_code, (*info).si_addr() as usize, &mut *ucontext.cast::<libc::ucontext_t>()) };
     let rip = ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
     let in_driver = pnp::is_driver_address(rip);
+    if matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+        && code != libc::SI_KERNEL
+        && residency::fault(address, in_driver || in_open_function())
+    {
+        return;
+    }
     if signal == libc::SIGSEGV && in_driver && emulate_cr8(pnp::code_at(rip), &mut ucontext.uc_mcontext.gregs)
     {
+        return;
+    }
+    if signal == libc::SIGTRAP && in_driver && coverage::met(rip - 1) {
+        ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] -= 1;
         return;
     }
     let called = |thread: &Thread| thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty());
@@ -155,18 +171,21 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
 
 /// A fault of driver code: the driver's handlers get it when the signal handler returns, or the machine stops.
 fn driver_fault(fault: &Fault, outcome: Outcome, ucontext: &mut libc::ucontext_t) {
-    let stop = |rule: &str, message: &str| -> ! {
-        bugcheck::stop_with(rule, format_args!("{message}in driver code"), pnp::stack_from(fault.context))
+    let stop = |cause: Cause, message: &str| -> ! {
+        bugcheck::stop_with(cause, format_args!("{message}in driver code"), pnp::stack_from(fault.context))
     };
     let record = match outcome {
         Outcome::Exception(record) => record,
-        Outcome::Stop(rule, message) => stop(rule, &message),
+        Outcome::Stop(cause, message) => stop(cause, &message),
     };
     let registers = &mut ucontext.uc_mcontext.gregs;
     let rsp = registers[libc::REG_RSP as usize] as usize;
     let (low, high) = Thread::current().stack();
     if !(low.saturating_add(ROOM)..high).contains(&rsp) {
-        stop("stack overflow", "the stack pointer is at the end of the stack or outside of it, ");
+        stop(
+            ("stack overflow", 0x7F, 8).into(),
+            "the stack pointer is at the end of the stack or outside of it, ",
+        );
     }
     // SAFETY: the kernel gives the handler the state of the vector unit.
     let mxcsr = unsafe { (*ucontext.uc_mcontext.fpregs).mxcsr };
@@ -181,6 +200,12 @@ fn driver_fault(fault: &Fault, outcome: Outcome, ucontext: &mut libc::ucontext_t
     registers[libc::REG_EFL as usize] &= !DIRECTION;
 }
 
+/// Whether the driver is in a function that is as its own code.
+fn in_open_function() -> bool {
+    PerThread::noted().tag == exports::OPEN
+        && Thread::try_current().is_some_and(|thread| thread.exports.get() == 0)
+}
+
 /// A fault of the rig's code while a driver waits for it.
 fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
     let noted = PerThread::noted();
@@ -188,12 +213,15 @@ fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
     if jumped && let Some(here) = fault.context.return_address().filter(|to| pnp::is_driver_address(*to)) {
         fault.context = Context { rip: here as u64, ..fault.context };
         fault.context.registers[4] += 8;
-        let message = format!("a call of address {:#x}, in driver code", fault.address);
-        bugcheck::stop_with("access violation", message, pnp::stack_from(fault.context));
+        let known = exception::memory(fault.address);
+        let (cause, what) = known.unwrap_or_else(|| {
+            (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
+        });
+        let message = format!("a call of {what}, in driver code");
+        bugcheck::stop_with(cause, message, pnp::stack_from(fault.context));
     }
     // A function that is as the driver's own code, memcpy say, fails in the driver's name.
-    let open = noted.tag == exports::OPEN && Thread::current().exports.get() == 0;
-    if open
+    if in_open_function()
         && fault.signal == libc::SIGSEGV
         && fault.code != libc::SI_KERNEL
         && let Some(here) = Context::at_import(&noted)
@@ -202,15 +230,20 @@ fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
         let outcome = fault.access();
         return driver_fault(&fault, outcome, ucontext);
     }
-    let (rule, message) = match (fault.signal, fault.code) {
+    let (cause, message) = match (fault.signal, fault.code) {
         (libc::SIGSEGV, libc::SI_KERNEL) => {
-            ("general protection", "an address that is not canonical".to_owned())
+            (exception::GENERAL_PROTECTION, "an address that is not canonical".to_owned())
         }
-        (libc::SIGSEGV | libc::SIGBUS, _) => ("access violation", format!("address {:#x}", fault.address)),
-        (signal, _) => ("fault", format!("signal {signal}")),
+        (libc::SIGSEGV | libc::SIGBUS, _) => {
+            let known = exception::memory(fault.address);
+            known.unwrap_or_else(|| {
+                (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
+            })
+        }
+        (signal, _) => ("fault".into(), format!("signal {signal}")),
     };
     let stack = pnp::driver_stack();
-    bugcheck::stop_with(rule, format_args!("{message}, in the rig, on behalf of the driver"), stack);
+    bugcheck::stop_with(cause, format_args!("{message}, in the rig, on behalf of the driver"), stack);
 }
 
 #[cfg(test)]
@@ -235,7 +268,7 @@ mod tests {
         // ud2
         ("ud2", &[0x0F, 0x0B], "illegal instruction"),
         // mov ecx, 3; int 29h
-        ("fastfail", &[0xB9, 3, 0, 0, 0, 0xCD, 0x29], "bug check 0x139"),
+        ("fastfail", &[0xB9, 3, 0, 0, 0, 0xCD, 0x29], "FastFail (bug check 0x139, 0x3)"),
         // xor ecx, ecx; xor edx, edx; div ecx
         ("divide", &[0x31, 0xC9, 0x31, 0xD2, 0xF7, 0xF1], "divide error"),
         // hlt

@@ -42,7 +42,7 @@ pub unsafe fn IofCallDriver(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> NTSTATUS
     unsafe {
         if (*Irp).CurrentLocation <= 1 {
             bugcheck::stop(
-                "bug check 0x35",
+                ("IrpLocations", 0x35, 0),
                 "IoCallDriver: the IRP has no stack location left (NO_MORE_IRP_STACK_LOCATIONS)",
             );
         }

@@ -15,7 +15,7 @@ use crate::nt::{
     bugcheck,
     callback::{self, CallbackKind, Group},
     event::KeSetEvent,
-    object::ObfDereferenceObject,
+    object::{self, ObfDereferenceObject},
     pool::ExFreePool,
     trace, violation,
 };
@@ -53,7 +53,7 @@ pub unsafe fn IofCompleteRequest(Irp: PIRP, _PriorityBoost: CCHAR) {
     unsafe {
         if (*Irp).CurrentLocation > (*Irp).StackCount + 1 {
             bugcheck::stop(
-                "bug check 0x44",
+                ("IoCompleteRequest", 0x44, 0),
                 format_args!("irp {number} is completed twice (MULTIPLE_IRP_COMPLETE_REQUESTS)"),
             );
         }
@@ -149,7 +149,7 @@ unsafe fn finish(irp: PIRP) {
             ObfDereferenceObject(event.cast());
         }
         if !file.is_null() {
-            ObfDereferenceObject(file.cast());
+            object::dereference_later(file.cast());
         }
     }
 }

@@ -51,7 +51,7 @@ pub(in crate::nt) fn with_info<R>(irp: PIRP, change: impl FnOnce(&mut Info) -> R
     let result = lock(&Machine::current().irps).live.get_mut(&(irp as usize)).map(change);
     result.unwrap_or_else(|| {
         bugcheck::stop(
-            "0xC9/01 IRP",
+            ("Irp", 0xC9, 0x01),
             "the pointer is no live IRP (never allocated, freed, or completed already)",
         )
     })
@@ -128,7 +128,7 @@ unsafe fn initialize(irp: PIRP, bytes: USHORT, locations: CCHAR) {
 /// Frees an IRP. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn IoFreeIrp(Irp: PIRP) {
     let Some(info) = lock(&Machine::current().irps).live.remove(&(Irp as usize)) else {
-        bugcheck::stop("0xC9/01 IRP", "IoFreeIrp: the pointer is no live IRP");
+        bugcheck::stop(("Irp", 0xC9, 0x01), "IoFreeIrp: the pointer is no live IRP");
     };
     // SAFETY: allocated with this layout; it was in the map, so not freed yet.
     unsafe {

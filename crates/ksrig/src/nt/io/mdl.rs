@@ -12,6 +12,7 @@ use ks_sys::*;
 use crate::nt::{
     bugcheck,
     machine::{Machine, lock},
+    residency,
     thread::KERNEL_MODE,
     user, violation,
 };
@@ -70,7 +71,7 @@ pub unsafe fn IoAllocateMdl(
 /// Frees one MDL. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn IoFreeMdl(Mdl: PMDL) {
     let Some(layout) = lock(&Machine::current().mdls).live.remove(&(Mdl as usize)) else {
-        bugcheck::stop("MDL", "IoFreeMdl: the pointer is no live MDL");
+        bugcheck::stop(("Mdl", 0, 0), "IoFreeMdl: the pointer is no live MDL");
     };
     // SAFETY: it was in the map, so it is alive, with this layout.
     unsafe {
@@ -105,8 +106,18 @@ pub unsafe fn MmProbeAndLockPages(
         }
         (*MemoryDescriptorList).MdlFlags |=
             LOCKED | if Operation == _LOCK_OPERATION::IoReadAccess { 0 } else { WRITE };
+        residency::lock_pages(&pages(MemoryDescriptorList), true);
     }
     Ok(())
+}
+
+/// The range that the MDL describes.
+unsafe fn pages(mdl: PMDL) -> std::ops::Range<usize> {
+    // SAFETY: the caller's MDL.
+    unsafe {
+        let start = MmGetMdlVirtualAddress(mdl) as usize;
+        start..start + (*mdl).ByteCount as usize
+    }
 }
 
 /// Unlocks the buffer; a system address of it is gone.
@@ -118,6 +129,9 @@ pub unsafe fn MmUnlockPages(MemoryDescriptorList: PMDL) {
             violated(0x7D, "MmUnlockPages of nonpaged pool");
         } else if flags & LOCKED == 0 {
             violated(0x7C, "MmUnlockPages of an MDL whose pages are not locked");
+        }
+        if flags & LOCKED != 0 {
+            residency::lock_pages(&pages(MemoryDescriptorList), false);
         }
         (*MemoryDescriptorList).MdlFlags = flags & !(LOCKED | MAPPED | WRITE);
         (*MemoryDescriptorList).MappedSystemVa = null_mut();

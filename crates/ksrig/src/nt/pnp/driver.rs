@@ -13,9 +13,9 @@ use ks_sys::*;
 use crate::{
     nt::{
         callback::{self, CallbackKind, Group},
-        dpc, exports, io,
+        coverage, dpc, exports, io, lock_order,
         machine::{Machine, lock},
-        object, pool,
+        object, pool, residency,
         string::{counted, wide},
         thread::as_kernel,
         timer, trace, violation, work,
@@ -103,6 +103,9 @@ pub(super) fn register(name: &str, image: pe::Image) -> &'static Driver {
 fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
     let machine = Machine::current();
     let image: Option<&'static pe::Image> = image.map(|image| &*Box::leak(Box::new(image)));
+    if let Some(image) = image {
+        coverage::attach(image);
+    }
     let (object, names) = driver_object(name, image);
     let driver: &'static Driver = Box::leak(Box::new(Driver {
         name: name.to_owned(),
@@ -112,6 +115,11 @@ fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
         names,
     }));
     lock(&machine.pnp).drivers.push(driver);
+    if let Some(image) = image.filter(|_| machine.options().watch.force_irql) {
+        for (start, bytes, protection) in image.pageable() {
+            residency::add(start, bytes, residency::Kind::Pageable, protection);
+        }
+    }
     driver
 }
 
@@ -206,6 +214,12 @@ impl Driver {
             let mut state = lock(&machine.pnp);
             state.drivers.retain(|driver| !std::ptr::eq(*driver, self));
             state.extensions.retain(|(driver, _), _| *driver != self.object);
+            state.gone.extend(self.image());
+        }
+        if let Some(image) = self.image() {
+            let range = image.base()..image.base() + image.len();
+            residency::remove(&range);
+            lock_order::gone(&range);
         }
         *lock(&self.image) = None;
         trace::event("unload", &self.name, "");

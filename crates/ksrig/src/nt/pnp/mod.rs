@@ -33,6 +33,8 @@ pub(super) struct State {
     libraries: Vec<(&'static str, &'static Driver)>,
     /// (driver object, client identification address) to memory.
     extensions: BTreeMap<(usize, usize), Box<[u128]>>,
+    /// The images of drivers that have been unloaded.
+    gone: Vec<&'static pe::Image>,
     /// The driver object of the root bus.
     bus: usize,
 }
@@ -42,6 +44,18 @@ fn images() -> Vec<&'static pe::Image> {
     // A fault may come while the list is being changed.
     let Ok(state) = machine.pnp.try_lock() else { return Vec::new() };
     state.drivers.iter().filter_map(|driver| driver.image()).collect()
+}
+
+/// Unmaps the images of the machine's drivers that have been unloaded: for who makes thousands of machines.
+///
+/// # Safety
+/// Nobody looks at these images any more, and none of their code runs.
+pub unsafe fn free_images() {
+    let gone = std::mem::take(&mut lock(&Machine::current().pnp).gone);
+    for image in gone {
+        // SAFETY: it comes from a box that was leaked, and is in this list once.
+        drop(unsafe { Box::from_raw(std::ptr::from_ref(image).cast_mut()) });
+    }
 }
 
 /// Whether the address lies in the image of a driver.
@@ -71,6 +85,13 @@ pub(super) fn code_at(address: usize) -> [u8; 15] {
 /// The calls of the driver that led here, innermost first.
 pub(super) fn driver_stack() -> Vec<String> {
     unwind::Context::at_import(&PerThread::noted()).map_or_else(Vec::new, stack_from)
+}
+
+/// The same as images and offsets in them: what stays the same from load to load.
+pub(super) fn driver_place() -> Vec<(&'static str, u32)> {
+    let images = images();
+    let context = unwind::Context::at_import(&PerThread::noted());
+    context.map_or_else(Vec::new, |context| unwind::places(&images, context))
 }
 
 /// The calls of a driver from a processor context on; empty when it is not in a driver.

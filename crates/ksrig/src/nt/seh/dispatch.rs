@@ -104,8 +104,8 @@ unsafe fn unhandled(record: *const EXCEPTION_RECORD, context: *const _CONTEXT, w
     let (rule, detail) = super::raise::describe(&record);
     // KMODE_EXCEPTION_NOT_HANDLED; debugger/bug-check-0x1e--kmode-exception-not-handled.md
     bugcheck::stop_with(
-        rule,
-        format_args!("{detail}in driver code (bug check 0x1E, exception {code:#010x}): {why}"),
+        (rule, 0x1E, code),
+        format_args!("{detail}in driver code (exception {code:#010x}): {why}"),
         stack,
     )
 }

@@ -1,0 +1,213 @@
+//! One scenario in a process of its own: what it is to do, and what it tells.
+
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::scenario::{Done, scenario};
+use crate::client::verify::{Run, Subject, faults::Sweep};
+use crate::nt::bugcheck::{EXIT_CODE, Stop};
+use crate::nt::{inject, sched, trace};
+use crate::verifier::schedule::{Choices, taken};
+use crate::verifier::{Finding, Replay};
+
+/// What is to be done with a scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Work {
+    /// It is played once.
+    Play,
+    /// It is played once more as it was.
+    Again(String),
+    /// Calls fail, from here on.
+    Faults(Sweep),
+    /// Schedules are tried, so many.
+    Schedules(u64),
+    /// A schedule that breaks a rule is made smaller.
+    Minimise(Choices, String),
+}
+
+/// A job for a process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The scenario.
+    pub scenario: String,
+    /// What is to be done.
+    pub work: Work,
+    /// For how long at most, seconds of real time.
+    pub seconds: Option<f64>,
+}
+
+/// What the process tells, each in a line.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// Something is wrong with the driver.
+    Found(Finding),
+    /// So many runs have been made.
+    Runs(u64),
+    /// A smaller schedule breaks the rule, too.
+    Smaller(Choices),
+    /// The machine has stopped, or the run does not end: the process ends.
+    Stopped(Finding, Option<Sweep>),
+    /// It is over.
+    Over {
+        /// What was done in a run.
+        done: Done,
+        /// Where the sweep has got to.
+        sweep: Option<Sweep>,
+        /// Schedules, and whether all with few deviations were among them.
+        schedules: Option<(u64, bool)>,
+        /// Real time, seconds.
+        seconds: f64,
+    },
+}
+
+/// What marks a message among what else may be printed.
+pub const MARK: char = '\u{1e}';
+
+fn tell(message: &Message) {
+    if let Ok(line) = serde_json::to_string(message) {
+        println!("\n{MARK}{line}");
+        let _ = std::io::stdout().flush();
+    }
+}
+
+/// What is being done, for the report of a stop.
+struct Current {
+    scenario: &'static str,
+    seed: u64,
+    replay: Replay,
+    sweep: Option<Sweep>,
+    since: Instant,
+}
+
+static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
+
+fn begin(scenario: &'static str, seed: u64, replay: Replay, sweep: Option<Sweep>) {
+    let current = Current { scenario, seed, replay, sweep, since: Instant::now() };
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
+}
+
+/// The drivers are about to be asked what they are, for that job.
+pub fn survey(job: &Job, seed: u64) {
+    let replay = match &job.work {
+        Work::Again(replay) => replay.parse().unwrap_or_default(),
+        _ => Replay::Plain,
+    };
+    if let Some(scenario) = scenario(&job.scenario) {
+        begin(scenario.name, seed, replay, None);
+    }
+}
+
+/// Tells of a run that ends the process.
+fn ends(mut finding: Finding) {
+    let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(Current { scenario, seed, replay, sweep, .. }) = current.as_mut() else { return };
+    finding.scenario = (*scenario).to_owned();
+    finding.seed = *seed;
+    let choices = sched::explored_so_far();
+    if let Some(struck) = inject::struck() {
+        finding.injected = Some(struck.to_string());
+        if let Some(sweep) = sweep.as_mut().filter(|_| *replay == Replay::Plain) {
+            *replay = sweep.struck(&struck);
+        }
+    } else if !choices.is_empty() {
+        *replay = Replay::Choices(taken(&choices));
+    }
+    finding.replay = replay.to_string();
+    tell(&Message::Stopped(finding, sweep.clone()));
+}
+
+/// For `MachineOptions::on_stop`.
+pub fn on_stop(stop: &Stop) {
+    ends(Finding::of_stop(stop, &trace::last(usize::MAX)));
+}
+
+/// How long a run may take, real time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ends the process when a run does not end.
+fn watch() {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            let late = |current: &Current| current.since.elapsed() > PATIENCE;
+            if CURRENT.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(late) {
+                ends(Finding::of_process(
+                    "no end",
+                    format!("the run goes on after {} s", PATIENCE.as_secs()),
+                ));
+                // SAFETY: ends the process, whose machine cannot be ended.
+                unsafe { libc::_exit(EXIT_CODE) };
+            }
+        }
+    });
+}
+
+/// Does a job and tells what came of it.
+pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
+    let scenario =
+        scenario(&job.scenario).ok_or_else(|| anyhow::anyhow!("no scenario {:?}", job.scenario))?;
+    let begun = Instant::now();
+    let goes_on = || job.seconds.is_none_or(|seconds| begun.elapsed().as_secs_f64() < seconds);
+    watch();
+    let found = |findings: Vec<Finding>, replay: &Replay| {
+        for mut finding in findings {
+            finding.replay = replay.to_string();
+            tell(&Message::Found(finding));
+        }
+    };
+    let (mut done, mut swept, mut schedules) = (Done::new(), None, None);
+    let mut once = |run: &Run, replay: &Replay| {
+        begin(scenario.name, seed, replay.clone(), None);
+        let outcome = subject.run(scenario, run);
+        done = outcome.done;
+        found(outcome.findings, replay);
+    };
+    match &job.work {
+        Work::Play => once(&Run::default(), &Replay::Plain),
+        Work::Again(replay) => {
+            let replay: Replay = replay.parse().map_err(|reason: String| anyhow::anyhow!(reason))?;
+            once(&Run::of(&replay), &replay);
+        }
+        Work::Faults(sweep) => {
+            let mut sweep = sweep.clone();
+            sweep.go_on(
+                subject,
+                scenario,
+                |sweep, replay| begin(scenario.name, seed, replay.clone(), Some(sweep.clone())),
+                |sweep, outcome, replay| {
+                    found(outcome.findings, replay);
+                    tell(&Message::Runs(sweep.runs));
+                    if goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                },
+            );
+            swept = Some(sweep);
+        }
+        Work::Schedules(count) => {
+            let explored = subject.explore(scenario, seed, *count, |made| {
+                begin(scenario.name, seed, Replay::Plain, None);
+                if made.is_multiple_of(16) {
+                    tell(&Message::Runs(made));
+                }
+                goes_on()
+            });
+            schedules = Some((explored.schedules, explored.exhausted));
+            if let Some((choices, outcome)) = explored.failed {
+                found(outcome.findings, &Replay::Choices(choices));
+            }
+        }
+        Work::Minimise(choices, rule) => {
+            begin(scenario.name, seed, Replay::Plain, None);
+            let least = subject.minimise(scenario, choices.clone(), rule, |fewer| {
+                begin(scenario.name, seed, Replay::Plain, None);
+                tell(&Message::Smaller(fewer.clone()));
+            });
+            tell(&Message::Smaller(least));
+        }
+    }
+    tell(&Message::Over { done, sweep: swept, schedules, seconds: begun.elapsed().as_secs_f64() });
+    Ok(())
+}

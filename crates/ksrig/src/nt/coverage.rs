@@ -1,0 +1,206 @@
+//! Which code of drivers has run: a breakpoint on each basic block, taken away when it is met.
+//!
+//! The image is the one that is shipped, not one made for this. After its first run a block costs nothing. What has run
+//! counts for the process: images that are loaded again have breakpoints only where nothing has been yet.
+
+use std::{
+    collections::BTreeSet,
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::machine::lock;
+use crate::pe::{self, blocks::blocks};
+
+/// The folder to record to, for programs that do not call [`record`].
+const FOLDER: &str = "KSRIG_COVERAGE";
+const BREAKPOINT: u8 = 0xCC;
+
+/// An image that is in memory, with breakpoints.
+struct Trapped {
+    base: usize,
+    /// The first byte of each block that has not run, by its offset.
+    original: Vec<(u32, u8)>,
+    module: usize,
+}
+
+/// An image, as a file.
+struct Module {
+    /// Its name and checksum.
+    identity: (String, u32),
+    run: BTreeSet<u32>,
+    /// Where it is written which blocks have run.
+    file: Option<File>,
+}
+
+#[derive(Default)]
+struct State {
+    folder: Option<PathBuf>,
+    first: Option<fn(u32)>,
+    images: Vec<Trapped>,
+    modules: Vec<Module>,
+    /// The process's memory: writing through it needs no change of a protection.
+    memory: Option<File>,
+}
+
+static ON: AtomicBool = AtomicBool::new(false);
+static STATE: Mutex<State> =
+    Mutex::new(State { folder: None, first: None, images: Vec::new(), modules: Vec::new(), memory: None });
+
+/// Records which blocks run of the images that are loaded from now on: to a file for each image and process in the
+/// folder, if there is one. `first` is called with a block's offset when it runs for the first time; it runs in a signal
+/// handler.
+///
+/// # Errors
+/// When the folder or the process's memory cannot be written.
+pub fn record(folder: Option<&Path>, first: Option<fn(u32)>) -> std::io::Result<()> {
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder)?;
+    }
+    let memory = OpenOptions::new().read(true).write(true).open("/proc/self/mem")?;
+    let mut state = lock(&STATE);
+    *state = State { folder: folder.map(Path::to_owned), first, memory: Some(memory), ..State::default() };
+    ON.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Records as the environment says, once in a process.
+pub(super) fn record_by_environment() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        if let Some(folder) = std::env::var_os(FOLDER)
+            && let Err(error) = record(Some(Path::new(&folder)), None)
+        {
+            panic!("{FOLDER}={}: {error}", folder.display());
+        }
+    });
+}
+
+/// How many blocks have run.
+pub fn run() -> usize {
+    lock(&STATE).modules.iter().map(|module| module.run.len()).sum()
+}
+
+/// The name of an image's records begins so.
+pub fn prefix(name: &str, checksum: u32) -> String {
+    format!("{name}-{checksum:08x}-")
+}
+
+/// The blocks that have run of an image, from the records in a folder.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn recorded(folder: &Path, image: &pe::Image) -> std::io::Result<BTreeSet<u32>> {
+    let prefix = prefix(image.name(), image.headers().checksum);
+    let mut run = BTreeSet::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            let bytes = std::fs::read(entry.path())?;
+            run.extend(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+        }
+    }
+    Ok(run)
+}
+
+/// Sets breakpoints on the blocks of an image that have not run.
+pub(super) fn attach(image: &pe::Image) {
+    if !ON.load(Ordering::Relaxed) {
+        return;
+    }
+    let state = &mut *lock(&STATE);
+    let identity = (image.name().to_owned(), image.headers().checksum);
+    let module = match state.modules.iter().position(|module| module.identity == identity) {
+        Some(module) => module,
+        None => {
+            let file = state.folder.as_ref().map(|folder| {
+                let name = format!("{}{}", prefix(&identity.0, identity.1), std::process::id());
+                let path = folder.join(name);
+                let opened = OpenOptions::new().create(true).append(true).open(&path);
+                opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            });
+            state.modules.push(Module { identity, run: BTreeSet::new(), file });
+            state.modules.len() - 1
+        }
+    };
+    let Some(memory) = &state.memory else { return };
+    let mut original = Vec::new();
+    for block in blocks(image) {
+        let address = image.base() + block.start as usize;
+        let Some([byte]) = pe::try_read(address) else { continue };
+        if !state.modules[module].run.contains(&block.start)
+            && memory.write_all_at(&[BREAKPOINT], address as u64).is_ok()
+        {
+            original.push((block.start, byte));
+        }
+    }
+    state.images.push(Trapped { base: image.base(), original, module });
+}
+
+/// A breakpoint was met at the address: if it is one of these, the code is as it was. Called in the signal handler.
+pub(super) fn met(address: usize) -> bool {
+    if !ON.load(Ordering::Relaxed) {
+        return false;
+    }
+    let state = &mut *lock(&STATE);
+    let within = |image: &&Trapped| image.base <= address;
+    let Some(image) = state.images.iter().filter(within).max_by_key(|image| image.base) else { return false };
+    let offset = (address - image.base) as u32;
+    let Ok(index) = image.original.binary_search_by_key(&offset, |(offset, _)| *offset) else { return false };
+    let Some(memory) = &state.memory else { return false };
+    if memory.write_all_at(&[image.original[index].1], address as u64).is_err() {
+        return false;
+    }
+    let module = &mut state.modules[image.module];
+    if module.run.insert(offset) {
+        if let Some(file) = &mut module.file {
+            // A record that is lost makes the coverage smaller than it is, never larger.
+            let _ = file.write_all(&offset.to_le_bytes());
+        }
+        if let Some(first) = state.first {
+            first(offset);
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        nt::{Machine, MachineOptions, pnp},
+        pe::specimen::Specimen,
+    };
+
+    /// Of a function with a branch what ran is recorded, and what did not is not; it runs as without breakpoints, also
+    /// when it is loaded again.
+    #[test]
+    fn branches_are_told_apart() {
+        // sub rsp, 28h; xor eax, eax; test eax, eax; jne over; add rsp, 28h; ret; over: ud2
+        let entry = [0x48, 0x83, 0xEC, 0x28, 0x31, 0xC0, 0x85, 0xC0, 0x75, 0x05];
+        let code = [&entry[..], &[0x48, 0x83, 0xC4, 0x28, 0xC3], &[0x0F, 0x0B]].concat();
+        let bytes = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() }.build();
+        let folder = std::env::temp_dir().join(format!("ksrig-coverage-{}", std::process::id()));
+        record(Some(&folder), None).expect("a folder");
+        let machine = Machine::new(MachineOptions::default());
+        for _ in 0..2 {
+            let driver = pnp::load("branch.sys", &bytes).expect("DriverEntry succeeds");
+            let image = driver.image().expect("an image");
+            let start = image.headers().entry;
+            let found: Vec<u32> = blocks(image).iter().map(|block| block.start - start).collect();
+            assert_eq!(found, [0, 10, 15]);
+            let ran = recorded(&folder, image).expect("records");
+            assert_eq!(ran, BTreeSet::from([start, start + 10]));
+            driver.unload();
+        }
+        machine.shutdown();
+        ON.store(false, Ordering::Relaxed);
+        std::fs::remove_dir_all(&folder).expect("the folder");
+    }
+}

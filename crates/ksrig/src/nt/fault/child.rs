@@ -1,0 +1,38 @@
+//! Tests whose subject ends the process run in one of their own.
+
+use std::process::Command;
+
+use crate::nt::{
+    Machine, MachineOptions, bugcheck,
+    callback::{Callback, CallbackKind, Group, call},
+    flags::Flags,
+};
+
+/// What a driver does: its name, what is watched, the deed, and what the report says; "" = it does no wrong.
+pub type Case = (&'static str, Flags, fn(), &'static str);
+
+const VARIABLE: &str = "KSRIG_CASE";
+
+/// In the process of the test: does the deed in a callback.
+pub fn run(cases: &[Case]) {
+    let name = std::env::var(VARIABLE).unwrap_or_default();
+    let Some((_, watch, deed, _)) = cases.iter().find(|(known, ..)| *known == name) else { return };
+    let machine = Machine::new(MachineOptions { watch: *watch, preemption: 0, ..MachineOptions::default() });
+    call(Callback { kind: CallbackKind::new("Deed", Group::Driver), object: &"driver" }, deed);
+    machine.shutdown();
+}
+
+/// Every case ends as it says. `child` is the path of the ignored test that calls [`run`].
+pub fn check(child: &str, cases: &[Case]) {
+    for (name, _, _, expected) in cases {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "--ignored", "--nocapture", child]).env(VARIABLE, name);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        let exit = if expected.is_empty() { 0 } else { bugcheck::EXIT_CODE };
+        assert_eq!(output.status.code(), Some(exit), "{name}: {text}");
+        for part in expected.split('|') {
+            assert!(text.contains(part), "{name}: no {part:?} in {text}");
+        }
+    }
+}

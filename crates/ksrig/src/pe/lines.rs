@@ -1,0 +1,65 @@
+//! Lines of source code, from the program database beside the image.
+
+use std::{collections::HashMap, fs::File, path::Path};
+
+use pdb::{FallibleIterator, LineInfo, LineProgram, PdbInternalSectionOffset, SymbolData};
+
+/// Code of one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where the code begins in the image.
+    pub rva: u32,
+    /// Its bytes.
+    pub len: u32,
+    /// The source file, as the compiler was given it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+/// All lines that have code, those of functions that were inlined as well.
+///
+/// # Errors
+/// When the file cannot be read or is no program database.
+pub fn lines(pdb: &Path) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
+    let mut pdb = pdb::PDB::open(File::open(pdb)?)?;
+    let addresses = pdb.address_map()?;
+    let strings = pdb.string_table()?;
+    let information = pdb.debug_information()?;
+    let mut found = Vec::new();
+    let mut modules = information.modules()?;
+    while let Some(module) = modules.next()? {
+        let Some(module) = pdb.module_info(&module)? else { continue };
+        let Ok(program) = module.line_program() else { continue };
+        let inlinees: HashMap<_, _> = module.inlinees()?.map(|i| Ok((i.index(), i))).collect()?;
+        let mut keep = |infos: Vec<LineInfo>, program: &LineProgram<'_>| -> pdb::Result<()> {
+            for (index, info) in infos.iter().enumerate() {
+                // Without a length it ends where the next one begins.
+                let next = infos.get(index + 1).map(|next| next.offset.offset - info.offset.offset);
+                let Some(rva) = info.offset.to_rva(&addresses) else { continue };
+                let file = program.get_file_info(info.file_index)?.name.to_string_lossy(&strings)?;
+                let (len, file) = (info.length.or(next).unwrap_or(1), file.into_owned());
+                found.push(Line { rva: rva.0, len, file, line: info.line_start });
+            }
+            Ok(())
+        };
+        let mut function = PdbInternalSectionOffset::default();
+        let mut symbols = module.symbols()?;
+        while let Some(symbol) = symbols.next()? {
+            match symbol.parse() {
+                Ok(SymbolData::Procedure(procedure)) => {
+                    function = procedure.offset;
+                    keep(program.lines_for_symbol(function).collect()?, &program)?;
+                }
+                Ok(SymbolData::InlineSite(site)) => {
+                    if let Some(inlinee) = inlinees.get(&site.inlinee) {
+                        keep(inlinee.lines(function, &site).collect()?, &program)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found.retain(|line| line.line != 0 && line.len != 0);
+    Ok(found)
+}

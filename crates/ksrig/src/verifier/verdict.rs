@@ -1,0 +1,154 @@
+//! What came of a verification, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Findings;
+
+/// What came of one scenario.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Played {
+    /// Its name.
+    pub scenario: String,
+    /// What is done in it.
+    pub title: String,
+    /// How often what was done.
+    pub done: BTreeMap<String, u64>,
+    /// The calls that were made to fail.
+    pub faults: Option<Faults>,
+    /// The schedules that were tried.
+    pub schedules: Option<Tried>,
+    /// What was found in it, each fault once.
+    pub found: usize,
+}
+
+/// Calls that were made to fail.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Faults {
+    /// Runs of the scenario.
+    pub runs: u64,
+    /// Different places in the driver, and statuses, that failed.
+    pub sites: u64,
+    /// Calls of an undisturbed run that can fail.
+    pub calls: u64,
+    /// Whether all of them have failed, alone and with all that follow.
+    pub complete: bool,
+    /// Real time, seconds.
+    pub seconds: f64,
+}
+
+/// Schedules that were tried.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Tried {
+    /// How many.
+    pub schedules: u64,
+    /// Whether all with few deviations from the plainest are among them.
+    pub exhausted: bool,
+    /// Real time, seconds.
+    pub seconds: f64,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The driver's file.
+    pub driver: String,
+    /// What was watched.
+    pub flags: String,
+    /// The seed.
+    pub seed: u64,
+    /// The scenarios.
+    pub played: Vec<Played>,
+    /// What the driver did wrong.
+    pub findings: Findings,
+}
+
+impl Verdict {
+    /// Runs with calls that failed, all together.
+    pub fn faults(&self) -> Option<Faults> {
+        self.played.iter().filter_map(|played| played.faults).reduce(|all, one| Faults {
+            runs: all.runs + one.runs,
+            sites: all.sites + one.sites,
+            calls: all.calls + one.calls,
+            complete: all.complete && one.complete,
+            seconds: all.seconds + one.seconds,
+        })
+    }
+
+    /// Schedules, all together.
+    pub fn schedules(&self) -> Option<Tried> {
+        self.played.iter().filter_map(|played| played.schedules).reduce(|all, one| Tried {
+            schedules: all.schedules + one.schedules,
+            exhausted: all.exhausted && one.exhausted,
+            seconds: all.seconds + one.seconds,
+        })
+    }
+
+    /// The result in a sentence.
+    pub fn sentence(&self) -> String {
+        match self.findings.0.len() {
+            0 => format!("{} scenarios, no rule broken", self.played.len()),
+            1 => format!("{} scenarios, one finding", self.played.len()),
+            count => format!("{} scenarios, {count} findings", self.played.len()),
+        }
+    }
+}
+
+fn per_second(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds.max(1e-3)
+}
+
+impl fmt::Display for Played {
+    /// A line for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.found == 0 { "ok" } else { "BAD" };
+        let done: Vec<_> = self.done.iter().map(|(what, times)| format!("{times} {what}")).collect();
+        write!(f, "{:<14} {word:<4} {}", self.scenario, done.join(", "))?;
+        if let Some(Faults { runs, sites, calls, complete, .. }) = self.faults {
+            let rest = if complete { "" } else { ", not all" };
+            write!(f, "; {sites} places failed, {calls} calls, {runs} runs{rest}")?;
+        }
+        if let Some(Tried { schedules, exhausted, .. }) = self.schedules {
+            let rest = if exhausted { ", all with few deviations" } else { "" };
+            write!(f, "; {schedules} schedules{rest}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, sites, calls, complete, seconds } = self;
+        let rate = per_second(*runs, *seconds);
+        let rest = if *complete { "" } else { "; time was up before all had failed" };
+        write!(
+            f,
+            "{sites} places in the driver failed, of {calls} calls; {runs} runs, {rate:.0} per second and process{rest}"
+        )
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { schedules, seconds, .. } = self;
+        write!(f, "{schedules} schedules, {:.0} per second and process", per_second(*schedules, *seconds))
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// The findings and the sums; the scenarios have been shown when they were over.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings.0 {
+            writeln!(f, "\n{finding}")?;
+        }
+        if let Some(faults) = self.faults() {
+            writeln!(f, "{faults}")?;
+        }
+        if let Some(tried) = self.schedules() {
+            writeln!(f, "{tried}")?;
+        }
+        writeln!(f, "{}: {}", self.driver, self.sentence())
+    }
+}

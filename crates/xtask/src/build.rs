@@ -249,7 +249,7 @@ impl Workshop {
 
     /// Builds the mutants of a package: one image under many names.
     pub fn mutants(&self, package: &Package, table: &Path, profile: Profile) -> Result<Vec<PathBuf>> {
-        let sound = mutants::folder()?.join("Sound.sys");
+        let sound = mutants::folder().join("Sound.sys");
         self.build(&package.name, toolchain::TARGET, None, profile, &sound)?;
         mutants::link(&sound, table)
     }

@@ -42,18 +42,20 @@ pub fn table(package: &Package) -> Option<PathBuf> {
     Some(package.manifest_path.parent()?.join(file).into())
 }
 
-/// Where the images lie, empty.
-pub fn folder() -> Result<PathBuf> {
-    let folder = house::driver().join("mutants");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
-    Ok(folder)
+/// Where the images lie.
+pub fn folder() -> PathBuf {
+    house::driver().join("mutants")
 }
 
-/// Links an image with its symbols to each name of the table; gives all paths.
+/// Links an image with its symbols to each name of the table, and to no other; gives all paths.
 pub fn link(sound: &Path, table: &Path) -> Result<Vec<PathBuf>> {
     let text = fs::read_to_string(table).with_context(|| format!("cannot read {}", table.display()))?;
+    for entry in fs::read_dir(folder())? {
+        let path = entry?.path();
+        if path.file_stem() != sound.file_stem() {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
     let mut images = vec![sound.to_owned()];
     for name in text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next())
     {

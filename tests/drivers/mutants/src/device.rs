@@ -65,7 +65,7 @@ impl Device {
 }
 
 /// What lies in the image and is alive for as long as it is used.
-pub struct InImage<T>(pub UnsafeCell<T>);
+struct InImage<T>(UnsafeCell<T>);
 
 // SAFETY: the kernel's own objects, which it guards itself.
 unsafe impl<T> Sync for InImage<T> {}
@@ -90,7 +90,7 @@ pub unsafe fn in_driver_entry(driver: PDRIVER_OBJECT) {
     // SAFETY: the caller's promise.
     unsafe { (*driver).DriverUnload = Some(unload) };
     if mutant::is("PoolLeak") {
-        let _ = allocate(POOL_FLAG_NON_PAGED.into(), 100);
+        let _ = allocate(POOL_FLAG_NON_PAGED, 100);
     }
 }
 
@@ -143,7 +143,7 @@ unsafe extern "C" fn start(
 /// Makes the device's context, an item of its bag. The device mutex is held.
 #[inline(never)]
 unsafe fn make(device: PKSDEVICE) -> NTSTATUS {
-    let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Device>()).cast::<Device>();
+    let context = allocate(POOL_FLAG_NON_PAGED, size_of::<Device>()).cast::<Device>();
     if context.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }

@@ -34,7 +34,7 @@ pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
 });
 
 unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
-    let timer = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Timer>()).cast::<Timer>();
+    let timer = allocate(POOL_FLAG_NON_PAGED, size_of::<Timer>()).cast::<Timer>();
     if timer.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }

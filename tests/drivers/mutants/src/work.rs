@@ -74,7 +74,7 @@ struct Later {
 /// The request stays the driver's until then.
 #[inline(never)]
 pub unsafe fn later(device: PDEVICE_OBJECT, irp: PIRP, finish: unsafe fn(PIRP)) {
-    let later = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Later>()).cast::<Later>();
+    let later = allocate(POOL_FLAG_NON_PAGED, size_of::<Later>()).cast::<Later>();
     // SAFETY: a live device object; the memory is large enough, and the worker's from then on.
     unsafe {
         let item = IoAllocateWorkItem(device);

@@ -39,7 +39,7 @@ pub fn exercise() {
             KeLowerIrql(old);
         }
     }
-    let memory = allocate(POOL_FLAG_PAGED.into(), SIZE);
+    let memory = allocate(POOL_FLAG_PAGED, SIZE);
     if memory.is_null() {
         return;
     }
@@ -82,13 +82,13 @@ pub unsafe fn in_dpc(pin: PKSPIN) {
         let object = (&raw mut event).cast();
         let _ = KeWaitForSingleObject(object, Executive, KernelMode as i8, 0, &raw mut timeout);
     }
-    let memory = allocate(POOL_FLAG_NON_PAGED.into(), SIZE);
+    let memory = allocate(POOL_FLAG_NON_PAGED, SIZE);
     if !memory.is_null() {
         // SAFETY: allocated above.
         unsafe { free(memory) };
     }
     if mutant::once("PoolPagedAtDispatch") {
-        PAGED.store(allocate(POOL_FLAG_PAGED.into(), SIZE), Ordering::Relaxed);
+        PAGED.store(allocate(POOL_FLAG_PAGED, SIZE), Ordering::Relaxed);
     }
     if mutant::once("IrqlDdi") {
         let mut nothing = UNICODE_STRING::default();

@@ -13,7 +13,7 @@ use ks_sys::*;
 use super::{
     bugcheck, callback, machine::Machine, measure::Meter, object, residency, seh::Boundary, violation,
 };
-use crate::pe::stub;
+use crate::pe::{self, stub};
 
 /// The process a thread runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +97,9 @@ impl Thread {
     pub(super) fn attach(&'static self) {
         let _ = self.os.set(std::thread::current());
         CURRENT.set(Some(self));
-        self.stack.set(os_stack());
+        let stack = os_stack();
+        self.stack.set(stack.unwrap_or((0, usize::MAX)));
+        pe::set_stack(stack.unwrap_or_default());
         stub::install_for_thread();
         stub::PerThread::set_current_thread(self.object as u64);
         super::fault::install_for_thread();
@@ -207,17 +209,17 @@ impl Thread {
 }
 
 /// The stack of the calling OS thread.
-fn os_stack() -> (usize, usize) {
+fn os_stack() -> Option<(usize, usize)> {
     // SAFETY: the attributes are initialised by the call and given back once; the variables are local.
     unsafe {
         let mut attributes = std::mem::zeroed();
         let (mut base, mut size) = (std::ptr::null_mut(), 0);
         if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
-            return (0, usize::MAX);
+            return None;
         }
         libc::pthread_attr_getstack(&raw const attributes, &raw mut base, &raw mut size);
         libc::pthread_attr_destroy(&raw mut attributes);
-        (base as usize, base as usize + size)
+        Some((base as usize, base as usize + size))
     }
 }
 

@@ -31,4 +31,4 @@ pub mod unwind;
 pub use error::{LoadError, Machine, Missing};
 pub use headers::{Headers, Section};
 pub use image::{Image, Import};
-pub use memory::try_read;
+pub use memory::{set_stack, try_read};

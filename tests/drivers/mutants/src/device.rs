@@ -4,8 +4,9 @@ use core::{cell::UnsafeCell, ptr::null_mut};
 
 use ks_sys::{
     DEVICE_POWER_STATE, ERESOURCE, FAST_MUTEX, KSDEVICE_DISPATCH, KSPIN_LOCK, KTIMER, KsAddItemToObjectBag,
-    KsNullDriverUnload, NTSTATUS, PCM_RESOURCE_LIST, PDRIVER_OBJECT, PIRP, PKSDEVICE, PVOID,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, UNICODE_STRING,
+    KsAllocateObjectBag, KsFreeObjectBag, KsNullDriverUnload, NTSTATUS, PCM_RESOURCE_LIST, PDRIVER_OBJECT,
+    PIRP, PKSDEVICE, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    UNICODE_STRING,
 };
 use wdk_sys::{
     LARGE_INTEGER, POOL_FLAG_NON_PAGED, WORK_QUEUE_ITEM,
@@ -157,6 +158,10 @@ unsafe fn make(device: PKSDEVICE) -> NTSTATUS {
             return status;
         }
         (*device).Context = context.cast();
+        let mut own: PVOID = null_mut();
+        if KsAllocateObjectBag(device, &raw mut own) >= 0 && !mutant::once("KsObjectBag") {
+            KsFreeObjectBag(own);
+        }
     }
     STATUS_SUCCESS
 }

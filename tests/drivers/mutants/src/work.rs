@@ -39,6 +39,9 @@ pub fn run(device: PDEVICE_OBJECT, look_at: *const u8) {
             return;
         }
         IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
+        if mutant::once("WorkItemTwice") {
+            IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
+        }
         let done = (&raw mut task.done).cast();
         let _ = KeWaitForSingleObject(done, Executive, KernelMode as i8, 0, null_mut());
         IoFreeWorkItem(item);

@@ -46,6 +46,9 @@ pub fn exercise() {
     // SAFETY: of that size; freed once, by who takes it out.
     unsafe {
         memory.cast::<u8>().write_bytes(1, SIZE);
+        if mutant::once("PageableObject") {
+            KeInitializeEvent(memory.cast(), NotificationEvent, 0);
+        }
         if mutant::once("ForceIrql") {
             let old = KeRaiseIrqlToDpcLevel();
             without_provenance_mut::<u8>(memory as usize).write_volatile(2);
@@ -78,7 +81,11 @@ pub unsafe fn in_dpc(pin: PKSPIN) {
     let mut timeout = LARGE_INTEGER { QuadPart: -10_000 * milliseconds };
     // SAFETY: a local event, which is set, so that nobody waits in fact.
     unsafe {
-        KeInitializeEvent(&raw mut event, NotificationEvent, 1);
+        if mutant::once("KeWait") {
+            (&raw mut event).write_bytes(0xEE, 1);
+        } else {
+            KeInitializeEvent(&raw mut event, NotificationEvent, 1);
+        }
         let object = (&raw mut event).cast();
         let _ = KeWaitForSingleObject(object, Executive, KernelMode as i8, 0, &raw mut timeout);
     }

@@ -82,6 +82,12 @@ static ITEM: InImage<WORK_QUEUE_ITEM> = InImage(UnsafeCell::new(
     unsafe { core::mem::zeroed() },
 ));
 
+/// For as long as the driver is loaded.
+static RESOURCE: InImage<ERESOURCE> = InImage(UnsafeCell::new(
+    // SAFETY: numbers and null pointers; initialised by DriverEntry.
+    unsafe { core::mem::zeroed() },
+));
+
 /// What DriverEntry does beside AVStream's part. PASSIVE_LEVEL.
 ///
 /// # Safety
@@ -89,7 +95,10 @@ static ITEM: InImage<WORK_QUEUE_ITEM> = InImage(UnsafeCell::new(
 /// The kernel's driver object, with AVStream on it.
 pub unsafe fn in_driver_entry(driver: PDRIVER_OBJECT) {
     // SAFETY: the caller's promise.
-    unsafe { (*driver).DriverUnload = Some(unload) };
+    unsafe {
+        (*driver).DriverUnload = Some(unload);
+        let _ = ExInitializeResourceLite(RESOURCE.0.get());
+    }
     if mutant::is("PoolLeak") {
         let _ = allocate(POOL_FLAG_NON_PAGED, 100);
     }
@@ -99,6 +108,10 @@ unsafe extern "C" fn unload(driver: PDRIVER_OBJECT) {
     // SAFETY: what AVStream does when a driver has no DriverUnload of its own.
     unsafe { KsNullDriverUnload(driver) };
     levels::free_left();
+    if !mutant::is("UnloadResource") {
+        // SAFETY: initialised by DriverEntry; nobody holds it.
+        let _ = unsafe { ExDeleteResourceLite(RESOURCE.0.get()) };
+    }
     if mutant::is("UnloadWorkItem") {
         let item = ITEM.0.get();
         // SAFETY: a work item of the image.

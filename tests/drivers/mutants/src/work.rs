@@ -39,9 +39,6 @@ pub fn run(device: PDEVICE_OBJECT, look_at: *const u8) {
             return;
         }
         IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
-        if mutant::once("WorkItemTwice") {
-            IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
-        }
         let done = (&raw mut task.done).cast();
         // In UserMode the stack, and the event on it, could be paged out.
         let mode = if mutant::once("KeWaitStack") { UserMode } else { KernelMode };

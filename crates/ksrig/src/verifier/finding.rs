@@ -88,8 +88,9 @@ impl Finding {
             if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
         Self {
             rule: stop.rule.clone(),
-            bug_check: bug_check_of_stop(&stop.rule),
-            expected: expected_of_stop(&stop.rule).to_owned(),
+            bug_check: (stop.bug_check != 0).then_some((stop.bug_check, stop.code.into())),
+            expected: rule(&stop.rule).map_or(expected_of_stop(&stop.rule), |rule| rule.title).to_owned(),
+            page: rule(&stop.rule).map_or("", |rule| rule.page).to_owned(),
             message: stop.message.clone(),
             stack: stop.stack.clone(),
             trail: trail(events, last),
@@ -155,24 +156,10 @@ impl Step {
     }
 }
 
-/// What Windows stops with for a rule.
+/// What Windows stops with for a rule; nothing where the rule has a number and this case of it has none.
 fn bug_check(rule: &super::Rule, code: u64) -> Option<(u32, u64)> {
-    let number = |text: &str| u32::from_str_radix(text, 16).ok();
-    let page = rule.page.rsplit('/').next().unwrap_or_default();
-    match page.strip_prefix("bug-check-0x").and_then(|rest| rest.split('-').next()).and_then(number) {
-        Some(check) => Some((check, code)),
-        None if code != 0 => Some((0xC4, code)),
-        None => None,
-    }
-}
-
-/// A stop's rule may begin with what Windows would stop with: "0xC4/10 pool", "bug check 0xd1".
-fn bug_check_of_stop(rule: &str) -> Option<(u32, u64)> {
-    let number = |text: &str| u32::from_str_radix(text, 16).ok();
-    let text = rule.strip_prefix("bug check ").unwrap_or(rule).strip_prefix("0x")?;
-    let text = text.split_whitespace().next()?;
-    let (check, parameter) = text.split_once('/').unwrap_or((text, "0"));
-    Some((number(check)?, u64::from(number(parameter)?)))
+    let has_number = code != 0 || rule.code == 0;
+    (rule.bug_check != 0 && has_number).then_some((rule.bug_check, code))
 }
 
 fn expected_of_stop(rule: &str) -> &'static str {
@@ -295,11 +282,18 @@ KsCallbackReturn  (bug check 0xc4, parameter 0x81005)
         assert_eq!(findings.0.iter().map(|finding| finding.times).collect::<Vec<_>>(), [2, 1]);
     }
 
-    /// What Windows would stop with is read from a stop's name.
+    /// What Windows would stop with comes from the rule's table, or from the stop.
     #[test]
-    fn stops_have_numbers() {
-        assert_eq!(bug_check_of_stop("0xC4/10 pool"), Some((0xC4, 0x10)));
-        assert_eq!(bug_check_of_stop("bug check 0xd1"), Some((0xD1, 0)));
-        assert_eq!(bug_check_of_stop("deadlock"), None);
+    fn findings_have_numbers() {
+        let check = |name, code| rule(name).and_then(|rule| bug_check(rule, code));
+        assert_eq!(check("KsFilterMutex", 0x8100A), Some((0xC4, 0x8100A)));
+        assert_eq!(check("KsFilterMutex", 0), None);
+        assert_eq!(check("UnloadPending", 0), Some((0xC7, 0)));
+        assert_eq!(check("KsDataUsed", 0), None);
+        let (rule, message) = ("PoolFree".to_owned(), String::new());
+        let stop = Stop { rule, bug_check: 0xC4, code: 0x10, message, stack: Vec::new() };
+        let finding = Finding::of_stop(&stop, &[]);
+        assert_eq!(finding.bug_check, Some((0xC4, 0x10)));
+        assert!(!finding.page.is_empty(), "the page of the rule");
     }
 }

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fs::{File, OpenOptions},
     io::Write,
+    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
@@ -24,7 +25,8 @@ const BREAKPOINT: u8 = 0xCC;
 
 /// An image that is in memory, with breakpoints.
 struct Trapped {
-    base: usize,
+    /// Its addresses.
+    range: Range<usize>,
     /// The first byte of each block that has not run, by its offset.
     original: Vec<(u32, u8)>,
     module: usize,
@@ -55,7 +57,7 @@ static STATE: Mutex<State> =
 
 /// Records which blocks run of the images that are loaded from now on: to a file for each image and process in the
 /// folder, if there is one. `first` is called with a block's offset when it runs for the first time; it runs in a signal
-/// handler.
+/// handler. What an earlier call asked for goes on, except what this one asks for anew.
 ///
 /// # Errors
 /// When the folder or the process's memory cannot be written.
@@ -64,10 +66,30 @@ pub fn record(folder: Option<&Path>, first: Option<fn(u32)>) -> std::io::Result<
         std::fs::create_dir_all(folder)?;
     }
     let memory = OpenOptions::new().read(true).write(true).open("/proc/self/mem")?;
-    let mut state = lock(&STATE);
-    *state = State { folder: folder.map(Path::to_owned), first, memory: Some(memory), ..State::default() };
+    let state = &mut *lock(&STATE);
+    state.memory = Some(memory);
+    state.first = first.or(state.first);
+    if let Some(folder) = folder {
+        for module in &mut state.modules {
+            let mut file = module.create(folder)?;
+            for offset in &module.run {
+                file.write_all(&offset.to_le_bytes())?;
+            }
+            module.file = Some(file);
+        }
+        state.folder = Some(folder.to_owned());
+    }
     ON.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+impl Module {
+    /// Its record of this process.
+    fn create(&self, folder: &Path) -> std::io::Result<File> {
+        let (name, checksum) = &self.identity;
+        let path = folder.join(format!("{}{}", prefix(name, *checksum), std::process::id()));
+        OpenOptions::new().create(true).append(true).open(path)
+    }
 }
 
 /// Records as the environment says, once in a process.
@@ -119,13 +141,11 @@ pub(super) fn attach(image: &pe::Image) {
     let module = match state.modules.iter().position(|module| module.identity == identity) {
         Some(module) => module,
         None => {
-            let file = state.folder.as_ref().map(|folder| {
-                let name = format!("{}{}", prefix(&identity.0, identity.1), std::process::id());
-                let path = folder.join(name);
-                let opened = OpenOptions::new().create(true).append(true).open(&path);
-                opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            let mut module = Module { identity, run: BTreeSet::new(), file: None };
+            module.file = state.folder.as_ref().map(|folder| {
+                module.create(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
             });
-            state.modules.push(Module { identity, run: BTreeSet::new(), file });
+            state.modules.push(module);
             state.modules.len() - 1
         }
     };
@@ -140,7 +160,10 @@ pub(super) fn attach(image: &pe::Image) {
             original.push((block.start, byte));
         }
     }
-    state.images.push(Trapped { base: image.base(), original, module });
+    // An image that is where another was has taken its place.
+    let range = image.base()..image.base() + image.len();
+    state.images.retain(|old| old.range.end <= range.start || range.end <= old.range.start);
+    state.images.push(Trapped { range, original, module });
 }
 
 /// A breakpoint was met at the address: if it is one of these, the code is as it was. Called in the signal handler.
@@ -149,9 +172,8 @@ pub(super) fn met(address: usize) -> bool {
         return false;
     }
     let state = &mut *lock(&STATE);
-    let within = |image: &&Trapped| image.base <= address;
-    let Some(image) = state.images.iter().filter(within).max_by_key(|image| image.base) else { return false };
-    let offset = (address - image.base) as u32;
+    let Some(image) = state.images.iter().find(|image| image.range.contains(&address)) else { return false };
+    let offset = (address - image.range.start) as u32;
     let Ok(index) = image.original.binary_search_by_key(&offset, |(offset, _)| *offset) else { return false };
     let Some(memory) = &state.memory else { return false };
     if memory.write_all_at(&[image.original[index].1], address as u64).is_err() {
@@ -174,23 +196,37 @@ pub(super) fn met(address: usize) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        nt::{Machine, MachineOptions, pnp},
+        nt::{Machine, MachineOptions, fault::child, pnp},
         pe::specimen::Specimen,
     };
 
+    static FIRST: AtomicBool = AtomicBool::new(false);
+
     /// Of a function with a branch what ran is recorded, and what did not is not; it runs as without breakpoints, also
-    /// when it is loaded again.
+    /// when it is loaded again. In a process of its own, as recording is the process's.
     #[test]
     fn branches_are_told_apart() {
+        child::succeeds("nt::coverage::tests::branches");
+    }
+
+    #[test]
+    #[ignore = "records for its whole process"]
+    fn branches() {
         // sub rsp, 28h; xor eax, eax; test eax, eax; jne over; add rsp, 28h; ret; over: ud2
         let entry = [0x48, 0x83, 0xEC, 0x28, 0x31, 0xC0, 0x85, 0xC0, 0x75, 0x05];
         let code = [&entry[..], &[0x48, 0x83, 0xC4, 0x28, 0xC3], &[0x0F, 0x0B]].concat();
-        let bytes = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() }.build();
+        let specimen = Specimen { import: "KeGetCurrentIrql", code: code.clone(), ..Specimen::default() };
+        let bytes = specimen.build();
         let folder = std::env::temp_dir().join(format!("ksrig-coverage-{}", std::process::id()));
-        record(Some(&folder), None).expect("a folder");
+        record(None, Some(|_| FIRST.store(true, Ordering::Relaxed))).expect("memory");
         let machine = Machine::new(MachineOptions::default());
-        for _ in 0..2 {
-            let driver = pnp::load("branch.sys", &bytes).expect("DriverEntry succeeds");
+        let load = || pnp::load("branch.sys", &bytes).expect("DriverEntry succeeds");
+        load().unload();
+        assert!(FIRST.swap(false, Ordering::Relaxed));
+        // What ran before there was a folder is in it all the same.
+        record(Some(&folder), None).expect("a folder");
+        for _ in 0..20 {
+            let driver = load();
             let image = driver.image().expect("an image");
             let start = image.headers().entry;
             let found: Vec<u32> = blocks(image).iter().map(|block| block.start - start).collect();
@@ -198,9 +234,15 @@ mod tests {
             let ran = recorded(&folder, image).expect("records");
             assert_eq!(ran, BTreeSet::from([start, start + 10]));
             driver.unload();
+            // SAFETY: the images are not looked at any more. The next has the same address.
+            unsafe { pnp::free_images() };
         }
+        assert!(lock(&STATE).images.len() < 5);
+        // A longer one: the callback goes on as well.
+        let longer = Specimen { code: code.repeat(2), ..specimen };
+        pnp::load("longer.sys", &longer.build()).expect("DriverEntry succeeds").unload();
+        assert!(FIRST.load(Ordering::Relaxed));
         machine.shutdown();
-        ON.store(false, Ordering::Relaxed);
         std::fs::remove_dir_all(&folder).expect("the folder");
     }
 }

@@ -256,6 +256,7 @@ impl Machine {
         assert_eq!(Thread::current().id(), 0, "the first thread ends the machine");
         self.scheduler.end_services();
         lock(&self.user).release();
+        pool::release(&mut lock(&self.pool));
         Thread::current().detach();
         CURRENT.set(None);
     }

@@ -15,7 +15,7 @@ use super::{
     pnp, residency, resource, slist,
     special_pool::{Arena, Span},
     thread::Thread,
-    timer, violation, work,
+    timer, trace, violation, work,
 };
 
 /// `POOL_FLAG_UNINITIALIZED` of wdm.h.
@@ -80,6 +80,10 @@ fn allocate(bytes: usize, tag: u32, paged: bool, zero: bool, driver: bool) -> PV
     let (address, memory) = match span {
         Some(span) => (span.address as *mut u8, Memory::Special(span)),
         None => {
+            if special {
+                let message = format_args!("no room for {bytes} bytes: accesses around them are not watched");
+                trace::event("special-pool", tag_text(tag), message);
+            }
             let Some(found) = heap(bytes, zero) else { return null_mut() };
             found
         }
@@ -216,17 +220,29 @@ pub(super) fn block_of(address: usize) -> Option<String> {
 pub(super) fn explain(address: usize) -> Option<(Cause, String)> {
     // A fault may come while the pool is being changed.
     let pool = Machine::try_current()?.pool.try_lock().ok()?;
-    let beyond = |(_, block): (&usize, &Block)| match &block.memory {
-        Memory::Special(span) => {
-            span.beyond(address, &tag_text(block.tag), block.owner.as_deref().unwrap_or_default())
-        }
-        Memory::Heap(_) => None,
+    let beside = |(_, block): (&usize, &'_ Block)| match block.memory {
+        Memory::Special(span) if span.is_beside(address) => Some(span),
+        _ => None,
     };
-    pool.special.freed(address).or_else(|| {
-        // The block before it, else the one behind it.
-        let before = pool.blocks.range(..=address).next_back().and_then(beyond);
-        before.or_else(|| pool.blocks.range(address..).next().and_then(beyond))
-    })
+    let beyond = || {
+        let neighbours =
+            [pool.blocks.range(..=address).next_back(), pool.blocks.range(address..).next()];
+        let live = neighbours.into_iter().flatten().filter_map(|entry| Some((beside(entry)?, entry.1)));
+        let (span, block) = live.min_by_key(|(span, _)| span.distance(address))?;
+        let owner = block.owner.as_deref().unwrap_or_default();
+        Some(span.beyond(address, &tag_text(block.tag), owner))
+    };
+    // The page between two blocks is a live one's rather than a freed one's.
+    pool.special.freed(address).or_else(beyond).or_else(|| pool.special.beside_freed(address))
+}
+
+/// The machine ends: its address space goes back. How many of the drivers' allocations were not watched.
+pub(super) fn release(pool: &mut Pool) {
+    pool.special.release();
+    let missed = pool.special.missed;
+    if missed > 0 {
+        eprintln!("ksrig: special pool had no room for {missed} allocations: accesses around them were not watched");
+    }
 }
 
 /// Pool memory: zeroed unless POOL_FLAG_UNINITIALIZED; NULL when there is none.

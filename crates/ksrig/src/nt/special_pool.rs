@@ -51,11 +51,19 @@ pub(super) struct Arena {
     freed_pages: usize,
     /// Spans that have left the quarantine, by their pages.
     spare: BTreeMap<usize, Vec<usize>>,
+    /// Allocations that there was no room for.
+    pub missed: u64,
 }
 
 impl Arena {
-    /// Pages for an allocation, filled with the pattern; none when the pool is full.
+    /// Pages for an allocation, filled with the pattern; none, and counted, when the pool is full.
     pub fn take(&mut self, bytes: usize, at_start: bool) -> Option<Span> {
+        let span = self.try_take(bytes, at_start);
+        self.missed += u64::from(span.is_none());
+        span
+    }
+
+    fn try_take(&mut self, bytes: usize, at_start: bool) -> Option<Span> {
         let pages = bytes.max(1).div_ceil(PAGE);
         if self.live >= LIVE {
             return None;
@@ -119,10 +127,30 @@ impl Arena {
         }
     }
 
-    /// The freed block that an address lies in.
+    /// Gives the address space back when the machine ends: all of it, or what was never used if a block is still alive.
+    /// The number of machines of a process has no other limit.
+    pub fn release(&mut self) {
+        if self.base == 0 {
+            return;
+        }
+        let first = if self.live == 0 { self.base } else { self.next };
+        // SAFETY: a part of the reservation in which no block is alive.
+        unsafe { libc::munmap(first as *mut _, self.base + SPACE - first) };
+        *self = Self { missed: self.missed, ..Self::default() };
+    }
+
+    /// The freed block whose pages an address lies in.
     pub fn freed(&self, address: usize) -> Option<(Cause, String)> {
-        let inside = |span: &Span| (span.first..span.first + (span.pages + 1) * PAGE).contains(&address);
-        let block = self.freed.iter().rev().find(|block| inside(&block.span))?;
+        self.freed_where(address, |span| span.range().contains(&address))
+    }
+
+    /// The freed block that an address lies next to.
+    pub fn beside_freed(&self, address: usize) -> Option<(Cause, String)> {
+        self.freed_where(address, |span| span.is_beside(address))
+    }
+
+    fn freed_where(&self, address: usize, is_it: impl Fn(&Span) -> bool) -> Option<(Cause, String)> {
+        let block = self.freed.iter().rev().find(|block| is_it(&block.span))?;
         let Freed { span, tag, allocated, freed } = block;
         let message = format!(
             "{} of an allocation of {} bytes, tag {tag}, that was freed\n      allocated by {}\n      freed by {}",
@@ -184,19 +212,26 @@ impl Span {
         None
     }
 
-    /// What an access at an address behind or before the block is; none if it is no neighbour.
-    pub fn beyond(&self, address: usize, tag: &str, allocated: &[String]) -> Option<(Cause, String)> {
+    /// Whether an address lies in one of the inaccessible pages before and behind the block.
+    pub fn is_beside(&self, address: usize) -> bool {
         let range = self.range();
-        let near = address >= range.start - PAGE && address < range.end + PAGE && !range.contains(&address);
-        let message = || {
-            format!(
-                "{} of an allocation of {} bytes, tag {tag}\n      allocated by {}",
-                place(self, address),
-                self.bytes,
-                allocated.join(" < ")
-            )
-        };
-        near.then(|| (BEYOND, message()))
+        address >= range.start - PAGE && address < range.end + PAGE && !range.contains(&address)
+    }
+
+    /// How far an address lies from what the driver has.
+    pub fn distance(&self, address: usize) -> usize {
+        self.address.saturating_sub(address).max((address + 1).saturating_sub(self.address + self.bytes))
+    }
+
+    /// What an access at an address beside the block is.
+    pub fn beyond(&self, address: usize, tag: &str, allocated: &[String]) -> (Cause, String) {
+        let message = format!(
+            "{} of an allocation of {} bytes, tag {tag}\n      allocated by {}",
+            place(self, address),
+            self.bytes,
+            allocated.join(" < ")
+        );
+        (BEYOND, message)
     }
 }
 

@@ -130,7 +130,10 @@ unsafe fn check_pending(irp: PIRP, number: u64, location: PIO_STACK_LOCATION, st
                     name,
                     "STATUS_PENDING returned without IoMarkIrpPending",
                 );
-            } else if status != STATUS_PENDING && !marked {
+            } else if status != STATUS_PENDING && marked {
+                let message = "marked pending and not completed, and STATUS_PENDING not returned";
+                violation::report("IoMarkIrpPending", 0x23E, name, message);
+            } else if status != STATUS_PENDING {
                 violation::report(
                     "Irp",
                     0x226,

@@ -4,7 +4,7 @@ use driver_package::{catalog::Catalog, inf};
 use ks_compliance::wire::{Format, Range};
 use ksrig::{
     client,
-    pe::{Image, Import, blocks::blocks, checksum},
+    pe::{Image, Import, blocks::find, checksum},
     report::y4m,
 };
 
@@ -21,7 +21,7 @@ pub fn image(bytes: &[u8]) {
     let mut resolve = |_: &str, _: &str| Some(Import::Data(0));
     if let Ok(image) = Image::load("fuzz.sys", &bytes, &mut resolve) {
         let size = image.len() as u32;
-        let blocks = blocks(&image);
+        let blocks = find(&image, []).blocks;
         assert!(blocks.iter().all(|block| block.start < block.end && block.end <= size));
         assert!(blocks.is_sorted_by_key(|block| block.start));
         let _ = image.function_entry(image.entry());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, ensure};
 
 use crate::nt::coverage::recorded;
-use crate::pe::{Image, Import, blocks::blocks, lines::lines};
+use crate::pe::{Image, Import, blocks::find, lines::lines};
 use crate::verifier::coverage::Coverage;
 
 /// Arguments of `ksrig coverage`.
@@ -45,7 +45,6 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     let image = Image::open(&args.driver, &mut |_, _| Some(Import::Data(0)))?;
     let pdb = image.pdb().context("the driver has no program database (.pdb) beside it")?;
     let lines = lines(pdb).map_err(|error| anyhow!("{}: {error}", pdb.display()))?;
-    let blocks = blocks(&image);
     let run =
         recorded(&args.records, &image).with_context(|| format!("cannot read {}", args.records.display()))?;
     ensure!(
@@ -60,6 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         // As it is seen from here, if it is.
         counts.then(|| Path::new(file).strip_prefix(&here).ok().and_then(Path::to_str).unwrap_or(file))
     };
+    let blocks = find(&image, run.iter().copied()).blocks;
     let coverage = Coverage::new(&lines, &blocks, &run, name);
     if args.missing {
         print!("{}", coverage.missing());

@@ -4,7 +4,7 @@
 //! counts for the process: images that are loaded again have breakpoints only where nothing has been yet.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::Write,
     ops::Range,
@@ -16,8 +16,11 @@ use std::{
     },
 };
 
-use super::machine::lock;
-use crate::pe::{self, blocks::blocks};
+use super::{fault::ORDER, machine::lock};
+use crate::pe::{
+    self,
+    blocks::{Found, find, find_from},
+};
 
 /// The folder to record to, for programs that do not call [`record`].
 const FOLDER: &str = "KSRIG_COVERAGE";
@@ -27,10 +30,16 @@ const BREAKPOINT: u8 = 0xCC;
 struct Trapped {
     /// Its addresses.
     range: Range<usize>,
+    image: *const pe::Image,
     /// The first byte of each block that has not run, by its offset.
-    original: Vec<(u32, u8)>,
+    original: BTreeMap<u32, u8>,
+    /// Jumps to where a register says. Their breakpoints stay: each may go to a place that is not known yet.
+    jumps: BTreeMap<u32, usize>,
     module: usize,
 }
+
+// SAFETY: the image is looked at while its code runs only, hence alive.
+unsafe impl Send for Trapped {}
 
 /// An image, as a file.
 struct Module {
@@ -150,45 +159,82 @@ pub(super) fn attach(image: &pe::Image) {
         }
     };
     let Some(memory) = &state.memory else { return };
-    let mut original = Vec::new();
-    for block in blocks(image) {
-        let address = image.base() + block.start as usize;
-        let Some([byte]) = pe::try_read(address) else { continue };
-        if !state.modules[module].run.contains(&block.start)
-            && memory.write_all_at(&[BREAKPOINT], address as u64).is_ok()
-        {
-            original.push((block.start, byte));
-        }
-    }
-    // An image that is where another was has taken its place.
     let range = image.base()..image.base() + image.len();
+    // An image that is where another was has taken its place.
     state.images.retain(|old| old.range.end <= range.start || range.end <= old.range.start);
-    state.images.push(Trapped { range, original, module });
+    let run = &state.modules[module].run;
+    let (original, jumps) = Default::default();
+    let mut trapped = Trapped { range, image, original, jumps, module };
+    trapped.set(find(image, run.iter().copied()), run, memory);
+    state.images.push(trapped);
 }
 
-/// A breakpoint was met at the address: if it is one of these, the code is as it was. Called in the signal handler.
-pub(super) fn met(address: usize) -> bool {
+impl Trapped {
+    /// Sets breakpoints on what was found, but where something has run already.
+    fn set(&mut self, found: Found, run: &BTreeSet<u32>, memory: &File) {
+        let starts = found.blocks.iter().map(|block| block.start).filter(|start| !run.contains(start));
+        for offset in starts {
+            let address = self.range.start + offset as usize;
+            if let Some([byte]) = pe::try_read(address).filter(|[byte]| *byte != BREAKPOINT)
+                && memory.write_all_at(&[BREAKPOINT], address as u64).is_ok()
+            {
+                self.original.insert(offset, byte);
+            }
+        }
+        for (offset, register) in found.jumps {
+            let address = self.range.start + offset as usize;
+            if memory.write_all_at(&[BREAKPOINT], address as u64).is_ok() {
+                self.jumps.insert(offset, register);
+            }
+        }
+    }
+
+    /// Code goes to an address: what is found there has breakpoints now.
+    fn goes_to(&mut self, address: usize, run: &BTreeSet<u32>, memory: &File) {
+        if !self.range.contains(&address) {
+            return;
+        }
+        let offset = (address - self.range.start) as u32;
+        let known = |start: u32| run.contains(&start) || self.original.contains_key(&start);
+        if known(offset) {
+            return;
+        }
+        // SAFETY: its code runs.
+        let found = find_from(unsafe { &*self.image }, offset, &known);
+        self.set(found, run, memory);
+    }
+}
+
+/// A breakpoint was met at the address. If it is one of these, the registers are such that the code goes on as without it.
+/// Called in the signal handler.
+pub(super) fn met(address: usize, registers: &mut [i64]) -> bool {
     if !ON.load(Ordering::Relaxed) {
         return false;
     }
-    let state = &mut *lock(&STATE);
-    let Some(image) = state.images.iter().find(|image| image.range.contains(&address)) else { return false };
+    let State { memory: Some(memory), images, modules, first, .. } = &mut *lock(&STATE) else { return false };
+    let Some(image) = images.iter_mut().find(|image| image.range.contains(&address)) else { return false };
     let offset = (address - image.range.start) as u32;
-    let Ok(index) = image.original.binary_search_by_key(&offset, |(offset, _)| *offset) else { return false };
-    let Some(memory) = &state.memory else { return false };
-    if memory.write_all_at(&[image.original[index].1], address as u64).is_err() {
-        return false;
-    }
-    let module = &mut state.modules[image.module];
-    if module.run.insert(offset) {
+    let (original, jump) = (image.original.remove(&offset), image.jumps.get(&offset).copied());
+    let module = &mut modules[image.module];
+    if original.is_some() && module.run.insert(offset) {
         if let Some(file) = &mut module.file {
             // A record that is lost makes the coverage smaller than it is, never larger.
             let _ = file.write_all(&offset.to_le_bytes());
         }
-        if let Some(first) = state.first {
+        if let Some(first) = first {
             first(offset);
         }
     }
+    let to = match (jump, original) {
+        (Some(register), _) => {
+            let target = registers[ORDER[register] as usize];
+            image.goes_to(target as usize, &module.run, memory);
+            target
+        }
+        (None, Some(byte)) if memory.write_all_at(&[byte], address as u64).is_ok() => address as i64,
+        _ => return false,
+    };
+    registers[libc::REG_RIP as usize] = to;
     true
 }
 
@@ -229,7 +275,7 @@ mod tests {
             let driver = load();
             let image = driver.image().expect("an image");
             let start = image.headers().entry;
-            let found: Vec<u32> = blocks(image).iter().map(|block| block.start - start).collect();
+            let found: Vec<u32> = find(image, []).blocks.iter().map(|block| block.start - start).collect();
             assert_eq!(found, [0, 10, 15]);
             let ran = recorded(&folder, image).expect("records");
             assert_eq!(ran, BTreeSet::from([start, start + 10]));

@@ -225,8 +225,7 @@ pub(super) fn explain(address: usize) -> Option<(Cause, String)> {
         _ => None,
     };
     let beyond = || {
-        let neighbours =
-            [pool.blocks.range(..=address).next_back(), pool.blocks.range(address..).next()];
+        let neighbours = [pool.blocks.range(..=address).next_back(), pool.blocks.range(address..).next()];
         let live = neighbours.into_iter().flatten().filter_map(|entry| Some((beside(entry)?, entry.1)));
         let (span, block) = live.min_by_key(|(span, _)| span.distance(address))?;
         let owner = block.owner.as_deref().unwrap_or_default();
@@ -241,7 +240,9 @@ pub(super) fn release(pool: &mut Pool) {
     pool.special.release();
     let missed = pool.special.missed;
     if missed > 0 {
-        eprintln!("ksrig: special pool had no room for {missed} allocations: accesses around them were not watched");
+        eprintln!(
+            "ksrig: special pool had no room for {missed} allocations: accesses around them were not watched"
+        );
     }
 }
 

@@ -1,10 +1,11 @@
 //! The basic blocks of an image's code, found by following its instructions from where functions begin.
 //!
-//! Only what is certainly code is found: jump tables and other data among the code are never taken for it.
+//! Only what is certainly code is found: jump tables and other data among the code are never taken for it. Where a table's
+//! jump goes is seen when it goes there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 
 use super::image::Image;
 
@@ -17,40 +18,72 @@ pub struct Block {
     pub end: u32,
 }
 
-/// All that are found, in the order of their addresses.
-pub fn blocks(image: &Image) -> Vec<Block> {
-    let mut code = Code { image, starts: BTreeSet::new(), seen: BTreeMap::new() };
+/// Code that has been found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// In the order of their addresses.
+    pub blocks: Vec<Block>,
+    /// Jumps whose target is in a register: where each is, and the register by its encoding.
+    pub jumps: BTreeMap<u32, usize>,
+}
+
+/// What is found from the functions of the image, and from where something is known to run.
+pub fn find(image: &Image, running: impl IntoIterator<Item = u32>) -> Found {
     let functions = image.functions();
     let mut open: Vec<(u32, u32)> = functions.clone();
     let entry = image.headers().entry;
-    if !functions.iter().any(|(begin, end)| (*begin..*end).contains(&entry)) {
-        open.push((entry, u32::MAX));
-    }
-    while let Some((start, limit)) = open.pop() {
-        code.follow(start, limit, &functions, &mut open);
-    }
-    code.cut()
+    open.extend(std::iter::once(entry).chain(running).map(|start| (start, end_of(&functions, start))));
+    Code::new(image, functions).all(open)
+}
+
+/// What is found from one place on, up to what is `known` already.
+pub fn find_from(image: &Image, start: u32, known: &dyn Fn(u32) -> bool) -> Found {
+    let functions = image.functions();
+    let end = end_of(&functions, start);
+    Code { known, ..Code::new(image, functions) }.all(vec![(start, end)])
+}
+
+/// Where the function ends that a place lies in; a leaf function is in no table, and its section is its limit.
+fn end_of(functions: &[(u32, u32)], place: u32) -> u32 {
+    let owner = functions.iter().find(|(begin, end)| (*begin..*end).contains(&place));
+    owner.map_or(u32::MAX, |owner| owner.1)
 }
 
 struct Code<'i> {
     image: &'i Image,
+    functions: Vec<(u32, u32)>,
+    known: &'i dyn Fn(u32) -> bool,
     starts: BTreeSet<u32>,
     /// Instructions: where each ends, and whether what follows it runs next.
     seen: BTreeMap<u32, (u32, bool)>,
+    jumps: BTreeMap<u32, usize>,
 }
 
-impl Code<'_> {
+impl<'i> Code<'i> {
+    fn new(image: &'i Image, functions: Vec<(u32, u32)>) -> Self {
+        let (starts, seen, jumps) = Default::default();
+        Self { image, functions, known: &|_| false, starts, seen, jumps }
+    }
+
+    /// Everything from these places on, each with its limit.
+    fn all(mut self, mut open: Vec<(u32, u32)>) -> Found {
+        while let Some((start, limit)) = open.pop() {
+            self.follow(start, limit, &mut open);
+        }
+        Found { blocks: self.cut(), jumps: self.jumps }
+    }
+
     /// Decodes from a start to where the flow of control ends or what is known begins.
-    fn follow(&mut self, start: u32, limit: u32, functions: &[(u32, u32)], open: &mut Vec<(u32, u32)>) {
-        let executable = |rva: u32| {
-            let section = self.image.headers().section_of(rva);
-            section.filter(|section| section.executable()).map(|section| section.rva + section.size)
-        };
-        let Some(end) = executable(start) else { return };
+    fn follow(&mut self, start: u32, limit: u32, open: &mut Vec<(u32, u32)>) {
+        let section = self.image.headers().section_of(start).filter(|section| section.executable());
+        let Some(end) = section.map(|section| section.rva + section.size) else { return };
+        if (self.known)(start) {
+            return;
+        }
         self.starts.insert(start);
         let limit = limit.min(end);
         let mut at = start;
-        while at < limit && !self.seen.contains_key(&at) {
+        while at < limit && !self.seen.contains_key(&at) && (at == start || !(self.known)(at)) {
             let Some(instruction) = self.decode(at, limit) else { return };
             let next = instruction.next_ip32();
             let target =
@@ -61,13 +94,15 @@ impl Code<'_> {
                     open.push((next, limit));
                     true
                 }
+                FlowControl::IndirectBranch if instruction.op0_kind() == OpKind::Register => {
+                    self.jumps.insert(at, instruction.op0_register().number());
+                    false
+                }
                 _ => false,
             };
             self.seen.insert(at, (next, goes_on));
             if let Some(target) = target {
-                // Where the target's function ends; a leaf function is in no table, and its section is its limit.
-                let owner = functions.iter().find(|(begin, end)| (*begin..*end).contains(&target));
-                open.push((target, owner.map_or(u32::MAX, |owner| owner.1)));
+                open.push((target, end_of(&self.functions, target)));
             }
             if !goes_on {
                 return;

@@ -133,8 +133,7 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
     {
         return;
     }
-    if signal == libc::SIGTRAP && in_driver && coverage::met(rip - 1) {
-        ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] -= 1;
+    if signal == libc::SIGTRAP && in_driver && coverage::met(rip - 1, &mut ucontext.uc_mcontext.gregs) {
         return;
     }
     let called = |thread: &Thread| thread.callbacks.try_borrow().is_ok_and(|active| !active.is_empty());

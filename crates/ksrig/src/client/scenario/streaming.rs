@@ -55,17 +55,28 @@ pub fn pause(stage: &Stage<'_>) {
     }
 }
 
+/// The state in which requests are sent, and the one in which they are met: each, and PAUSE after RUN, where a driver can
+/// have them that is waiting for its hardware.
+const MEETINGS: [(State, State); 5] = [
+    (State::Stop, State::Stop),
+    (State::Acquire, State::Acquire),
+    (State::Pause, State::Pause),
+    (State::Run, State::Run),
+    (State::Run, State::Pause),
+];
+
 /// Requests in each state: cancelled newest first, flushed, stopped over, closed over.
 pub fn cancel(stage: &Stage<'_>) {
     let places = stage.survey.pins(|pin| pin.is_readable() || pin.is_writable());
     for place in places {
         let Some(format) = stage.survey.pin(place).and_then(|pin| pin.small.as_ref()) else { continue };
-        for state in State::ALL {
+        for (sent, met) in MEETINGS {
             let Ok(mut lane) = lane(&stage.survey, place, format) else { continue };
-            let _ = set_state(&lane.pin, state);
             for way in 0..3 {
+                let _ = set_state(&lane.pin, sent);
                 (0..3).for_each(|_| lane.submit());
                 stage.did_often("requests sent", 3);
+                let _ = set_state(&lane.pin, met);
                 match way {
                     0 => lane.flights.iter().rev().for_each(Flight::cancel),
                     1 => {
@@ -75,13 +86,15 @@ pub fn cancel(stage: &Stage<'_>) {
                     }
                     _ => {
                         let _ = set_state(&lane.pin, State::Stop);
-                        let _ = set_state(&lane.pin, state);
+                        let _ = set_state(&lane.pin, met);
                     }
                 }
                 lane.flights.clear();
             }
+            let _ = set_state(&lane.pin, sent);
             // The pin is closed with these on their way.
             (0..2).for_each(|_| lane.submit());
+            let _ = set_state(&lane.pin, met);
             let Lane { flights, line, .. } = lane;
             drop(line);
             drop(flights);

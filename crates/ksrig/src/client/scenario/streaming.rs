@@ -3,7 +3,7 @@
 use super::lane::{Flight, Lane, set_state};
 use super::stage::Stage;
 use super::traffic::{Feed, Link, Traffic, lane};
-use crate::client::{Reset, State};
+use crate::client::{Driver, Reset, State};
 
 /// Every source connected to every sink: streamed, and closed in each state in both orders.
 pub fn connect(stage: &Stage<'_>) {
@@ -98,6 +98,8 @@ pub fn cancel(stage: &Stage<'_>) {
             let Lane { flights, line, .. } = lane;
             drop(line);
             drop(flights);
+            // Until it is gone, a driver with hardware for one refuses the next.
+            stage.each_driver(Driver::wait_for_files);
         }
     }
 }

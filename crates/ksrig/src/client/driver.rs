@@ -4,9 +4,13 @@ use std::path::Path;
 
 use super::Status;
 use super::error::Error;
+use super::format::SECOND;
 use crate::nt::violation::{self, Violation};
 use crate::nt::{pnp, sched};
 use crate::pe;
+
+/// How long files may take to go, 100 ns units: in CLOSE a driver may wait for its hardware.
+const PATIENCE: u64 = 10 * SECOND;
 
 /// A loaded driver with one started device. Removed and unloaded on drop.
 pub struct Driver {
@@ -54,13 +58,18 @@ impl Driver {
         self.take_down()
     }
 
+    /// Gives what nobody has a handle of any more the time to be closed, at most ten seconds of virtual time.
+    pub fn wait_for_files(&self) {
+        self.device.wait_for_files(PATIENCE);
+    }
+
     fn take_down(&mut self) -> Vec<Violation> {
         if !std::mem::replace(&mut self.loaded, false) {
             return Vec::new();
         }
         let before = violation::list().len();
-        // A device that was pulled out is gone when its last file is closed, by the hand of a worker.
-        sched::settle();
+        // A device that was pulled out is gone when its last file is.
+        self.wait_for_files();
         let status = if self.device.is_removed() { Status::SUCCESS } else { Status(self.device.remove()) };
         if status.is_success() {
             self.driver.unload();

@@ -21,7 +21,8 @@ impl Driver {
         settled(self.device().stop())
     }
 
-    /// START_DEVICE: after [`stop`](Self::stop), or once more without one (XP and later).
+    /// START_DEVICE: after [`stop`](Self::stop), or once more without one (XP and later). A device that was stopped and
+    /// does not start again is pulled out.
     pub fn start(&self) -> Result<(), Status> {
         settled(self.device().start())
     }

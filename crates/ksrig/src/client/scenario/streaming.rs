@@ -3,7 +3,7 @@
 use super::lane::{Flight, Lane, set_state};
 use super::stage::Stage;
 use super::traffic::{Feed, Link, Traffic, lane};
-use crate::client::{Reset, State};
+use crate::client::{Driver, Reset, State};
 
 /// Every source connected to every sink: streamed, and closed in each state in both orders.
 pub fn connect(stage: &Stage<'_>) {
@@ -55,17 +55,28 @@ pub fn pause(stage: &Stage<'_>) {
     }
 }
 
+/// The state in which requests are sent, and the one in which they are met: each, and PAUSE after RUN, where a driver can
+/// have them that is waiting for its hardware.
+const MEETINGS: [(State, State); 5] = [
+    (State::Stop, State::Stop),
+    (State::Acquire, State::Acquire),
+    (State::Pause, State::Pause),
+    (State::Run, State::Run),
+    (State::Run, State::Pause),
+];
+
 /// Requests in each state: cancelled newest first, flushed, stopped over, closed over.
 pub fn cancel(stage: &Stage<'_>) {
     let places = stage.survey.pins(|pin| pin.is_readable() || pin.is_writable());
     for place in places {
         let Some(format) = stage.survey.pin(place).and_then(|pin| pin.small.as_ref()) else { continue };
-        for state in State::ALL {
+        for (sent, met) in MEETINGS {
             let Ok(mut lane) = lane(&stage.survey, place, format) else { continue };
-            let _ = set_state(&lane.pin, state);
             for way in 0..3 {
+                let _ = set_state(&lane.pin, sent);
                 (0..3).for_each(|_| lane.submit());
                 stage.did_often("requests sent", 3);
+                let _ = set_state(&lane.pin, met);
                 match way {
                     0 => lane.flights.iter().rev().for_each(Flight::cancel),
                     1 => {
@@ -75,16 +86,20 @@ pub fn cancel(stage: &Stage<'_>) {
                     }
                     _ => {
                         let _ = set_state(&lane.pin, State::Stop);
-                        let _ = set_state(&lane.pin, state);
+                        let _ = set_state(&lane.pin, met);
                     }
                 }
                 lane.flights.clear();
             }
+            let _ = set_state(&lane.pin, sent);
             // The pin is closed with these on their way.
             (0..2).for_each(|_| lane.submit());
+            let _ = set_state(&lane.pin, met);
             let Lane { flights, line, .. } = lane;
             drop(line);
             drop(flights);
+            // Until it is gone, a driver with hardware for one refuses the next.
+            stage.each_driver(Driver::wait_for_files);
         }
     }
 }

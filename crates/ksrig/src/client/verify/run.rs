@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::subject::{Health, Subject};
 use crate::client::format::SECOND;
 use crate::client::scenario::{Done, Feed, Scenario, Stage, Traffic};
-use crate::client::{Rig, State};
+use crate::client::{Driver, Rig, State};
 use crate::nt::inject::{self, Tally};
 use crate::nt::sched::{self, Explored, Plan};
 use crate::nt::{self, Machine, object, trace, violation};
@@ -84,7 +84,7 @@ impl Subject {
         }
         let explored = if scenario.races { sched::explored() } else { Explored::default() };
         let tally = if run.faults.is_some() { inject::end() } else { Tally::default() };
-        sched::settle();
+        stage.each_driver(Driver::wait_for_files);
         if tally.failed > 0 {
             self.check_recovery(&stage);
         } else if let Err(error) = loaded {

@@ -1,6 +1,9 @@
 //! A driver for tests: it keeps device control requests of one code until they are cancelled or let go.
 
-use std::{cell::RefCell, ptr::null_mut};
+use std::{
+    cell::{Cell, RefCell},
+    ptr::null_mut,
+};
 
 use ks_sys::*;
 
@@ -106,6 +109,14 @@ unsafe extern "win64" fn note(_: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
     }
 }
 
+#[derive(Default)]
+struct FailStart(Cell<bool>);
+
+/// Lets the next START_DEVICE fail.
+pub fn fail_start() {
+    Machine::current().extension::<FailStart>().0.set(true);
+}
+
 #[repr(C)]
 struct Extension {
     below: PDEVICE_OBJECT,
@@ -120,6 +131,9 @@ unsafe extern "win64" fn pnp_request(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTA
         match u32::from((*nt::IoGetCurrentIrpStackLocation(irp)).MinorFunction) {
             IRP_MN_START_DEVICE => {
                 log("start");
+                if Machine::current().extension::<FailStart>().0.take() {
+                    return nt::complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
+                }
                 nt::IoForwardIrpSynchronously(below, irp);
                 nt::IoSetDeviceInterfaceState(&raw mut (*extension).link, 1);
                 nt::complete(irp, (*irp).IoStatus.__bindgen_anon_1.Status, 0)

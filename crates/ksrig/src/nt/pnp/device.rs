@@ -17,9 +17,13 @@ use crate::nt::{
     machine::{Machine, lock},
     object::{ObfDereferenceObject, ObfReferenceObject},
     pool::ExFreePool,
+    sched,
     thread::{KERNEL_MODE, as_kernel},
     trace, violation, work,
 };
+
+/// How often a wait looks, 100 ns units.
+const WAIT: u64 = 10_000;
 
 /// A root-enumerated device and its stack.
 pub struct Device {
@@ -28,6 +32,8 @@ pub struct Device {
     instance: String,
     pub(super) pdo: usize,
     pdo_name: String,
+    /// STOP_DEVICE succeeded, and START_DEVICE has not come yet.
+    stopped: AtomicBool,
     /// Surprise-removed: REMOVE_DEVICE comes when the last file is closed.
     removing: AtomicBool,
     removed: AtomicBool,
@@ -69,6 +75,7 @@ impl Driver {
             pdo_name: format!("\\Device\\pdo {instance}"),
             instance,
             pdo: pdo as usize,
+            stopped: AtomicBool::new(false),
             removing: AtomicBool::new(false),
             removed: AtomicBool::new(false),
         }));
@@ -124,9 +131,14 @@ impl Device {
         }
     }
 
-    /// Sends IRP_MN_START_DEVICE without resources and waits.
+    /// Sends IRP_MN_START_DEVICE without resources and waits. A device that was stopped and does not start again is
+    /// removed as if it had been pulled out. (`kernel/handling-an-irp-mn-surprise-removal-request.md`)
     pub fn start(&self) -> NTSTATUS {
-        self.send(IRP_MN_START_DEVICE as u8)
+        let status = self.send(IRP_MN_START_DEVICE as u8);
+        if self.stopped.swap(false, Ordering::Relaxed) && status < 0 && !self.is_removed() {
+            self.surprise_remove();
+        }
+        status
     }
 
     /// Sends any PnP IRP to the top of the stack and waits.
@@ -135,13 +147,16 @@ impl Device {
     }
 
     /// Sends a PnP or power IRP, whose parameters `set` fills in, to the top of the stack and waits; gives
-    /// status and information.
+    /// status and information. STATUS_NO_SUCH_DEVICE when the device has been removed.
     pub fn send_with(
         &self,
         major: u8,
         minor: u8,
         set: impl FnOnce(&mut IO_STACK_LOCATION),
     ) -> (NTSTATUS, usize) {
+        if self.is_removed() {
+            return (STATUS_NO_SUCH_DEVICE, 0);
+        }
         let machine = Machine::current();
         let number = machine.ordinal("pnp request");
         trace::event_with("pnp", &self.instance, minor_name(major, minor), &[("request", &number)]);
@@ -186,7 +201,9 @@ impl Device {
             self.send(IRP_MN_CANCEL_STOP_DEVICE as u8);
             return status;
         }
-        self.send(IRP_MN_STOP_DEVICE as u8)
+        let status = self.send(IRP_MN_STOP_DEVICE as u8);
+        self.stopped.store(status >= 0, Ordering::Relaxed);
+        status
     }
 
     /// QUERY_REMOVE_DEVICE, then REMOVE_DEVICE. A veto comes back (after CANCEL_REMOVE_DEVICE); while files
@@ -248,6 +265,16 @@ impl Device {
     pub fn open_files(&self) -> i32 {
         // SAFETY: the device object is alive until REMOVE_DEVICE.
         if self.is_removed() { 0 } else { unsafe { (*self.pdo()).ReferenceCount } }
+    }
+
+    /// Waits until no file is open, for so many 100 ns units of virtual time at most. A file that nobody has a handle of is
+    /// open until its requests have come back and the driver has done what it does in CLOSE. PASSIVE_LEVEL.
+    pub fn wait_for_files(&self, units: u64) {
+        sched::settle();
+        let end = sched::now().saturating_add(units);
+        while self.open_files() > 0 && sched::now() < end {
+            sched::sleep(WAIT);
+        }
     }
 
     fn finish_removal(&self) {

@@ -7,9 +7,14 @@ use ks_sys::*;
 use super::*;
 use crate::nt::{
     handle::NtClose,
-    io::{IoCreateDevice, IoDeleteDevice, fixture, interface::interfaces},
+    io::{
+        IoCreateDevice, IoDeleteDevice,
+        fixture::{self, KEEP},
+        interface::interfaces,
+        request::Request,
+    },
     object::handles_and_objects,
-    violation,
+    sched, user, violation,
 };
 use crate::pe::specimen::{self, Specimen};
 
@@ -85,9 +90,61 @@ fn surprise_removal() {
     assert!(!device.is_removed());
     // SAFETY: an open handle.
     unsafe { NtClose(file) };
-    crate::nt::sched::settle();
+    sched::settle();
     assert!(device.is_removed());
     assert_eq!(fixture::take_log(), [&format!("pnp {IRP_MN_SURPRISE_REMOVAL}"), "cleanup", "close", "pnp 2"]);
+    machine.shutdown();
+}
+
+/// A closed file whose request comes back only later is waited for; one that stays is waited for no longer than said.
+#[test]
+fn files_are_waited_for() {
+    let machine = fixture::machine(8, 1);
+    let device = fixture::device();
+    let link = interfaces(&KSCATEGORY_CAPTURE)[0].link.clone();
+    let file = fixture::open(null_mut(), &link, 0).unwrap();
+    let buffer = user::Buffer::new(4);
+    // SAFETY: the buffer lives until the request is done, and the handle is open.
+    let request = unsafe { Request::device_io_control(file, KEEP, buffer.address(), 4, null_mut(), 0) };
+    // SAFETY: an open handle.
+    unsafe { NtClose(file) };
+    device.wait_for_files(100_000);
+    assert_eq!(device.remove(), STATUS_DEVICE_BUSY);
+    let letting_go = machine.spawn("letting go", || {
+        sched::sleep(333_667);
+        fixture::let_go(STATUS_SUCCESS);
+    });
+    device.wait_for_files(1_000_000);
+    assert!(sched::now() < 1_000_000);
+    assert_eq!(device.remove(), STATUS_SUCCESS);
+    assert_eq!(request.wait(), (STATUS_SUCCESS, 7));
+    letting_go.join();
+    device.driver().unload();
+    assert_eq!(violation::take(), []);
+    machine.shutdown();
+}
+
+/// A device that was stopped and does not start again is surprise-removed; one that fails a START that no STOP came before
+/// stays. (`kernel/handling-an-irp-mn-surprise-removal-request.md`)
+#[test]
+fn failed_restart() {
+    let machine = fixture::machine(8, 1);
+    let device = fixture::device();
+    let link = interfaces(&KSCATEGORY_CAPTURE)[0].link.clone();
+    let file = fixture::open(null_mut(), &link, 0).unwrap();
+    fixture::fail_start();
+    assert_eq!(device.start(), STATUS_INSUFFICIENT_RESOURCES);
+    assert_eq!(device.stop(), STATUS_SUCCESS);
+    fixture::fail_start();
+    fixture::take_log();
+    assert_eq!(device.start(), STATUS_INSUFFICIENT_RESOURCES);
+    assert_eq!(fixture::take_log(), ["start", &format!("pnp {IRP_MN_SURPRISE_REMOVAL}")]);
+    // SAFETY: an open handle.
+    unsafe { NtClose(file) };
+    sched::settle();
+    assert!(device.is_removed());
+    assert_eq!(fixture::take_log(), ["cleanup", "close", "pnp 2"]);
+    assert_eq!(device.start(), STATUS_NO_SUCH_DEVICE);
     machine.shutdown();
 }
 

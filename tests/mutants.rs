@@ -22,8 +22,8 @@ const TABLE: &str = include_str!("drivers/mutants/mutants.tsv");
 struct Mutant<'a> {
     name: &'a str,
     rule: &'a str,
-    /// What Windows stops with: the bug check and its first parameter.
-    bug_check: Option<(u64, u64)>,
+    /// What Windows stops with: the bug check, and its first parameter where that says what it is.
+    bug_check: Option<(u64, Option<u64>)>,
     /// What has to be on; none when it is always seen.
     option: Option<&'a str>,
     /// Rules that may be broken as a consequence.
@@ -47,8 +47,11 @@ fn table() -> Vec<Mutant<'static>> {
             let fields: Vec<_> = line.split('\t').collect();
             let [name, rule, check, option, also, what] = fields[..] else { panic!("{line}") };
             let bug_check = given(check).map(|check| {
-                let (check, parameter) = check.split_once('/').unwrap_or((check, "0"));
-                (number(check), number(parameter))
+                let (check, parameter) = match check.split_once('/') {
+                    Some((check, parameter)) => (check, Some(number(parameter))),
+                    None => (check, None),
+                };
+                (number(check), parameter)
             });
             let also = given(also).map_or_else(Vec::new, |also| also.split(',').collect());
             Mutant { name, rule, bug_check, option: given(option), also, what }
@@ -90,10 +93,8 @@ fn text<'a>(finding: &'a Value, field: &str) -> &'a str {
 
 /// Whether a finding is what the table says.
 fn is_expected(mutant: &Mutant<'_>, finding: &Value) -> bool {
-    let check = finding["bug_check"].as_array().map(|pair| {
-        let part = |index: usize| pair[index].as_u64().expect("a number");
-        (part(0), part(1))
-    });
+    let check =
+        finding["bug_check"].as_array().map(|pair| (pair[0].as_u64().expect("a number"), pair[1].as_u64()));
     text(finding, "rule") == mutant.rule && check == mutant.bug_check
 }
 
@@ -139,8 +140,8 @@ fn report(mutant: &Mutant<'_>, findings: &[Value]) -> String {
     let paragraph = |finding: &Value| {
         let mut lines = vec![text(finding, "rule").to_owned()];
         if let Some([check, parameter]) = finding["bug_check"].as_array().map(Vec::as_slice) {
-            let number = |value: &Value| value.as_u64().expect("a number");
-            lines[0] += &format!("  (bug check {:#x}, parameter {:#x})", number(check), number(parameter));
+            let parameter = parameter.as_u64().map_or_else(String::new, |p| format!(", parameter {p:#x}"));
+            lines[0] += &format!("  (bug check {:#x}{parameter})", check.as_u64().expect("a number"));
         }
         lines.push(format!("    expected  {}", text(finding, "expected")));
         lines.push(format!("    got       {}", settled(text(finding, "message"))));
@@ -216,8 +217,13 @@ fn each_mutant_breaks_its_rule() {
     println!("{:<30} {:<30} {:<14} {:<13}", "mutant", "rule", "bug check", "seen with");
     for (index, wrong) in &results {
         let Mutant { name, rule, bug_check, option, .. } = &table[*index];
-        let check = bug_check
-            .map_or_else(|| "-".to_owned(), |(check, parameter)| format!("{check:#X}/{parameter:#X}"));
+        let check = bug_check.map_or_else(
+            || "-".to_owned(),
+            |(check, parameter)| match parameter {
+                Some(parameter) => format!("{check:#X}/{parameter:#X}"),
+                None => format!("{check:#X}"),
+            },
+        );
         let word = match wrong {
             None => "ok",
             Some(wrong) if wrong.starts_with("MISSED") => "MISSED",

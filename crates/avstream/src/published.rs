@@ -18,6 +18,12 @@
 //! The cancel callback runs with the queue's spin lock held and touches nothing but this state (R6.24).
 //! Clones are made, locked and unlocked with the lock of [`Slots`] held, which therefore comes before the
 //! queue's; they are deleted without it, as that may complete a request.
+//!
+//! One case remains in which a request is completed with that lock held: when it was cancelled while its clone was locked.
+//! Then `KsStreamPointerUnlock`, of the last reader, calls the cancel callback, which deletes the clone, and the request may
+//! be completed within it, at DISPATCH_LEVEL and under a spin lock. That is an error only where a completion routine
+//! above comes back to these slots. To unlock without the lock is not enough: once the clone is gone its slot can be in
+//! use again before the unlocking thread looks at its state, so the state would need to count its uses.
 
 use core::{
     ptr::{NonNull, null_mut},

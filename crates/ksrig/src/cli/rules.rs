@@ -17,11 +17,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     let found = RULES.iter().filter(|rule| rule.name.to_lowercase().contains(&wanted));
     let mut count = 0;
     for rule in found {
-        let code = if rule.code == 0 && !rule.name.starts_with("Pool") {
-            String::new()
-        } else {
-            format!("{:#x}", rule.code)
-        };
+        let code = rule.code.map_or_else(String::new, |code| format!("{code:#x}"));
         println!("{:<30} {code:>8}  {}\n{:>40}  {}", rule.name, rule.title, "", rule.page);
         count += 1;
     }

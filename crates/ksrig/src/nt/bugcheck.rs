@@ -19,8 +19,8 @@ pub struct Stop {
     pub rule: String,
     /// The bug check that Windows stops with, 0 for what only the rig finds.
     pub bug_check: u32,
-    /// The first parameter of that bug check where it says which rule it is, else 0.
-    pub code: u32,
+    /// The first parameter of that bug check; none where it is an address or says nothing.
+    pub code: Option<u32>,
     /// What happened.
     pub message: String,
     /// The driver's calls, innermost first.
@@ -35,19 +35,25 @@ pub struct Cause {
     pub rule: &'static str,
     /// The bug check.
     pub bug_check: u32,
-    /// Its first parameter.
-    pub code: u32,
+    /// Its first parameter; none where that is an address or says nothing.
+    pub code: Option<u32>,
 }
 
 impl From<(&'static str, u32, u32)> for Cause {
     fn from((rule, bug_check, code): (&'static str, u32, u32)) -> Self {
-        Self { rule, bug_check, code }
+        Self { rule, bug_check, code: Some(code) }
+    }
+}
+
+impl From<(&'static str, u32)> for Cause {
+    fn from((rule, bug_check): (&'static str, u32)) -> Self {
+        Self { rule, bug_check, code: None }
     }
 }
 
 impl From<&'static str> for Cause {
     fn from(rule: &'static str) -> Self {
-        Self { rule, bug_check: 0, code: 0 }
+        Self { rule, bug_check: 0, code: None }
     }
 }
 
@@ -59,8 +65,8 @@ impl Display for Stop {
         write!(f, "*** STOP: {}", self.rule)?;
         match (self.bug_check, self.code) {
             (0, _) => writeln!(f)?,
-            (bug_check, 0) => writeln!(f, " (bug check {bug_check:#X})")?,
-            (bug_check, code) => writeln!(f, " (bug check {bug_check:#X}, {code:#X})")?,
+            (bug_check, None) => writeln!(f, " (bug check {bug_check:#X})")?,
+            (bug_check, Some(code)) => writeln!(f, " (bug check {bug_check:#X}, {code:#X})")?,
         }
         writeln!(f, "    {}", self.message)?;
         if let Some(thread) = Thread::try_current() {

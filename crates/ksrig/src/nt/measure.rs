@@ -191,7 +191,7 @@ pub fn cost_of_an_export() -> std::io::Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::nt::{
@@ -216,12 +216,14 @@ mod tests {
         machine.shutdown();
     }
 
-    /// A call of an export costs something, and far less than a microsecond of a real one.
+    /// A call of an export costs something, and all of those that were made no more than the time that has passed.
     #[test]
     fn a_call_costs_something() {
         let machine = Machine::new(MachineOptions { measure: true, ..MachineOptions::default() });
+        let start = Instant::now();
         let cost = cost_of_an_export().expect("memory");
-        assert!((0.1..100_000.0).contains(&cost), "{cost}");
+        let most = start.elapsed().as_nanos() as f64 / 100_000.0;
+        assert!(cost > 0.0 && cost <= most, "{cost} of {most}");
         machine.shutdown();
     }
 }

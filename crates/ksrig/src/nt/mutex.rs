@@ -26,7 +26,7 @@ pub unsafe fn KeReleaseMutex(Mutex: PRKMUTEX, _Wait: BOOLEAN) -> LONG {
     // SAFETY: the caller's mutex.
     unsafe {
         if !mutex_is_mine(Mutex) {
-            bugcheck::stop(("unhandled exception", 0x1E, 0), "KeReleaseMutex raised STATUS_MUTANT_NOT_OWNED");
+            bugcheck::stop(("unhandled exception", 0x1E), "KeReleaseMutex raised STATUS_MUTANT_NOT_OWNED");
         }
         let old = (*Mutex).Header.SignalState;
         (*Mutex).Header.SignalState = old + 1;

@@ -176,7 +176,7 @@ unsafe fn probe_and_lock(mdl: PMDL, mode: KPROCESSOR_MODE, operation: LOCK_OPERA
 }
 
 unsafe extern "win64" fn breakpoint() {
-    bugcheck::stop(("breakpoint", 0x1E, 0), "DbgBreakPoint")
+    bugcheck::stop(("breakpoint", 0x1E), "DbgBreakPoint")
 }
 
 /// The tables of this file and of those that have their own.

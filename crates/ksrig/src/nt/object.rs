@@ -90,7 +90,7 @@ pub(super) unsafe fn header<'a>(body: PVOID) -> &'a mut Header {
     // SAFETY: every object's body follows its header.
     let header = unsafe { &mut *body.byte_sub(size_of::<Header>()).cast::<Header>() };
     if header.magic != MAGIC {
-        bugcheck::stop(("ObjectReference", 0x18, 0), "the pointer is no live object (REFERENCE_BY_POINTER)");
+        bugcheck::stop(("ObjectReference", 0x18), "the pointer is no live object (REFERENCE_BY_POINTER)");
     }
     header
 }

@@ -139,12 +139,15 @@ fn check_allocation(bytes: usize, tag: u32, paged: bool) {
             format_args!("nonpaged pool at IRQL {irql}"),
         );
     }
-    if tag == 0
-        || tag == u32::from_le_bytes(*b"BIG ")
-        || !tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric)
-    {
-        violation::report("PoolTag", 0x9B, tag_text(tag), "the tag is 0, \"BIG\" or has no letter");
-    }
+    let (code, message) = match tag.to_le_bytes() {
+        [0, 0, 0, 0] => (0x9B, "the tag is 0"),
+        [b'B', b'I', b'G', b' ' | 0] => (0x9C, "the tag is \"BIG\""),
+        tag if !tag.iter().any(u8::is_ascii_alphanumeric) => {
+            (0x9D, "the tag has neither a letter nor a digit")
+        }
+        _ => return,
+    };
+    violation::report("PoolTag", code, tag_text(tag), message);
 }
 
 fn free(address: PVOID, tag: Option<u32>) {
@@ -179,11 +182,15 @@ fn free(address: PVOID, tag: Option<u32>) {
         violation::report("PoolFree", 0x15, &name, "the memory holds an active timer");
     }
     let left = [
-        (dpc::any_in(&range), 0x15, "a queued DPC"),
         (resource::any_in(&range), 0xD2, "a resource that was not deleted"),
         (slist::any_in(&range), 0xCC, "a lookaside list that was not deleted"),
-        (work::any_in(&range), 0x15, "a queued work item"),
     ];
+    if dpc::any_in(&range) {
+        violation::report("UnloadPending", 0x01, &name, "the memory holds a queued DPC");
+    }
+    if work::any_in(&range) {
+        violation::report("PoolFree", 0, &name, "the memory holds a queued work item");
+    }
     for (_, code, what) in left.into_iter().filter(|(found, ..)| *found) {
         violation::report("PoolFree", code, &name, format_args!("the memory holds {what}"));
     }
@@ -442,10 +449,14 @@ mod tests {
             let paged = driver_pool_with_tag(POOL_TYPE_PAGED, 8, TAG);
             super::super::KeLowerIrql(old);
             ExFreePoolWithTag(paged, TAG ^ 1);
-            ExFreePool(driver_pool_with_tag(0, 8, 0));
+            for tag in
+                [0, u32::from_le_bytes(*b"BIG "), u32::from_le_bytes(*b"..-."), u32::from_le_bytes(*b"..7.")]
+            {
+                ExFreePool(driver_pool_with_tag(0, 8, tag));
+            }
         }
         let codes: Vec<_> = violation::take().iter().map(|v| v.code).collect();
-        assert_eq!(codes, [0x00, 0x01, 0x0A, 0x9B]);
+        assert_eq!(codes, [0x00, 0x01, 0x0A, 0x9B, 0x9C, 0x9D]);
         assert_eq!(in_use(), (0, 0));
         machine.shutdown();
     }

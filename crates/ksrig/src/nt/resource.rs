@@ -8,7 +8,7 @@ use super::{
     bugcheck,
     exports::{Export, exports},
     machine::Machine,
-    spinlock,
+    residency, spinlock,
     thread::Thread,
     violation,
 };
@@ -55,6 +55,7 @@ fn with<R>(resource: PERESOURCE, body: impl FnOnce(&mut Holders) -> R) -> R {
 
 /// Makes a resource that nobody holds. (`nf-wdm-exinitializeresourcelite.md`)
 pub unsafe fn ExInitializeResourceLite(Resource: PERESOURCE) -> NTSTATUS {
+    residency::check_object(Resource as usize, 0xE1, "an ERESOURCE");
     // SAFETY: the caller's memory has the size of a resource.
     unsafe { Resource.cast::<u8>().write_bytes(0, size_of::<ERESOURCE>()) };
     let resources = Machine::current().extension::<Resources>();
@@ -133,7 +134,7 @@ pub unsafe fn ExReleaseResourceLite(Resource: PERESOURCE) {
     });
     if !held {
         bugcheck::stop(
-            ("Resource", 0xE3, 0),
+            ("Resource", 0xE3),
             "ExReleaseResourceLite by a thread that does not hold it (RESOURCE_NOT_OWNED)",
         );
     }

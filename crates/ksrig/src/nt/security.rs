@@ -1,6 +1,6 @@
 //! What a driver hands to the kernel in its own name must be the kernel's. (`devtest/security-checks.md`)
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr::null};
 use ks_sys::*;
 
 use super::{exports, machine::Machine, thread::KERNEL_MODE, user, violation};
@@ -45,7 +45,12 @@ pub fn service(name: &'static str, arguments: &[(&'static str, usize)]) {
                 "PUNICODE_STRING" | "PCUNICODE_STRING" => (*word as PCUNICODE_STRING).as_ref(),
                 "POBJECT_ATTRIBUTES" => {
                     let attributes = (*word as *const OBJECT_ATTRIBUTES).as_ref();
-                    attributes.and_then(|attributes| attributes.ObjectName.cast_const().as_ref())
+                    let string = attributes.map_or(null(), |attributes| attributes.ObjectName.cast_const());
+                    if is_user(string as usize) {
+                        report(0xE3, name, format_args!("ObjectName is an address of a program's memory"));
+                        continue;
+                    }
+                    string.as_ref()
                 }
                 _ => None,
             }
@@ -152,6 +157,13 @@ mod tests {
         };
         assert_eq!(codes(true, || pointer("PULONG")), [0xE3]);
         assert_eq!(codes(true, || pointer("HANDLE")), NOTHING);
+        let named = || {
+            let buffer = user::Buffer::new(16);
+            let attributes =
+                OBJECT_ATTRIBUTES { ObjectName: buffer.address().cast(), ..OBJECT_ATTRIBUTES::default() };
+            service("ZwOpenKey", &[(ATTRIBUTES, &raw const attributes as usize)]);
+        };
+        assert_eq!(codes(true, named), [0xE3]);
         assert!(is_service("ZwClose") && !is_service("KeSetEvent"));
         assert_eq!((word(&null_mut::<u8>()), word(&7_u64), word(&7_u32)), (0, 7, 0));
     }

@@ -30,7 +30,7 @@ pub unsafe fn KeReleaseSemaphore(
         let new = old.checked_add(Adjustment).filter(|new| *new <= (*Semaphore).Limit && *new > old);
         let Some(new) = new else {
             bugcheck::stop(
-                ("unhandled exception", 0x1E, 0),
+                ("unhandled exception", 0x1E),
                 "KeReleaseSemaphore raised STATUS_SEMAPHORE_LIMIT_EXCEEDED",
             );
         };

@@ -9,6 +9,7 @@ use ks_sys::*;
 
 use super::{
     exports::{Export, exports},
+    lock_order,
     machine::Machine,
     ntoskrnl, violation,
 };
@@ -55,6 +56,12 @@ pub unsafe fn ExQueryDepthSList(ListHead: PSLIST_HEADER) -> USHORT {
 
 /// Adds in front; the entry that was first, or NULL.
 pub unsafe fn ExpInterlockedPushEntrySList(ListHead: PSLIST_HEADER, ListEntry: PSLIST_ENTRY) -> PSLIST_ENTRY {
+    if is_lookaside(ListHead as usize) {
+        // The driver gives memory back, with whatever locks are in it: for the next user it is new.
+        // SAFETY: a lookaside list that is alive, which begins with its head.
+        let bytes = unsafe { (&raw const (*ListHead.cast::<GENERAL_LOOKASIDE>()).Size).read() };
+        lock_order::gone(&(ListEntry as usize..ListEntry as usize + bytes as usize));
+    }
     // SAFETY: the caller's list and entry, which is aligned to 16 bytes.
     unsafe {
         let (depth, sequence, first) = parts(ListHead);
@@ -101,6 +108,10 @@ struct Lookasides(RefCell<BTreeSet<usize>>);
 /// Whether a lookaside list in this range of memory is alive.
 pub(super) fn any_in(range: &Range<usize>) -> bool {
     Machine::current().extension::<Lookasides>().0.borrow().range(range.clone()).next().is_some()
+}
+
+fn is_lookaside(head: usize) -> bool {
+    Machine::try_current().is_some_and(|machine| machine.extension::<Lookasides>().0.borrow().contains(&head))
 }
 
 /// Initialises the part that both kinds of list have. The headers align it to a cache line, which is about speed: in a

@@ -9,9 +9,9 @@ use std::{
 use super::bugcheck::Cause;
 
 /// DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION
-const BEYOND: Cause = Cause { rule: "SpecialPoolEnd", bug_check: 0xD6, code: 0 };
+const BEYOND: Cause = Cause { rule: "SpecialPoolEnd", bug_check: 0xD6, code: None };
 /// DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL
-const FREED: Cause = Cause { rule: "SpecialPoolFreed", bug_check: 0xD5, code: 0 };
+const FREED: Cause = Cause { rule: "SpecialPoolFreed", bug_check: 0xD5, code: None };
 
 const PAGE: usize = 4096;
 /// The address space of the pool: 16 GiB, of which the tables of its pages are 32 MiB at most.

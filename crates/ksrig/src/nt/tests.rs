@@ -268,6 +268,7 @@ fn dispatch_routines() {
     assert_eq!(broken(did(false, None, good), false), [("Irp", 0x226)]);
     assert_eq!(broken(did(false, Some(good), STATUS_PENDING), false), [("IoMarkIrpPending", 0x23D)]);
     assert_eq!(broken(did(true, Some(good), good), false), [("IoMarkIrpPending", 0x23E)]);
+    assert_eq!(broken(did(true, None, good), false), [("IoMarkIrpPending", 0x23E)]);
     let forwarded = broken(did(true, None, STATUS_PENDING), true);
     assert_eq!(forwarded, [("IoCallDriver", 0x203)]);
 }

@@ -23,6 +23,7 @@ const PROCESSING: u64 = 100 * MILLISECOND;
 /// A moment on both clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Moment {
+    thread: u32,
     waited: u64,
     worked: u64,
 }
@@ -31,14 +32,19 @@ pub struct Moment {
 pub fn now() -> Option<Moment> {
     let thread = Thread::try_current()?;
     let watched = thread.machine().options().watch.timed;
-    watched.then(|| Moment { waited: sched::now() * 100, worked: thread.meter.processor_time() })
+    watched.then(|| Moment {
+        thread: thread.id(),
+        waited: sched::now() * 100,
+        worked: thread.meter.processor_time(),
+    })
 }
 
 /// Says what is wrong when more than the limit has passed since then.
 fn late(since: Moment, limit: u64) -> Option<String> {
-    let Moment { waited, worked } = now()?;
-    // Another thread's end of it has another clock: then only the waiting counts.
-    let (waited, worked) = (waited - since.waited, worked.saturating_sub(since.worked));
+    let Moment { thread, waited, worked } = now()?;
+    // The clock of the work is a thread's own: where another one ends it, only the waiting counts.
+    let worked = if thread == since.thread { worked - since.worked } else { 0 };
+    let waited = waited - since.waited;
     let text = |time: u64| format!("{} ms", time / MILLISECOND);
     (waited + worked > limit).then(|| {
         format!("{}, of them {} waiting; allowed are {}", text(waited + worked), text(waited), text(limit))

@@ -57,7 +57,7 @@ unsafe fn wait(objects: &[usize], all: bool, mode: KPROCESSOR_MODE, timeout: PLA
     for object in objects {
         // SAFETY: the caller's objects are dispatcher objects; one that is none is found here.
         if unsafe { !is_object(*object) } {
-            bugcheck::stop(("KeWait", 0xC4, 0), "a wait for an object that was not initialised");
+            bugcheck::stop("KeWait", "a wait for an object that was not initialised");
         }
     }
     // SAFETY: NULL or the caller's time.
@@ -162,7 +162,7 @@ pub unsafe fn KeWaitForMultipleObjects(
     }
     if Count > if WaitBlockArray.is_null() { 3 } else { 64 } {
         bugcheck::stop(
-            ("KeWait", 0xC, 0),
+            ("KeWait", 0xC),
             "KeWaitForMultipleObjects: too many objects (MAXIMUM_WAIT_OBJECTS_EXCEEDED)",
         );
     }

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// INVALID_WORK_QUEUE_ITEM
-const QUEUED_TWICE: (&str, u32, u32) = ("WorkItem", 0x96, 0);
+const QUEUED_TWICE: (&str, u32) = ("WorkItem", 0x96);
 const WORK: CallbackKind = CallbackKind::new("WorkItem", Group::Driver);
 
 enum Item {
@@ -177,7 +177,7 @@ pub unsafe fn IoFreeWorkItem(IoWorkItem: PIO_WORKITEM) {
     // SAFETY: the caller's work item, made by IoAllocateWorkItem.
     let item = unsafe { Box::from_raw(IoWorkItem.cast::<Device>()) };
     if item.queued {
-        bugcheck::stop(("WorkItem", 0xC4, 0), "IoFreeWorkItem: the work item is queued");
+        bugcheck::stop("WorkItem", "IoFreeWorkItem: the work item is queued");
     }
 }
 

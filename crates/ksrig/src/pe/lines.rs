@@ -35,7 +35,8 @@ pub fn lines(pdb: &Path) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
         let mut keep = |infos: Vec<LineInfo>, program: &LineProgram<'_>| -> pdb::Result<()> {
             for (index, info) in infos.iter().enumerate() {
                 // Without a length it ends where the next one begins.
-                let next = infos.get(index + 1).map(|next| next.offset.offset - info.offset.offset);
+                let next =
+                    infos.get(index + 1).and_then(|next| next.offset.offset.checked_sub(info.offset.offset));
                 let Some(rva) = info.offset.to_rva(&addresses) else { continue };
                 let file = program.get_file_info(info.file_index)?.name.to_string_lossy(&strings)?;
                 let (len, file) = (info.length.or(next).unwrap_or(1), file.into_owned());

@@ -60,8 +60,10 @@ fn row(played: &Played) -> String {
 
 fn found(finding: &Finding) -> String {
     let Finding { rule, expected, message, page, stack, injected, scenario, command, times, .. } = finding;
-    let code =
-        finding.bug_check.map_or_else(String::new, |(code, parameter)| format!("{code:#x}/{parameter:#x}"));
+    let code = finding.bug_check.map_or_else(String::new, |(code, parameter)| match parameter {
+        Some(parameter) => format!("{code:#x}/{parameter:#x}"),
+        None => format!("{code:#x}"),
+    });
     let injected =
         injected.as_ref().map_or_else(String::new, |call| format!("<br>failed before it: {}", Escaped(call)));
     let page = if page.is_empty() { String::new() } else { format!(r#"<br><code>{}</code>"#, Escaped(page)) };

@@ -29,8 +29,8 @@ pub struct Step {
 pub struct Finding {
     /// The rule's name, or what the stop says.
     pub rule: String,
-    /// What Windows would stop with: the code and its first parameter.
-    pub bug_check: Option<(u32, u64)>,
+    /// What Windows would stop with: the code, and its first parameter where that says what it is.
+    pub bug_check: Option<(u32, Option<u64>)>,
     /// What a driver has to do.
     pub expected: String,
     /// Where that is written; empty for a stop.
@@ -88,7 +88,7 @@ impl Finding {
             if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
         Self {
             rule: stop.rule.clone(),
-            bug_check: (stop.bug_check != 0).then_some((stop.bug_check, stop.code.into())),
+            bug_check: (stop.bug_check != 0).then_some((stop.bug_check, stop.code.map(u64::from))),
             expected: rule(&stop.rule).map_or(expected_of_stop(&stop.rule), |rule| rule.title).to_owned(),
             page: rule(&stop.rule).map_or("", |rule| rule.page).to_owned(),
             message: stop.message.clone(),
@@ -157,9 +157,10 @@ impl Step {
 }
 
 /// What Windows stops with for a rule; nothing where the rule has a number and this case of it has none.
-fn bug_check(rule: &super::Rule, code: u64) -> Option<(u32, u64)> {
-    let has_number = code != 0 || rule.code == 0;
-    (rule.bug_check != 0 && has_number).then_some((rule.bug_check, code))
+fn bug_check(rule: &super::Rule, code: u64) -> Option<(u32, Option<u64>)> {
+    let Some(first) = rule.code else { return (rule.bug_check != 0).then_some((rule.bug_check, None)) };
+    let has_number = code != 0 || first == 0;
+    (rule.bug_check != 0 && has_number).then_some((rule.bug_check, Some(code)))
 }
 
 fn expected_of_stop(rule: &str) -> &'static str {
@@ -175,8 +176,12 @@ impl fmt::Display for Finding {
     /// A paragraph for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.rule)?;
-        if let Some((code, parameter)) = self.bug_check {
-            write!(f, "  (bug check {code:#x}, parameter {parameter:#x})")?;
+        match self.bug_check {
+            Some((code, Some(parameter))) => {
+                write!(f, "  (bug check {code:#x}, parameter {parameter:#x})")?;
+            }
+            Some((code, None)) => write!(f, "  (bug check {code:#x})")?,
+            None => (),
         }
         writeln!(f)?;
         let mut line = |name: &str, text: &str| match text.is_empty() {
@@ -286,14 +291,15 @@ KsCallbackReturn  (bug check 0xc4, parameter 0x81005)
     #[test]
     fn findings_have_numbers() {
         let check = |name, code| rule(name).and_then(|rule| bug_check(rule, code));
-        assert_eq!(check("KsFilterMutex", 0x8100A), Some((0xC4, 0x8100A)));
+        assert_eq!(check("KsFilterMutex", 0x8100A), Some((0xC4, Some(0x8100A))));
         assert_eq!(check("KsFilterMutex", 0), None);
-        assert_eq!(check("UnloadPending", 0), Some((0xC7, 0)));
+        assert_eq!(check("UnloadPending", 0), Some((0xC7, Some(0))));
+        assert_eq!(check("UnloadUncancelled", 0), Some((0xCE, None)));
         assert_eq!(check("KsDataUsed", 0), None);
         let (rule, message) = ("PoolFree".to_owned(), String::new());
-        let stop = Stop { rule, bug_check: 0xC4, code: 0x10, message, stack: Vec::new() };
+        let stop = Stop { rule, bug_check: 0xC4, code: Some(0x10), message, stack: Vec::new() };
         let finding = Finding::of_stop(&stop, &[]);
-        assert_eq!(finding.bug_check, Some((0xC4, 0x10)));
+        assert_eq!(finding.bug_check, Some((0xC4, Some(0x10))));
         assert!(!finding.page.is_empty(), "the page of the rule");
     }
 }

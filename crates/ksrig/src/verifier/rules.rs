@@ -7,9 +7,9 @@ pub struct Rule {
     pub name: &'static str,
     /// The bug check that Windows stops with, 0 for the rig's own rules.
     pub bug_check: u32,
-    /// The first parameter of it, 0 where that says nothing about the rule. Rules that group several checks name
-    /// the first.
-    pub code: u32,
+    /// The first parameter of it; none where that is an address or says nothing about the rule. Rules that group several
+    /// checks name the first.
+    pub code: Option<u32>,
     /// What a driver has to do.
     pub title: &'static str,
     /// Where that is written.
@@ -18,13 +18,13 @@ pub struct Rule {
 
 /// A rule of Driver Verifier's: DRIVER_VERIFIER_DETECTED_VIOLATION.
 const fn rule(name: &'static str, code: u32, title: &'static str, page: &'static str) -> Rule {
-    with(name, (0xC4, code), title, page)
+    with(name, (0xC4, Some(code)), title, page)
 }
 
 /// A rule that another bug check stands for.
 const fn with(
     name: &'static str,
-    (bug_check, code): (u32, u32),
+    (bug_check, code): (u32, Option<u32>),
     title: &'static str,
     page: &'static str,
 ) -> Rule {
@@ -33,7 +33,7 @@ const fn with(
 
 /// A rule of the rig's own.
 const fn own(name: &'static str, title: &'static str, page: &'static str) -> Rule {
-    with(name, (0, 0), title, page)
+    with(name, (0, None), title, page)
 }
 
 macro_rules! devtest {
@@ -127,28 +127,28 @@ pub const RULES: &[Rule] = &[
     rule("Resource", 0x37, "resources are initialised and deleted once, and held with APCs disabled", BUGCHECK_C4),
     rule("PoolAllocation", 0x00, "pool is asked for with a size and at an IRQL its type allows", BUGCHECK_C4),
     rule("PoolFree", 0x15, "pool is freed once, at an IRQL its type allows, with nothing alive in it", BUGCHECK_C4),
-    with("PoolTag", (0xC2, 0x0A), "pool has a tag, and is freed with the same", BUGCHECK_C2),
+    with("PoolTag", (0xC2, Some(0x0A)), "pool has a tag, and is freed with the same", BUGCHECK_C2),
     rule("PoolLeak", 0x62, "everything is freed when the driver is unloaded", BUGCHECK_C4),
-    with("SpecialPoolEnd", (0xD6, 0), "an allocation is used from its start to its end", bugcheck!("d6--driver-page-fault-beyond-end-of-allocation")),
-    with("SpecialPoolFreed", (0xD5, 0), "freed memory is not touched", bugcheck!("d5--driver-page-fault-in-freed-special-pool")),
-    with("SpecialPoolCorruption", (0xC1, 0x23), "nothing is written around an allocation (the number is the fourth parameter)", bugcheck!("c1--special-pool-detected-memory-corruption")),
-    with("ForceIrql", (0xD1, 0), "pageable memory and code are reached below DISPATCH_LEVEL only", devtest!("force-irql-checking")),
+    with("SpecialPoolEnd", (0xD6, None), "an allocation is used from its start to its end", bugcheck!("d6--driver-page-fault-beyond-end-of-allocation")),
+    with("SpecialPoolFreed", (0xD5, None), "freed memory is not touched", bugcheck!("d5--driver-page-fault-in-freed-special-pool")),
+    with("SpecialPoolCorruption", (0xC1, Some(0x23)), "nothing is written around an allocation (the number is the fourth parameter)", bugcheck!("c1--special-pool-detected-memory-corruption")),
+    with("ForceIrql", (0xD1, None), "pageable memory and code are reached below DISPATCH_LEVEL only", devtest!("force-irql-checking")),
     rule("PageableObject", 0xE1, "locks and objects to wait for lie in nonpaged memory", BUGCHECK_C4),
     rule("SecurityChecks", 0xE3, "what a driver hands to the kernel in its own name is no program's address, and its strings are well-formed", devtest!("security-checks")),
-    with("UserMemory", (0x50, 0), "a program's memory is reached in its process, or through a locked MDL", devtest!("security-checks")),
+    with("UserMemory", (0x50, None), "a program's memory is reached in its process, or through a locked MDL", devtest!("security-checks")),
     rule("Lookaside", 0xCA, "lookaside lists are initialised and deleted once", BUGCHECK_C4),
     rule("KeWaitStack", 0x123, "an object on a stack is waited for in KernelMode", BUGCHECK_C4),
     rule("HandleReference", 0xF5, "handles are referenced in the mode that they belong to, and are not NULL", BUGCHECK_C4),
     rule("CompletionRoutine", 0xFA, "a completion routine keeps the IRQL and the APC disable count", BUGCHECK_C4),
-    with("DpcApcCount", (0xC7, 4), "a DPC keeps the APC disable count", bugcheck!("c7--timer-or-dpc-invalid")),
-    with("UnloadUncancelled", (0xCE, 0), "no lookaside list or resource of a driver's image is alive when it is unloaded", bugcheck!("ce--driver-unloaded-without-cancelling-pending-operations")),
+    with("DpcApcCount", (0xC7, Some(4)), "a DPC keeps the APC disable count", bugcheck!("c7--timer-or-dpc-invalid")),
+    with("UnloadUncancelled", (0xCE, None), "no work item, lookaside list or resource of a driver is alive when it is unloaded", bugcheck!("ce--driver-unloaded-without-cancelling-pending-operations")),
     rule("CodeIntegrity", 0x2000, "pool is not executable", devtest!("code-integrity-checking")),
-    with("UnloadPending", (0xC7, 0), "no timer, DPC or work item of a driver is alive when it is unloaded", bugcheck!("c7--timer-or-dpc-invalid")),
+    with("UnloadPending", (0xC7, Some(0)), "no timer or DPC is alive in memory that is freed, or in the image of a driver that is unloaded", bugcheck!("c7--timer-or-dpc-invalid")),
     rule("MemcpyOverlap", 0xF0, "memcpy is not used for buffers that overlap", BUGCHECK_C4),
     rule("Mdl", 0x7C, "an MDL is locked, mapped, unmapped, unlocked and freed in this order, once", BUGCHECK_C4),
-    with("IoCompleteRequest", (0xC9, 0x06), "an IRP is completed with a final status, its result in the buffer, its cancel routine taken back", BUGCHECK_C9),
-    with("IoMarkIrpPending", (0xC9, 0x23D), "a dispatch routine that returns STATUS_PENDING has called IoMarkIrpPending", BUGCHECK_C9),
-    with("Irp", (0xC9, 0x226), "a dispatch routine completes the IRP, passes it on or marks it pending", BUGCHECK_C9),
+    with("IoCompleteRequest", (0xC9, Some(0x06)), "an IRP is completed with a final status, its result in the buffer, its cancel routine taken back", BUGCHECK_C9),
+    with("IoMarkIrpPending", (0xC9, Some(0x23D)), "a dispatch routine that returns STATUS_PENDING has called IoMarkIrpPending", BUGCHECK_C9),
+    with("Irp", (0xC9, Some(0x226)), "a dispatch routine completes the IRP, passes it on or marks it pending", BUGCHECK_C9),
     own("CancelRoutine", "a cancel routine releases the cancel spin lock at the IRP's CancelIrql", ddi!("wdm/nc-wdm-driver_cancel")),
     own("IoDetachDevice", "IoDetachDevice is called for a device that another is attached to", ddi!("wdm/nf-wdm-iodetachdevice")),
     own("SystemThread", "functions of Plug and Play whose pages say so are called in the context of a system thread", ddi!("wdm/nf-wdm-ioregisterdeviceinterface")),
@@ -159,25 +159,26 @@ pub const RULES: &[Rule] = &[
     rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
 
     // What nothing goes on after.
-    with("ObjectReference", (0x18, 0), "a reference is to a live object", bugcheck!("18--reference-by-pointer")),
-    with("ListEntry", (0x139, 3), "the links of a list agree", bugcheck!("139--kernel-security-check-failure")),
-    with("FastFail", (0x139, 0), "the driver's own checks of its state hold", bugcheck!("139--kernel-security-check-failure")),
-    with("WorkItem", (0x96, 0), "a work item is queued once, and freed when it has run", bugcheck!("96--invalid-work-queue-item")),
-    with("IrpLocations", (0x35, 0), "an IRP has a stack location for each driver", bugcheck!("35--no-more-irp-stack-locations")),
-    rule("KeWait", 0, "objects that are waited for are initialised, and not too many", BUGCHECK_C4),
+    with("ObjectReference", (0x18, None), "a reference is to a live object", bugcheck!("18--reference-by-pointer")),
+    with("ListEntry", (0x139, Some(3)), "the links of a list agree", bugcheck!("139--kernel-security-check-failure")),
+    with("FastFail", (0x139, None), "the driver's own checks of its state hold", bugcheck!("139--kernel-security-check-failure")),
+    with("WorkItem", (0x96, None), "a work item is queued once, and freed when it has run", bugcheck!("96--invalid-work-queue-item")),
+    with("IrpLocations", (0x35, None), "an IRP has a stack location for each driver", bugcheck!("35--no-more-irp-stack-locations")),
+    own("KeWait", "objects that are waited for are initialised, and not too many", ddi!("wdm/nf-wdm-kewaitforsingleobject")),
     rule("RemoveLock", 0xD6, "a remove lock is released as often as it is acquired", BUGCHECK_C4),
-    with("KeBugCheckEx", (0, 0), "the driver has no reason to stop the system", ddi!("wdm/nf-wdm-kebugcheckex")),
+    with("KeBugCheckEx", (0, None), "the driver has no reason to stop the system", ddi!("wdm/nf-wdm-kebugcheckex")),
     own("IoDeleteDevice", "a device object is deleted once", ddi!("wdm/nf-wdm-iodeletedevice")),
-    with("IoCallDriver", (0xC9, 0x203), "an IRP is sent on without a cancel routine, to a driver that has a dispatch routine for it", BUGCHECK_C9),
-    with("access violation", (0x50, 0), "memory is touched that is there", bugcheck!("50--page-fault-in-nonpaged-area")),
-    with("misaligned data", (0x1E, 0), "data is aligned as its reader asks for", EXCEPTION),
-    with("illegal instruction", (0x1E, 0), "no dead end of the code is reached", EXCEPTION),
-    with("divide error", (0x1E, 0), "nothing is divided by zero, and quotients fit", EXCEPTION),
-    with("breakpoint", (0x1E, 0), "no breakpoint is left in the driver", EXCEPTION),
-    with("assertion", (0x1E, 0), "the driver's assertions hold", EXCEPTION),
-    with("unhandled exception", (0x1E, 0), "an exception is handled by the driver that raised it", EXCEPTION),
-    with("general protection", (0x1E, 0), "addresses are canonical", EXCEPTION),
-    with("stack overflow", (0x7F, 8), "a thread's stack suffices", bugcheck!("7f--unexpected-kernel-mode-trap")),
+    with("IoCallDriver", (0xC9, Some(0x203)), "an IRP is sent on without a cancel routine, to a driver that has a dispatch routine for it", BUGCHECK_C9),
+    with("access violation", (0x50, None), "memory is touched that is there", bugcheck!("50--page-fault-in-nonpaged-area")),
+    with("misaligned data", (0x1E, None), "data is aligned as its reader asks for", EXCEPTION),
+    with("illegal instruction", (0x1E, None), "no dead end of the code is reached", EXCEPTION),
+    with("divide error", (0x1E, None), "nothing is divided by zero, and quotients fit", EXCEPTION),
+    with("breakpoint", (0x1E, None), "no breakpoint is left in the driver", EXCEPTION),
+    with("assertion", (0x1E, None), "the driver's assertions hold", EXCEPTION),
+    with("unhandled exception", (0x1E, None), "an exception is handled by the driver that raised it", EXCEPTION),
+    with("general protection", (0x1E, None), "addresses are canonical", EXCEPTION),
+    with("stack overflow", (0x7F, Some(8)), "a thread's stack suffices", bugcheck!("7f--unexpected-kernel-mode-trap")),
     own("invalid unwind", "the frame to unwind to is one of the driver's", EXCEPTION),
+    own("no end", "a run comes to its end", devtest!("deadlock-detection")),
     own("deadlock", "some thread can go on", devtest!("deadlock-detection")),
 ];

@@ -26,7 +26,7 @@ pub enum Outcome {
 use Outcome::{Exception, Stop};
 
 /// What the rig cannot tell from an address that is not canonical.
-pub const GENERAL_PROTECTION: Cause = Cause { rule: "general protection", bug_check: 0x1E, code: 0 };
+pub const GENERAL_PROTECTION: Cause = Cause { rule: "general protection", bug_check: 0x1E, code: None };
 
 /// A fault, as the signal tells it.
 pub struct Fault {
@@ -48,20 +48,20 @@ pub fn memory(address: usize) -> Option<(Cause, String)> {
     Some(match residency::refused(address) {
         // DRIVER_PORTION_MUST_BE_NONPAGED, DRIVER_IRQL_NOT_LESS_OR_EQUAL
         Some(Kind::Pageable) if pnp::image_at(address).is_some() => {
-            (("ForceIrql", 0xD3, 0).into(), format!("pageable section at {address:#x}, at IRQL {irql}"))
+            (("ForceIrql", 0xD3).into(), format!("pageable section at {address:#x}, at IRQL {irql}"))
         }
         Some(Kind::Pageable) => {
             let what = pool::block_of(address).unwrap_or_else(|| format!("address {address:#x}"));
-            (("ForceIrql", 0xD1, 0).into(), format!("pageable memory, {what}, at IRQL {irql}"))
+            (("ForceIrql", 0xD1).into(), format!("pageable memory, {what}, at IRQL {irql}"))
         }
         // PAGE_FAULT_IN_NONPAGED_AREA
         Some(Kind::User) => {
             let what = format!("user memory at {address:#x} outside of its process");
-            (("UserMemory", 0x50, 0).into(), what)
+            (("UserMemory", 0x50).into(), what)
         }
         None if user::is_system_address(address) => {
             let what = format!("{address:#x}, a system address of user pages that are not locked any more");
-            (("UserMemory", 0x50, 0).into(), what)
+            (("UserMemory", 0x50).into(), what)
         }
         None => return pool::explain(address),
     })
@@ -113,13 +113,10 @@ impl Fault {
         }
         let message = format!("{verb} of address {address:#x}, ");
         if irql >= DISPATCH_LEVEL as u8 {
-            return Stop(("access violation", 0xD1, 0).into(), format!("{message}at IRQL {irql}, "));
+            return Stop(("access violation", 0xD1).into(), format!("{message}at IRQL {irql}, "));
         }
         if !user::is_user_address(address) {
-            return Stop(
-                ("access violation", 0x50, 0).into(),
-                format!("{message}which is no user address, "),
-            );
+            return Stop(("access violation", 0x50).into(), format!("{message}which is no user address, "));
         }
         self.access_violation(address as u64)
     }

@@ -213,9 +213,8 @@ fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
         fault.context = Context { rip: here as u64, ..fault.context };
         fault.context.registers[4] += 8;
         let known = exception::memory(fault.address);
-        let (cause, what) = known.unwrap_or_else(|| {
-            (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
-        });
+        let (cause, what) = known
+            .unwrap_or_else(|| (("access violation", 0x50).into(), format!("address {:#x}", fault.address)));
         let message = format!("a call of {what}, in driver code");
         bugcheck::stop_with(cause, message, pnp::stack_from(fault.context));
     }
@@ -236,7 +235,7 @@ fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
         (libc::SIGSEGV | libc::SIGBUS, _) => {
             let known = exception::memory(fault.address);
             known.unwrap_or_else(|| {
-                (("access violation", 0x50, 0).into(), format!("address {:#x}", fault.address))
+                (("access violation", 0x50).into(), format!("address {:#x}", fault.address))
             })
         }
         (signal, _) => ("fault".into(), format!("signal {signal}")),

@@ -6,7 +6,7 @@ use ks_sys::*;
 
 use super::irp::{
     IoCopyCurrentIrpStackLocationToNext, IoGetCurrentIrpStackLocation, IoGetNextIrpStackLocation,
-    IoSetCompletionRoutine, IoSetNextIrpStackLocation, irp_name, is_live, with_info,
+    IoSetCompletionRoutine, IoSetNextIrpStackLocation, irp_name, is_irp, is_live, with_info,
 };
 use crate::nt::{
     bugcheck,
@@ -38,12 +38,15 @@ const fn dispatch_kind(major: u8) -> CallbackKind {
 /// Sends an IRP to a driver: its dispatch routine's status. IRQL <= DISPATCH_LEVEL.
 /// (`nf-wdm-iofcalldriver.md`)
 pub unsafe fn IofCallDriver(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> NTSTATUS {
+    if !is_irp(Irp) {
+        bugcheck::stop(("IoCallDriver", 0xC9, 0x03), "IoCallDriver: the pointer is no live IRP");
+    }
     let number = with_info(Irp, |info| info.number);
     // SAFETY: the caller's device object and IRP, which it hands over.
     unsafe {
         if (*Irp).CurrentLocation <= 1 {
             bugcheck::stop(
-                ("IrpLocations", 0x35, 0),
+                ("IrpLocations", 0x35),
                 "IoCallDriver: the IRP has no stack location left (NO_MORE_IRP_STACK_LOCATIONS)",
             );
         }

@@ -8,7 +8,7 @@ use super::{
     call,
     irp::{
         IoFreeIrp, IoGetCurrentIrpStackLocation, IoMarkIrpPending, IoSkipCurrentIrpStackLocation, irp_name,
-        with_info,
+        is_irp, with_info,
     },
     mdl::{IoFreeMdl, MmUnlockPages},
 };
@@ -49,12 +49,18 @@ unsafe fn check_completion(irp: PIRP) {
 /// Completes an IRP: completion routines from this location up, then what the requester waits for.
 /// IRQL <= DISPATCH_LEVEL. (`nf-wdm-iofcompleterequest.md`)
 pub unsafe fn IofCompleteRequest(Irp: PIRP, _PriorityBoost: CCHAR) {
+    if !is_irp(Irp) {
+        bugcheck::stop(
+            ("IoCompleteRequest", 0x44),
+            "the pointer is no live IRP: it was completed already (MULTIPLE_IRP_COMPLETE_REQUESTS)",
+        );
+    }
     let number = with_info(Irp, |info| info.number);
     // SAFETY: the caller's IRP, which it gives up. A completion routine that keeps it is the last to touch it.
     unsafe {
         if (*Irp).CurrentLocation > (*Irp).StackCount + 1 {
             bugcheck::stop(
-                ("IoCompleteRequest", 0x44, 0),
+                ("IoCompleteRequest", 0x44),
                 format_args!("irp {number} is completed twice (MULTIPLE_IRP_COMPLETE_REQUESTS)"),
             );
         }

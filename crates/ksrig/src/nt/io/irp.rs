@@ -50,10 +50,7 @@ impl Default for Irps {
 pub(in crate::nt) fn with_info<R>(irp: PIRP, change: impl FnOnce(&mut Info) -> R) -> R {
     let result = lock(&Machine::current().irps).live.get_mut(&(irp as usize)).map(change);
     result.unwrap_or_else(|| {
-        bugcheck::stop(
-            ("Irp", 0xC9, 0x01),
-            "the pointer is no live IRP (never allocated, freed, or completed already)",
-        )
+        bugcheck::stop("Irp", "the pointer is no live IRP (never allocated, freed, or completed already)")
     })
 }
 

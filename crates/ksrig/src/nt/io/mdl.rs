@@ -71,12 +71,17 @@ pub unsafe fn IoAllocateMdl(
 /// Frees one MDL. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn IoFreeMdl(Mdl: PMDL) {
     let Some(layout) = lock(&Machine::current().mdls).live.remove(&(Mdl as usize)) else {
-        bugcheck::stop(("Mdl", 0, 0), "IoFreeMdl: the pointer is no live MDL");
+        bugcheck::stop("Mdl", "IoFreeMdl: the pointer is no live MDL");
     };
     // SAFETY: it was in the map, so it is alive, with this layout.
     unsafe {
         if (*Mdl).MdlFlags & LOCKED != 0 {
-            violated(0xB8, "IoFreeMdl while the pages are locked");
+            // 0xB8 is for pages that are mapped.
+            if (*Mdl).MdlFlags & MAPPED != 0 {
+                violated(0xB8, "IoFreeMdl while the pages are mapped");
+            } else {
+                violated(0, "IoFreeMdl while the pages are locked");
+            }
             residency::lock_pages(&pages(Mdl), false);
             unmap(Mdl);
         }

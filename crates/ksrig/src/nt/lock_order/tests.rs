@@ -12,6 +12,10 @@ use crate::nt::{
     callback::{Callback, CallbackKind, Group, call},
     flags::Flags,
     pool::{ExFreePool, driver_pool_with_tag},
+    slist::{
+        ExDeleteNPagedLookasideList, ExInitializeNPagedLookasideList, ExpInterlockedPopEntrySList,
+        ExpInterlockedPushEntrySList,
+    },
     violation,
 };
 
@@ -160,4 +164,30 @@ fn threads_end() {
         });
         assert_eq!(found, if release { vec![] } else { vec![0x100A] });
     }
+}
+
+/// What a lookaside list has got back is new memory for whoever gets it next.
+#[test]
+fn lookaside_lists_take_back() {
+    let found = codes(|| {
+        let mut other: KSPIN_LOCK = 0;
+        let other = &raw mut other;
+        // SAFETY: plain data; the list and the locks live until the end.
+        unsafe {
+            let mut list: NPAGED_LOOKASIDE_LIST = std::mem::zeroed();
+            ExInitializeNPagedLookasideList(&raw mut list, None, None, 0, 64, 0x6B6F_6F4C, 0);
+            let head = &raw mut list.L.__bindgen_anon_1.ListHead;
+            let entry: PSLIST_ENTRY = driver_pool_with_tag(0, 64, 0x6B6F_6F4C).cast();
+            let lock: PKSPIN_LOCK = entry.add(1).cast();
+            KeInitializeSpinLock(lock);
+            nest(lock, other);
+            ExpInterlockedPushEntrySList(head, entry);
+            assert_eq!(ExpInterlockedPopEntrySList(head), entry);
+            KeInitializeSpinLock(lock);
+            nest(other, lock);
+            ExFreePool(entry.cast());
+            ExDeleteNPagedLookasideList(&raw mut list);
+        }
+    });
+    assert_eq!(found, NOTHING);
 }

@@ -208,10 +208,10 @@ impl Driver {
             let range = image.base()..image.base() + image.len();
             let left = [
                 (timer::any_in(&range), 0x00, "a timer in the image is set"),
-                (dpc::any_in(&range), 0x00, "a DPC in the image is queued"),
-                (work::any_in(&range), 0x00, "a work item of the driver is queued"),
+                (dpc::any_in(&range), 0x01, "a DPC in the image is queued"),
             ];
             let kept = [
+                (work::any_in(&range), "a work item of the driver is queued"),
                 (slist::any_in(&range), "a lookaside list in the image was not deleted"),
                 (resource::any_in(&range), "a resource in the image was not deleted"),
             ];

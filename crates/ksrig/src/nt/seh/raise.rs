@@ -18,7 +18,7 @@ pub fn raise(status: NTSTATUS) -> ! {
 pub fn raise_record(mut record: EXCEPTION_RECORD) -> ! {
     if !exports::called_by_driver() {
         let (rule, detail) = describe(&record);
-        bugcheck::stop((rule, 0x1E, 0), format_args!("{detail}raised by the rig's own code"))
+        bugcheck::stop((rule, 0x1E), format_args!("{detail}raised by the rig's own code"))
     }
     let Some(here) = Context::at_import(&PerThread::noted()) else {
         bugcheck::stop("unhandled exception", "the driver's stack cannot be read")

@@ -61,14 +61,13 @@ impl Finding {
     /// A broken rule, with the events of its run.
     pub fn of_violation(violation: &Violation, events: &[Event]) -> Self {
         let rule = rule(violation.rule);
-        let code = u64::from(violation.code);
         let at = events.iter().position(|event| {
             let same = event.object == violation.object && event.detail == violation.message;
             event.kind == "violation" && same && event.time == violation.time
         });
         Self {
             rule: violation.rule.to_owned(),
-            bug_check: rule.and_then(|rule| bug_check(rule, code)),
+            bug_check: rule.and_then(|rule| bug_check(rule.bug_check, violation.code)),
             expected: rule.map_or_else(String::new, |rule| rule.title.to_owned()),
             page: rule.map_or_else(String::new, |rule| rule.page.to_owned()),
             message: violation.message.clone(),
@@ -81,6 +80,7 @@ impl Finding {
 
     /// What stopped the machine.
     pub fn of_stop(stop: &Stop, events: &[Event]) -> Self {
+        let rule = rule(&stop.rule);
         // Where everybody waits, the thread that waits longest is the first; else it is who did the last thing.
         let waits = ["deadlock", "no end"].contains(&stop.rule.as_str());
         let of_first = |event: &Event| event.thread == FIRST;
@@ -88,8 +88,9 @@ impl Finding {
             if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
         Self {
             rule: stop.rule.clone(),
-            bug_check: bug_check_of_stop(&stop.rule),
-            expected: expected_of_stop(&stop.rule).to_owned(),
+            bug_check: bug_check(stop.bug_check, stop.code),
+            expected: rule.map_or(expected_of_stop(&stop.rule), |rule| rule.title).to_owned(),
+            page: rule.map_or_else(String::new, |rule| rule.page.to_owned()),
             message: stop.message.clone(),
             stack: stop.stack.clone(),
             trail: trail(events, last),
@@ -155,24 +156,9 @@ impl Step {
     }
 }
 
-/// What Windows stops with for a rule.
-fn bug_check(rule: &super::Rule, code: u64) -> Option<(u32, u64)> {
-    let number = |text: &str| u32::from_str_radix(text, 16).ok();
-    let page = rule.page.rsplit('/').next().unwrap_or_default();
-    match page.strip_prefix("bug-check-0x").and_then(|rest| rest.split('-').next()).and_then(number) {
-        Some(check) => Some((check, code)),
-        None if code != 0 => Some((0xC4, code)),
-        None => None,
-    }
-}
-
-/// A stop's rule may begin with what Windows would stop with: "0xC4/10 pool", "bug check 0xd1".
-fn bug_check_of_stop(rule: &str) -> Option<(u32, u64)> {
-    let number = |text: &str| u32::from_str_radix(text, 16).ok();
-    let text = rule.strip_prefix("bug check ").unwrap_or(rule).strip_prefix("0x")?;
-    let text = text.split_whitespace().next()?;
-    let (check, parameter) = text.split_once('/').unwrap_or((text, "0"));
-    Some((number(check)?, u64::from(number(parameter)?)))
+/// What Windows stops with, if it does.
+fn bug_check(code: u32, parameter: u32) -> Option<(u32, u64)> {
+    (code != 0).then_some((code, u64::from(parameter)))
 }
 
 fn expected_of_stop(rule: &str) -> &'static str {
@@ -295,11 +281,15 @@ KsCallbackReturn  (bug check 0xc4, parameter 0x81005)
         assert_eq!(findings.0.iter().map(|finding| finding.times).collect::<Vec<_>>(), [2, 1]);
     }
 
-    /// What Windows would stop with is read from a stop's name.
+    /// A stop has the numbers that it was given; one of the rig's own has none.
     #[test]
     fn stops_have_numbers() {
-        assert_eq!(bug_check_of_stop("0xC4/10 pool"), Some((0xC4, 0x10)));
-        assert_eq!(bug_check_of_stop("bug check 0xd1"), Some((0xD1, 0)));
-        assert_eq!(bug_check_of_stop("deadlock"), None);
+        let stop = |rule: &str, bug_check| {
+            let (rule, message) = (rule.to_owned(), "it went wrong".to_owned());
+            Finding::of_stop(&Stop { rule, bug_check, code: 0x10, message, stack: Vec::new() }, &[])
+        };
+        assert_eq!(stop("PoolFree", 0xC4).bug_check, Some((0xC4, 0x10)));
+        let own = stop("deadlock", 0);
+        assert_eq!((own.bug_check, own.expected.as_str()), (None, "a wait is for what will come"));
     }
 }

@@ -9,13 +9,14 @@ use std::sync::{
 use ks_sys::*;
 use ksrig::{
     client::{Filter, Packet, Pin, State, Status, bytes, connect, graph::Place, stream::Writer},
-    nt::{pool, sched},
+    nt::sched,
 };
 use loopcam_api::{ADD, MAX_CAMERAS, NAME_ROOM, REMOVE, RENAME, WRITER_LIVE, WRITER_NONE};
 use loopcam_tests::{
     images,
     own::{self, camera, cameras, manage, status},
     picture,
+    scarcity::one_by_one,
     stand::{
         CAMERA, CAPTURE, INPUT, MANAGER, OUTPUT, Stand, TEST_SOURCE, builder, done, format, set_state, video,
     },
@@ -326,8 +327,8 @@ fn cameras_are_kept() {
         assert_eq!((list.len(), seen.len()), (15, 15));
         drop(manager);
 
-        assert!(stand.device().stop() >= 0);
-        assert!(stand.device().start() >= 0);
+        assert_eq!(stand.driver().stop(), Ok(()));
+        assert_eq!(stand.driver().start(), Ok(()));
         stand.rig.settle();
         assert_eq!(found(&stand).len(), seen.len(), "after a stop and a start");
         assert_eq!(cameras(&stand.filter(MANAGER)), list);
@@ -397,38 +398,32 @@ fn memory_runs_out() {
         assert_eq!((add(&manager, 1, "One"), remove(&manager, 1)), (Status::SUCCESS, Status::SUCCESS));
         let before = (cameras(&manager), found(&stand), stand.alive());
         let mut refused = 0;
-        let mut fails = |action: &dyn Fn() -> Status, settled: &dyn Fn(Status)| {
-            for number in 0..200 {
-                pool::fail_after(number);
-                let status = action();
-                let over = pool::fails_now(0, 0);
-                pool::fail_when(None);
+        one_by_one(
+            |_| add(&manager, 1, "One"),
+            |status| {
                 refused += u32::from(!status.is_success());
-                settled(status);
-                if over {
-                    return;
+                if status.is_success() {
+                    assert_eq!(remove(&manager, 1), Status::SUCCESS);
+                } else {
+                    assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES));
                 }
-            }
-            panic!("more than 200 allocations");
-        };
-        fails(&|| add(&manager, 1, "One"), &|status| {
-            if status.is_success() {
-                assert_eq!(remove(&manager, 1), Status::SUCCESS);
-            } else {
-                assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES));
-            }
-            assert_eq!(stand.rig.registry_value(KEY, "Camera01"), None);
-            assert_eq!((cameras(&manager), found(&stand), stand.alive()), before);
-        });
+                assert_eq!(stand.rig.registry_value(KEY, "Camera01"), None);
+                assert_eq!((cameras(&manager), found(&stand), stand.alive()), before);
+            },
+        );
         assert_eq!(add(&manager, 1, "One"), Status::SUCCESS);
         let with_one = (cameras(&manager), found(&stand), stand.alive());
-        fails(&|| remove(&manager, 1), &|status| {
-            if status.is_success() {
-                assert_eq!((cameras(&manager), found(&stand), stand.alive()), before);
-                assert_eq!(add(&manager, 1, "One"), Status::SUCCESS);
-            }
-            assert_eq!((cameras(&manager), found(&stand), stand.alive()), with_one);
-        });
+        one_by_one(
+            |_| remove(&manager, 1),
+            |status| {
+                refused += u32::from(!status.is_success());
+                if status.is_success() {
+                    assert_eq!((cameras(&manager), found(&stand), stand.alive()), before);
+                    assert_eq!(add(&manager, 1, "One"), Status::SUCCESS);
+                }
+                assert_eq!((cameras(&manager), found(&stand), stand.alive()), with_one);
+            },
+        );
         assert!(refused > 3, "{refused}");
         drop(manager);
         stand.end();

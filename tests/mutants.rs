@@ -1,159 +1,258 @@
-//! tmp
+//! The mutants of tests/drivers/mutants, each of which breaks one rule: `ksrig verify` sees that rule and no other.
 
-use std::{env, process::Command};
-
-use ks_sys::{GUID, KSEVENT_TYPE_ENABLE, guid};
-use ksrig::{
-    client::{State, property},
-    nt::flags::Flags,
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
 };
+
 use loopcam_tests::{
-    images::root,
-    stand::{self, Stand, set_state},
+    images::{self, root},
+    movie::{self, Folder},
 };
+use serde_json::Value;
 
-const SET: GUID = guid(0x9D41_C6B0_2F83_4A57_8E16_70B3_5C2A_2001);
-const EVENTS: GUID = guid(0x9D41_C6B0_2F83_4A57_8E16_70B3_5C2A_2002);
-const SINK: &str = "{9D41C6B0-2F83-4A57-8E16-70B35C2A1001}";
-const SOURCE: &str = "{9D41C6B0-2F83-4A57-8E16-70B35C2A1002}";
-const FORMAT: &str = "nv12:16x16@30";
+/// What there is and what is expected of each.
+const TABLE: &str = include_str!("drivers/mutants/mutants.tsv");
 
-/// One.
-#[test]
-#[ignore = "x"]
-fn one() {
-    let name = env::var("MUTANT").unwrap();
-    let image = root().join("target/driver/mutants").join(&name).with_extension("sys");
-    let rig = ksrig::client::Rig::builder().watch(Flags::ALL);
-    let stand = Stand::built(image, rig);
-    let step = |what: &str| {
-        if env::var_os("STEPS").is_some() {
-            eprintln!("-- {what}")
-        }
-    };
-    step("filters");
-    for filter in [SINK, SOURCE] {
-        let filter = stand.filter(filter);
-        let answer = filter.property(&property::request(SET, 0, property::GET, &[]), vec![0; 8]);
-        if answer.status != ksrig::client::Status::SUCCESS {
-            println!("GET {}", answer.status);
-        }
-        let event = filter.enable_event(EVENTS, 0, KSEVENT_TYPE_ENABLE).unwrap();
-        drop(event);
-    }
-    step("source");
-    let format = stand::format(FORMAT);
-    {
-        let place = stand.place(SOURCE, 0);
-        if let Ok(pin) = place.create(&format) {
-            let event = pin.enable_event(EVENTS, 0, KSEVENT_TYPE_ENABLE).unwrap();
-            let answer = pin.property(&property::request(SET, 0, property::GET, &[]), vec![0; 8]);
-            if answer.status != ksrig::client::Status::SUCCESS {
-                println!("GET {}", answer.status);
-            }
-            let _ = pin.set_state(State::Run).map_err(|e| println!("RUN {e}"));
-            for _ in 0..3 {
-                let done = pin.submit_read(ksrig::client::Packet::with_frame_info(&[384]));
-                stand.rig.sleep(1_000_000);
-                if !done.is_done() {
-                    println!("read not done");
-                    done.cancel();
-                }
-            }
-            drop(event);
-            let _ = pin.set_state(State::Stop).map_err(|e| println!("STOP {e}"));
-        } else {
-            println!("no source pin");
-        }
-    }
-    step("sink alone");
-    {
-        let place = stand.place(SINK, 0);
-        if let Ok(pin) = place.create(&format) {
-            let _ = pin.set_state(State::Run).map_err(|e| println!("RUN {e}"));
-            let done: Vec<_> =
-                (0..3).map(|_| pin.submit_write(ksrig::client::Packet::from_frame(&[7; 384]))).collect();
-            stand.rig.sleep(1_000_000);
-            for done in done {
-                done.cancel();
-            }
-            stand.rig.sleep(1_000_000);
-            let _ = pin.set_state(State::Stop).map_err(|e| println!("STOP {e}"));
-        } else {
-            println!("no sink pin");
-        }
-    }
-    for round in 0..2 {
-        step("pair");
-        let (from, to) = (stand.place(SOURCE, 0), stand.place(SINK, 0));
-        let Ok(sink) = to.create(&format) else {
-            println!("no sink");
-            continue;
-        };
-        let Ok(source) = from.connect(&format, &sink) else {
-            println!("no source");
-            continue;
-        };
-        for state in [State::Acquire, State::Pause, State::Run] {
-            let _ = sink.set_state(state).map_err(|e| println!("{state:?} {e}"));
-            let _ = source.set_state(state).map_err(|e| println!("{state:?} {e}"));
-        }
-        stand.rig.sleep(5_000_000);
-        if round == 0 {
-            let _ = stand.driver().sleep();
-            let _ = stand.driver().wake();
-            stand.rig.sleep(5_000_000);
-        }
-        for state in [State::Pause, State::Acquire, State::Stop] {
-            let _ = source.set_state(state).map_err(|e| println!("{state:?} {e}"));
-            let _ = sink.set_state(state).map_err(|e| println!("{state:?} {e}"));
-        }
-    }
-    step("stop start");
-    let _ = stand.driver().stop();
-    let _ = stand.driver().start();
-    let _ = set_state;
-    step("end");
-    for v in stand.end_with_violations() {
-        println!("{} {:#x} {}: {}\n      {}", v.rule, v.code, v.object, v.message, v.stack.join(" < "));
-    }
+/// A line of the table.
+#[derive(Clone, Debug)]
+struct Mutant<'a> {
+    name: &'a str,
+    rule: &'a str,
+    /// What Windows stops with: the bug check and its first parameter.
+    bug_check: Option<(u64, u64)>,
+    /// What has to be on; none when it is always seen.
+    option: Option<&'a str>,
+    /// Rules that may be broken as a consequence.
+    also: Vec<&'a str>,
+    what: &'a str,
 }
 
-/// All.
+fn given(text: &str) -> Option<&str> {
+    (text != "-").then_some(text)
+}
+
+fn number(text: &str) -> u64 {
+    let digits = text.trim_start_matches("0x");
+    u64::from_str_radix(digits, 16).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn table() -> Vec<Mutant<'static>> {
+    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [name, rule, check, option, also, what] = fields[..] else { panic!("{line}") };
+            let bug_check = given(check).map(|check| {
+                let (check, parameter) = check.split_once('/').unwrap_or((check, "0"));
+                (number(check), number(parameter))
+            });
+            let also = given(also).map_or_else(Vec::new, |also| also.split(',').collect());
+            Mutant { name, rule, bug_check, option: given(option), also, what }
+        })
+        .collect()
+}
+
+/// The rig: the one built beside this, or an optimised one.
+fn rig() -> String {
+    env::var("KSRIG").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ksrig-under-test").to_owned())
+}
+
+/// Scenarios that reach all that mutants do; those whose threads race are for the schedules.
+const SCENARIOS: [&str; 9] =
+    ["load", "enumerate", "properties", "events", "states", "connect", "cancel", "restart", "removal"];
+
+/// What is found in a driver.
+fn verify(name: &str, more: &[&str]) -> Vec<Value> {
+    let folder = Folder::new(&format!("mutant-{name}-{}", more.len()));
+    let (image, json) = (images::mutant(name).display().to_string(), folder.file("verdict.json"));
+    let file = json.display().to_string();
+    let arguments = [&["verify", image.as_str(), "--json", file.as_str()], more].concat();
+    let done = movie::ksrig(&rig(), &arguments);
+    let said = || String::from_utf8_lossy(&[&done.stdout[..], &done.stderr].concat()).into_owned();
+    let text = fs::read(&json).unwrap_or_else(|error| panic!("{name}: no verdict: {error}\n{}", said()));
+    let verdict: Value = serde_json::from_slice(&text).expect("JSON");
+    let findings = verdict["findings"].as_array().expect("findings").clone();
+    assert_eq!(done.status.code(), Some(i32::from(!findings.is_empty())), "{name}: {}", said());
+    findings
+}
+
+fn scenarios(names: &[&'static str]) -> Vec<&'static str> {
+    names.iter().flat_map(|name| ["--scenario", name]).collect()
+}
+
+fn text<'a>(finding: &'a Value, field: &str) -> &'a str {
+    finding[field].as_str().unwrap_or_default()
+}
+
+/// Whether a finding is what the table says.
+fn is_expected(mutant: &Mutant<'_>, finding: &Value) -> bool {
+    let check = finding["bug_check"].as_array().map(|pair| {
+        let part = |index: usize| pair[index].as_u64().expect("a number");
+        (part(0), part(1))
+    });
+    text(finding, "rule") == mutant.rule && check == mutant.bug_check
+}
+
+/// What is wrong with what was found, if anything.
+fn judge(mutant: &Mutant<'_>, findings: &[Value]) -> Option<String> {
+    if !findings.iter().any(|finding| is_expected(mutant, finding)) {
+        let found: BTreeSet<_> =
+            findings.iter().map(|f| format!("{} {}", text(f, "rule"), f["bug_check"])).collect();
+        return Some(format!("MISSED; found {found:?}"));
+    }
+    let known = |finding: &&Value| {
+        let rule = text(finding, "rule");
+        rule != mutant.rule && !mutant.also.contains(&rule)
+    };
+    let others: Vec<_> = findings.iter().filter(known).map(|finding| format!("{finding:#}")).collect();
+    (!others.is_empty()).then(|| format!("not alone: {}", others.join("\n")))
+}
+
+/// A text without what moves with each change of the sources: offsets, and numbers of objects.
+fn settled(text: &str) -> String {
+    let mut settled = String::new();
+    let mut rest = text;
+    // Marks that a number follows, which is left out.
+    while let Some((at, mark)) = ["+0x", "#", "irp ", "device ", "filter ", "frame ", "lock ", "byte "]
+        .iter()
+        .filter_map(|mark| Some((rest.find(mark)?, mark)))
+        .min()
+    {
+        let (before, after) = rest.split_at(at + mark.len());
+        settled.push_str(before);
+        let after_number = after
+            .trim_start_matches(|c: char| c.is_ascii_hexdigit() && (*mark == "+0x" || c.is_ascii_digit()));
+        if after_number.len() < after.len() {
+            settled.push('N');
+        }
+        rest = after_number;
+    }
+    settled + rest
+}
+
+/// The golden text: each fault once, the rule first that the mutant is about.
+fn report(mutant: &Mutant<'_>, findings: &[Value]) -> String {
+    let paragraph = |finding: &Value| {
+        let mut lines = vec![text(finding, "rule").to_owned()];
+        if let Some([check, parameter]) = finding["bug_check"].as_array().map(Vec::as_slice) {
+            let number = |value: &Value| value.as_u64().expect("a number");
+            lines[0] += &format!("  (bug check {:#x}, parameter {:#x})", number(check), number(parameter));
+        }
+        lines.push(format!("    expected  {}", text(finding, "expected")));
+        lines.push(format!("    got       {}", settled(text(finding, "message"))));
+        let frames = finding["stack"].as_array().expect("frames");
+        // "name.sys+0x123  function+0x4": the function's name is what stays.
+        let names = frames.iter().filter_map(|frame| frame.as_str()?.split("  ").last());
+        lines.extend(names.map(|name| format!("    in        {}", name.split('+').next().unwrap_or(name))));
+        lines.join("\n") + "\n"
+    };
+    let of = |rule: &str| {
+        let mine = findings.iter().filter(|finding| text(finding, "rule") == rule);
+        mine.map(paragraph).collect::<BTreeSet<_>>()
+    };
+    let rules = std::iter::once(mutant.rule).chain(mutant.also.iter().copied());
+    format!("{}: {}\n\n", mutant.name, mutant.what) + &rules.flat_map(of).collect::<Vec<_>>().join("\n")
+}
+
+fn golden(name: &str) -> PathBuf {
+    root().join("tests/golden/mutants").join(name).with_extension("txt")
+}
+
+/// The text is the one that is kept; LOOPCAM_BLESS=1 keeps it.
+fn compare(path: &Path, text: &str) -> Option<String> {
+    if env::var_os("LOOPCAM_BLESS").is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder of golden texts");
+        fs::write(path, text).expect("a golden text");
+    }
+    let kept = fs::read_to_string(path).unwrap_or_default();
+    (kept != text).then(|| format!("the text is another one:\n{text}--- but kept is\n{kept}"))
+}
+
+/// What is wrong with what the rig says of a mutant, if anything.
+fn check(mutant: &Mutant<'_>) -> Option<String> {
+    let (name, option) = (mutant.name, mutant.option);
+    if option == Some("schedules") {
+        let found = verify(name, &["--scenario", "race-open", "--schedules", "10000"]);
+        // Which of the faults comes first is the schedule's choice: no golden text.
+        return judge(mutant, &found);
+    }
+    let scenarios = scenarios(&SCENARIOS);
+    let found = verify(name, &scenarios);
+    let alone = || {
+        let found = verify(name, &[&["--flags", option?][..], &scenarios].concat());
+        let seen = found.iter().any(|finding| is_expected(mutant, finding));
+        (!seen).then(|| format!("not seen with {option:?} alone"))
+    };
+    judge(mutant, &found).or_else(|| compare(&golden(name), &report(mutant, &found))).or_else(alone)
+}
+
+/// Each mutant breaks its rule and no other, but for those that follow from it, with the words that are kept in
+/// tests/golden/mutants (LOOPCAM_BLESS=1 writes them anew); an option that is needed suffices. Prints the matrix.
 #[test]
-fn all() {
-    let table = include_str!("drivers/mutants/mutants.tsv");
-    let only = env::var("ONLY").ok();
-    for line in std::iter::once("Sound\t-\t-\t-\t-\t-").chain(table.lines().filter(|l| !l.starts_with('#'))) {
-        let f: Vec<_> = line.split('\t').collect();
-        if only.as_ref().is_some_and(|o| !o.split(',').any(|o| o == f[0])) {
-            continue;
+fn each_mutant_breaks_its_rule() {
+    let table = table();
+    let next = Mutex::new(table.iter().enumerate());
+    let results = Mutex::new(Vec::new());
+    let processors = thread::available_parallelism().map_or(1, Into::into);
+    thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| {
+                while let Some((index, mutant)) = {
+                    let mut next = next.lock().expect("not poisoned");
+                    next.next()
+                } {
+                    let wrong = check(mutant);
+                    results.lock().expect("not poisoned").push((index, wrong));
+                }
+            });
         }
-        let out = Command::new("timeout")
-            .arg("20")
-            .arg(env::current_exe().unwrap())
-            .args(["--exact", "one", "--ignored", "--nocapture"])
-            .env("MUTANT", f[0])
-            .output()
-            .unwrap();
-        println!(
-            "=== {} wants {} {} [{}] also {}: exit {:?}",
-            f[0],
-            f[1],
-            f[2],
-            f[3],
-            f[4],
-            out.status.code()
-        );
-        let text = String::from_utf8_lossy(&out.stdout);
-        for l in
-            text.lines().filter(|l| !l.is_empty() && !l.starts_with("running") && !l.starts_with("test "))
-        {
-            println!("   {l}");
-        }
-        let err = String::from_utf8_lossy(&out.stderr);
-        for l in err.lines().take(22) {
-            println!("   ! {l}");
-        }
+    });
+    let mut results = results.into_inner().expect("not poisoned");
+    results.sort_by_key(|(index, _)| *index);
+    println!("{:<30} {:<30} {:<14} {:<13}", "mutant", "rule", "bug check", "seen with");
+    for (index, wrong) in &results {
+        let Mutant { name, rule, bug_check, option, .. } = &table[*index];
+        let check = bug_check
+            .map_or_else(|| "-".to_owned(), |(check, parameter)| format!("{check:#X}/{parameter:#X}"));
+        let word = match wrong {
+            None => "ok",
+            Some(wrong) if wrong.starts_with("MISSED") => "MISSED",
+            Some(_) => "BAD",
+        };
+        println!("{name:<30} {rule:<30} {check:<14} {:<13} {word}", option.unwrap_or("anything"));
+    }
+    let wrong: Vec<_> =
+        results.iter().filter_map(|(index, wrong)| Some((table[*index].name, wrong.as_ref()?))).collect();
+    println!("{} of {} mutants are caught", results.len() - wrong.len(), results.len());
+    let list: String = wrong.iter().map(|(name, wrong)| format!("{name}: {wrong}\n")).collect();
+    assert!(wrong.is_empty(), "{list}");
+}
+
+/// The twin, whose name is none of the table's, is right with everything on, in every scenario.
+#[test]
+fn the_twin_breaks_no_rule() {
+    let found = verify("Sound", &[]);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Every rule that has a number of Driver Verifier's for AVStream drivers has a mutant; names are not used twice.
+#[test]
+fn the_table_is_whole() {
+    let table = table();
+    let names: BTreeSet<_> = table.iter().map(|mutant| mutant.name).collect();
+    assert_eq!(names.len(), table.len());
+    let broken: BTreeSet<_> = table.iter().map(|mutant| mutant.rule).collect();
+    let numbered =
+        ksrig::verifier::RULES.iter().filter(|rule| rule.code >> 16 == 8 || rule.name.starts_with("KsTimed"));
+    let missing: Vec<_> = numbered.map(|rule| rule.name).filter(|name| !broken.contains(name)).collect();
+    assert!(missing.is_empty(), "no mutant breaks {missing:?}");
+    for golden in fs::read_dir(root().join("tests/golden/mutants")).expect("the golden texts") {
+        let name = golden.expect("an entry").path();
+        let name = name.file_stem().and_then(|name| name.to_str()).expect("a name");
+        assert!(names.contains(name), "{name} is no mutant any more");
     }
 }

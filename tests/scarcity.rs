@@ -8,28 +8,13 @@ use ksrig::{
 };
 use loopcam_tests::{
     images, picture,
+    scarcity::one_by_one,
     stand::{
         Alive, CAMERA, CAPTURE, INPUT, OUTPUT, Stand, TEST_SOURCE, builder, done, format, set_state, video,
     },
 };
 
 const FORMAT: &str = "nv12:64x48@30";
-
-/// Lets the first, second, ... allocation inside `action` fail until it makes no more of them; how many there were.
-fn one_by_one<T>(mut action: impl FnMut(u64) -> T) -> u64 {
-    for number in 0..200 {
-        pool::fail_after(number);
-        let result = action(number);
-        // The failure is still to come if nobody allocated so often.
-        let over = pool::fails_now(0, 0);
-        pool::fail_when(None);
-        drop(result);
-        if over {
-            return number;
-        }
-    }
-    panic!("more than 200 allocations");
-}
 
 fn assert_no_memory<T>(result: Result<T, Status>, what: &str) {
     if let Err(status) = result.map(drop) {
@@ -43,14 +28,17 @@ fn load() {
     for image in images::loopcam() {
         let rig = builder().build();
         let mut failed = 0;
-        let allocations = one_by_one(|number| match rig.load(&image) {
-            Ok(driver) => assert!(driver.unload().is_empty(), "allocation {number}"),
-            Err(Error::Status { status, .. }) => {
-                assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {number}");
-                failed += 1;
-            }
-            Err(error) => panic!("allocation {number}: {error}"),
-        });
+        let allocations = one_by_one(
+            |number| match rig.load(&image) {
+                Ok(driver) => assert!(driver.unload().is_empty(), "allocation {number}"),
+                Err(Error::Status { status, .. }) => {
+                    assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {number}");
+                    failed += 1;
+                }
+                Err(error) => panic!("allocation {number}: {error}"),
+            },
+            drop,
+        );
         assert!(failed > 0, "the driver allocates for its device");
         println!("{allocations} allocations, {failed} of them make the start fail");
         assert!(rig.violations().is_empty(), "{:?}", rig.violations());
@@ -66,22 +54,28 @@ fn filters_and_pins() {
         for (filter, pins) in [(CAMERA, [CAPTURE, INPUT].as_slice()), (TEST_SOURCE, &[OUTPUT])] {
             let interface = stand.rig.filter(filter).expect("the filter");
             let alive = stand.alive();
-            let allocations = one_by_one(|number| match stand.rig.open_filter(&interface) {
-                Err(Error::Status { status, .. }) => {
-                    assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {number}");
-                }
-                other => drop(other.expect("a filter")),
-            });
+            let allocations = one_by_one(
+                |number| match stand.rig.open_filter(&interface) {
+                    Err(Error::Status { status, .. }) => {
+                        assert_eq!(status, Status(STATUS_INSUFFICIENT_RESOURCES), "allocation {number}");
+                    }
+                    other => drop(other.expect("a filter")),
+                },
+                drop,
+            );
             assert!(allocations > 0, "opening {filter} allocates");
             assert_eq!(stand.alive(), alive, "{filter}");
             let filter = stand.filter(filter);
             let alive = stand.alive();
             for pin in pins {
-                let allocations = one_by_one(|number| {
-                    let made = filter.create_pin(*pin, &format(FORMAT));
-                    assert_no_memory(made, &format!("pin {pin}, allocation {number}"));
-                    assert_eq!(stand.alive(), alive, "pin {pin}, allocation {number}");
-                });
+                let allocations = one_by_one(
+                    |number| {
+                        let made = filter.create_pin(*pin, &format(FORMAT));
+                        assert_no_memory(made, &format!("pin {pin}, allocation {number}"));
+                        assert_eq!(stand.alive(), alive, "pin {pin}, allocation {number}");
+                    },
+                    drop,
+                );
                 assert!(allocations > 0, "pin {pin} allocates");
             }
         }
@@ -110,23 +104,26 @@ fn states_and_streams() {
         };
         run();
         let alive: Alive = stand.alive();
-        let allocations = one_by_one(|number| {
-            let what = format!("allocation {number}");
-            let pins = [&link.sink, &link.source, &pin];
-            for state in [State::Acquire, State::Pause, State::Run] {
-                for pin in pins {
-                    assert_no_memory(pin.set_state(state), &what);
+        let allocations = one_by_one(
+            |number| {
+                let what = format!("allocation {number}");
+                let pins = [&link.sink, &link.source, &pin];
+                for state in [State::Acquire, State::Pause, State::Run] {
+                    for pin in pins {
+                        assert_no_memory(pin.set_state(state), &what);
+                    }
                 }
-            }
-            let reads: Vec<_> = (0..3).map(|_| read()).collect();
-            stand.rig.sleep(wanted.interval * 5);
-            for pin in pins.into_iter().rev() {
-                set_state(pin, State::Stop);
-            }
-            // Shown, refused or cancelled: but all of them come back.
-            drop(reads.into_iter().map(ksrig::client::Request::wait).collect::<Vec<_>>());
-            assert_eq!(stand.alive(), alive, "{what}");
-        });
+                let reads: Vec<_> = (0..3).map(|_| read()).collect();
+                stand.rig.sleep(wanted.interval * 5);
+                for pin in pins.into_iter().rev() {
+                    set_state(pin, State::Stop);
+                }
+                // Shown, refused or cancelled: but all of them come back.
+                drop(reads.into_iter().map(ksrig::client::Request::wait).collect::<Vec<_>>());
+                assert_eq!(stand.alive(), alive, "{what}");
+            },
+            drop,
+        );
         assert!(allocations > 0, "a circuit allocates its frames");
         run();
         drop((pin, place));

@@ -34,6 +34,11 @@ pub fn raw(variant: &str) -> PathBuf {
     built(&format!("tests/{variant}.sys"))
 }
 
+/// A mutant of tests/drivers/mutants; `Sound` is none.
+pub fn mutant(name: &str) -> PathBuf {
+    built(&format!("mutants/{name}.sys"))
+}
+
 /// ks-compliance.exe: as built, or as it lies in the packages.
 pub fn windows_program() -> PathBuf {
     let path = match env::var_os(PACKAGE) {

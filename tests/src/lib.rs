@@ -10,6 +10,7 @@ pub mod movie;
 pub mod own;
 pub mod picture;
 pub mod raw;
+pub mod scarcity;
 pub mod stand;
 pub mod studio;
 pub mod switches;

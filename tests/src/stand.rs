@@ -108,14 +108,6 @@ impl Stand {
         self.driver = Some(self.rig.load(image.as_ref()).unwrap_or_else(|error| panic!("{error}")));
     }
 
-    /// The device.
-    ///
-    /// # Panics
-    /// When the driver is unloaded.
-    pub fn device(&self) -> &'static ksrig::nt::pnp::Device {
-        self.driver.as_ref().expect("a loaded driver").device()
-    }
-
     /// What is alive at the moment.
     pub fn alive(&self) -> Alive {
         Alive::now(&self.rig)

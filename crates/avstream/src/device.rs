@@ -171,20 +171,19 @@ callbacks! {
 /// `raw` is a device of kind `D` that is being added.
 unsafe fn add_context<D: DeviceDispatch>(raw: NonNull<KSDEVICE>) -> Result {
     // SAFETY: the caller's promise.
-    let context = D::add(unsafe { Device::new(raw) })?;
+    let device = unsafe { Device::<D>::new(raw) };
+    let context = D::add(device)?;
     let block = KBox::new(Block { context, _size: 0 })?;
-    let device = raw.as_ptr();
-    // The mutex that guards a device's bag. ASSUMED: (contract 10.3) it is not held during Add.
-    // SAFETY: a live device, PASSIVE_LEVEL.
-    unsafe { KsAcquireDevice(device) };
     // SAFETY: a live device.
-    let bag = unsafe { (*device).Bag };
-    // SAFETY: the bag of a live device, whose mutex is held.
-    let item = unsafe { bag::add(bag, block) };
-    // SAFETY: acquired above.
-    unsafe { KsReleaseDevice(device) };
+    let bag = unsafe { raw.as_ref() }.Bag;
+    let item = {
+        // The mutex that guards a device's bag. ASSUMED: (contract 10.3) it is not held during Add.
+        let _lock = device.lock();
+        // SAFETY: the bag of a live device, whose mutex is held.
+        unsafe { bag::add(bag, block) }?
+    };
     // SAFETY: a live device; nobody uses its context before Add has returned (R1.5).
-    unsafe { (*device).Context = item?.as_ptr().cast() };
+    unsafe { (*raw.as_ptr()).Context = item.as_ptr().cast() };
     Ok(())
 }
 

@@ -234,9 +234,7 @@ impl Workshop {
         let mut images = Vec::new();
         for package in test_driver_packages(&metadata()?) {
             if let Some(table) = mutants::table(package) {
-                let sound = mutants::folder()?.join("Sound.sys");
-                self.build(&package.name, toolchain::TARGET, None, profile, &sound)?;
-                images.extend(mutants::link(&sound, &table)?);
+                images.extend(self.mutants(package, &table, profile)?);
                 continue;
             }
             for (name, feature) in variants(package) {
@@ -247,6 +245,13 @@ impl Workshop {
         }
         images.extend(c_driver::build(&folder, &self.tree.libraries())?);
         Ok(images)
+    }
+
+    /// Builds the mutants of a package: one image under many names.
+    pub fn mutants(&self, package: &Package, table: &Path, profile: Profile) -> Result<Vec<PathBuf>> {
+        let sound = mutants::folder().join("Sound.sys");
+        self.build(&package.name, toolchain::TARGET, None, profile, &sound)?;
+        mutants::link(&sound, table)
     }
 
     fn build(

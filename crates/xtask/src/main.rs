@@ -56,6 +56,7 @@ enum Command {
     Test(test::Options),
     Bench(bench::Options),
     Endurance(endurance::Options),
+    Mutants(mutants::Options),
     Fidelity(fidelity::Options),
     Specification(specification::Options),
     Coverage(coverage::Options),
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Endurance(options) => endurance::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Cargo(options) => build::run_cargo(&options),
     };
     match result {

@@ -66,11 +66,7 @@ impl Rig {
     /// Builds both, the driver in the default flavour.
     pub fn build() -> Result<Self> {
         let driver = Workshop::open()?.driver(Flavour::Default, Profile::Release)?;
-        println!("building the rig");
-        let mut cargo = toolchain::host_cargo();
-        process::run(cargo.args(["build", "--locked", "--profile", "rig", "--package", "ksrig"]))?;
-        let program = build::metadata()?.target_directory.join("rig/ksrig").into();
-        Ok(Self { program, driver })
+        Ok(Self { program: build_program()?, driver })
     }
 
     /// The program.
@@ -93,6 +89,14 @@ impl Rig {
     }
 }
 
+/// Builds the optimised rig.
+fn build_program() -> Result<PathBuf> {
+    println!("building the rig");
+    let mut cargo = toolchain::host_cargo();
+    process::run(cargo.args(["build", "--locked", "--profile", "rig", "--package", "ksrig"]))?;
+    Ok(build::metadata()?.target_directory.join("rig/ksrig").into())
+}
+
 /// With each switch the checks are made once more; those that repeat themselves for ever, less often.
 const EACH_SWITCH: [&str; 5] = ["--each-switch", "--requests", "2000", "--rounds", "100"];
 
@@ -111,4 +115,10 @@ const VERIFY: [&str; 6] = ["--faults", "systematic", "--schedules", "100000", "-
 /// Verifies the driver.
 pub fn verify() -> Result<()> {
     process::run(Rig::build()?.command("verify").args(VERIFY))
+}
+
+/// Runs the rig on every mutant driver, by what `tests`, a run of the tests, has for that; prints the matrix.
+pub fn mutants(tests: &mut Command) -> Result<()> {
+    let tests = tests.args(["--test", "mutants", "--", "--nocapture", "--test-threads", "1"]);
+    process::run(tests.env("KSRIG", build_program()?))
 }

@@ -106,7 +106,7 @@ fn seconds(time: Duration) -> String {
 }
 
 /// The workspace without the packages that are for Windows only.
-fn host_packages(metadata: &Metadata) -> Vec<String> {
+pub fn host_packages(metadata: &Metadata) -> Vec<String> {
     let mut arguments = vec!["--locked".to_owned(), "--workspace".to_owned()];
     let drivers = build::test_driver_packages(metadata);
     for name in std::iter::once("loopcam").chain(drivers.iter().map(|package| package.name.as_str())) {

@@ -140,7 +140,11 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
 fn check(callback: &Callback<'_>, status: Option<NTSTATUS>, irql: KIRQL, apcs: i32, thread: &Thread) {
     let Callback { kind, object } = callback;
     if thread.irql() != irql {
-        let (rule, code) = kind.group.rule();
+        // The completion routines of an IRP have a number of their own.
+        let (rule, code) = match kind.name {
+            "CompletionRoutine" => ("CompletionRoutine", 0xFA),
+            _ => kind.group.rule(),
+        };
         let message = format!("{} was called at IRQL {irql} and returned at {}", kind.name, thread.irql());
         violation::report(rule, code, object, message);
         thread.set_irql(irql);
@@ -148,7 +152,13 @@ fn check(callback: &Callback<'_>, status: Option<NTSTATUS>, irql: KIRQL, apcs: i
     if thread.apc_disable() != apcs {
         let change = thread.apc_disable() - apcs;
         let message = format!("{} changed the APC disable count by {change}", kind.name);
-        violation::report("CriticalRegions", 0x0004_0003, object, message);
+        let (rule, code) = match kind.name {
+            "CompletionRoutine" => ("CompletionRoutine", 0xFB),
+            // TIMER_OR_DPC_INVALID
+            "Dpc" => ("DpcApcCount", 4),
+            _ => ("CriticalRegions", 0x0004_0003),
+        };
+        violation::report(rule, code, object, message);
     }
     if let Some(status) = status.filter(|status| kind.forbidden.contains(status)) {
         let message = format!("{} returned {:#010x}, which it must not", kind.name, status as u32);

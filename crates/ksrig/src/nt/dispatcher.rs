@@ -63,7 +63,7 @@ unsafe fn kind_of(object: usize) -> u8 {
 }
 
 pub(super) unsafe fn initialize_header(object: usize, kind: u8, state: LONG, bytes: usize) {
-    residency::check_object(object);
+    residency::check_object(object, 0xE1, "an object to wait for");
     // SAFETY: the caller's object begins with a header.
     unsafe {
         let header = header(object);

@@ -51,6 +51,10 @@ macro_rules! exports {
                 {
                     return result;
                 }
+                if const { $crate::nt::security::is_service(stringify!($name)) } {
+                    let arguments = [$((stringify!($ty), $crate::nt::security::word(&$arg))),*];
+                    $crate::nt::security::service(stringify!($name), &arguments);
+                }
                 #[allow(unused_unsafe)]
                 // SAFETY: the driver's promise, as the function's page asks for it.
                 unsafe { $crate::nt::exports::target!($name $(, $path)?)($($arg),*) }

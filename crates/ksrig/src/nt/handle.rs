@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use ks_sys::*;
 
 use super::{
+    exports,
     machine::{Machine, lock},
     object::{OBJ_KERNEL_HANDLE, ObfDereferenceObject, ObjectType, header, is_type},
-    thread::{Process, Thread, USER_MODE, as_kernel_mode},
+    thread::{KERNEL_MODE, Process, Thread, USER_MODE, as_kernel_mode},
+    violation,
 };
 
 struct Entry {
@@ -68,6 +70,25 @@ fn table_of(handle: u64, mode: KPROCESSOR_MODE) -> Option<usize> {
     }
 }
 
+/// What Driver Verifier says of the handles that a driver references.
+fn check_reference(handle: u64, mode: KPROCESSOR_MODE, found: bool) {
+    if !exports::called_by_driver() {
+        return;
+    }
+    let kernel = handle & KERNEL_HANDLE == KERNEL_HANDLE;
+    let (code, message) = match mode {
+        _ if handle == 0 => (0xF5, "the handle is NULL"),
+        KERNEL_MODE if found && !kernel && Thread::current().process() != Process::System => {
+            (0xF6, "a program's handle is referenced in KernelMode")
+        }
+        USER_MODE if kernel && Thread::current().process() == Process::System => {
+            (0xF7, "a handle of the kernel is referenced in UserMode, in the system process")
+        }
+        _ => return,
+    };
+    violation::report("HandleReference", code, "ObReferenceObjectByHandle", message);
+}
+
 /// The object of a handle, referenced. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
 /// STATUS_ACCESS_DENIED. PASSIVE_LEVEL. (`nf-wdm-obreferenceobjectbyhandle.md`)
 pub unsafe fn ObReferenceObjectByHandle(
@@ -86,6 +107,7 @@ pub unsafe fn ObReferenceObjectByHandle(
             let handles = lock(&Machine::current().handles);
             handles.tables[table].get(&handle).map(|entry| (entry.body as PVOID, entry.access))
         });
+        check_reference(handle, AccessMode, found.is_some());
         let Some((body, access)) = found else { return STATUS_INVALID_HANDLE };
         let header = header(body);
         if !is_type(header.kind, ObjectType) {

@@ -46,6 +46,7 @@ mod remove_lock;
 mod residency;
 mod resource;
 pub mod sched;
+pub mod security;
 pub mod seh;
 pub mod semaphore;
 mod shared_data;
@@ -53,6 +54,8 @@ mod slist;
 mod special_pool;
 pub mod spinlock;
 pub mod string;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod time;
 pub mod timed;

@@ -111,7 +111,7 @@ exports! {
     KeCancelTimer(Timer: PKTIMER) -> BOOLEAN, 0..=2;
     KeClearEvent(Event: PRKEVENT) -> (), 0..=2;
     KeDelayExecutionThread(WaitMode: KPROCESSOR_MODE, Alertable: BOOLEAN, Interval: PLARGE_INTEGER) -> NTSTATUS, 0..=1;
-    KeEnterCriticalRegion() -> (), 0..=1;
+    KeEnterCriticalRegion() -> (), 0..=15;
     KeGetCurrentIrql() -> KIRQL, 0..=ANY;
     KeGetCurrentThread() -> PKTHREAD, 0..=ANY;
     KeInitializeDpc(Dpc: PRKDPC, DeferredRoutine: PKDEFERRED_ROUTINE, DeferredContext: PVOID) -> (), 0..=ANY;
@@ -122,7 +122,7 @@ exports! {
     KeInitializeTimer(Timer: PKTIMER) -> (), 0..=2;
     KeInitializeTimerEx(Timer: PKTIMER, Type: TIMER_TYPE) -> (), 0..=2;
     KeInsertQueueDpc(Dpc: PRKDPC, SystemArgument1: PVOID, SystemArgument2: PVOID) -> BOOLEAN, 0..=ANY;
-    KeLeaveCriticalRegion() -> (), 0..=1;
+    KeLeaveCriticalRegion() -> (), 0..=15;
     KeLowerIrql(NewIrql: KIRQL) -> (), 0..=ANY;
     KeQueryInterruptTime() -> ULONGLONG, 0..=ANY;
     KeQuerySystemTimePrecise(CurrentTime: PLARGE_INTEGER) -> (), 0..=ANY, KeQuerySystemTime;

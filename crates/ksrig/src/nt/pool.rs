@@ -10,12 +10,12 @@ use ks_sys::*;
 
 use super::{
     bugcheck::{self, Cause},
-    dpc, inject, lock_order,
+    dpc, inject, io, lock_order,
     machine::{Machine, lock},
-    pnp, residency,
+    pnp, residency, resource, slist,
     special_pool::{Arena, Span},
     thread::Thread,
-    timer, violation,
+    timer, violation, work,
 };
 
 /// `POOL_FLAG_UNINITIALIZED` of wdm.h.
@@ -147,6 +147,13 @@ fn free(address: PVOID, tag: Option<u32>) {
     let machine = Machine::current();
     let irql = Thread::current().irql();
     let Some(block) = lock(&machine.pool).blocks.remove(&(address as usize)) else {
+        // Driver Verifier knows of what lies in its special pool that it was there.
+        if let Some((_, what)) = lock(&machine.pool).special.freed(address as usize) {
+            bugcheck::stop(("PoolFree", 0xC4, 0x13), format_args!("ExFreePool of {what}"));
+        }
+        if io::irp::is_irp(address.cast()) {
+            bugcheck::stop(("PoolFree", 0xC4, 0x105), "ExFreePool of an IRP, which IoFreeIrp frees");
+        }
         let what = if address.is_null() { "NULL" } else { "an address that is no live allocation" };
         bugcheck::stop(
             ("PoolFree", 0xC4, 0x10),
@@ -167,8 +174,14 @@ fn free(address: PVOID, tag: Option<u32>) {
     if timer::any_in(&range) {
         violation::report("PoolFree", 0x15, &name, "the memory holds an active timer");
     }
-    if dpc::any_in(&range) {
-        violation::report("PoolFree", 0x15, &name, "the memory holds a queued DPC");
+    let left = [
+        (dpc::any_in(&range), 0x15, "a queued DPC"),
+        (resource::any_in(&range), 0xD2, "a resource that was not deleted"),
+        (slist::any_in(&range), 0xCC, "a lookaside list that was not deleted"),
+        (work::any_in(&range), 0x15, "a queued work item"),
+    ];
+    for (_, code, what) in left.into_iter().filter(|(found, ..)| *found) {
+        violation::report("PoolFree", code, &name, format_args!("the memory holds {what}"));
     }
     lock_order::gone(&range);
     match block.memory {

@@ -93,6 +93,7 @@ pub(super) fn add(start: usize, bytes: usize, kind: Kind, protection: i32) {
     let mut areas = lock(&Machine::current().areas);
     areas.areas.insert(start, Area { bytes, kind, protection, present: true, locks: 0 });
     areas.present.push(start);
+    REACHED.set(true);
 }
 
 /// Ends that for all areas that begin in the range; their pages are accessible, to be freed.
@@ -170,14 +171,13 @@ pub(super) fn refused(address: usize) -> Option<Kind> {
 }
 
 /// A lock or an object to wait for is initialised: the kernel reaches it at DISPATCH_LEVEL.
-pub(super) fn check_object(address: usize) {
+pub(super) fn check_object(address: usize, code: u32, what: &str) {
     let Some(machine) = Machine::try_current().filter(|machine| machine.options().watch.force_irql) else {
         return;
     };
     let found = lock(&machine.areas).at(address).map(|(_, area)| (area.kind, area.locks));
     if found == Some((Kind::Pageable, 0)) {
-        let message = "a lock or an object to wait for lies in pageable memory";
-        violation::report("PageableObject", 0xE1, "object", message);
+        violation::report("PageableObject", code, what, format_args!("{what} lies in pageable memory"));
     }
 }
 

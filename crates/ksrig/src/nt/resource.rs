@@ -39,6 +39,11 @@ struct Holders {
 #[derive(Default)]
 struct Resources(RefCell<BTreeMap<usize, Holders>>);
 
+/// Whether a resource in this range of memory is alive.
+pub(super) fn any_in(range: &std::ops::Range<usize>) -> bool {
+    Machine::current().extension::<Resources>().0.borrow().range(range.clone()).next().is_some()
+}
+
 fn with<R>(resource: PERESOURCE, body: impl FnOnce(&mut Holders) -> R) -> R {
     let mut resources = Machine::current().extension::<Resources>().0.borrow_mut();
     let Some(holders) = resources.get_mut(&(resource as usize)) else {

@@ -3,13 +3,14 @@
 //! The head holds the depth and a sequence number in its first 8 bytes, the first entry in the others, as winnt.h's
 //! `HeaderX64` has them; inlined code reads the depth.
 
-use std::ptr::null_mut;
+use std::{cell::RefCell, collections::BTreeSet, ops::Range, ptr::null_mut};
 
 use ks_sys::*;
 
 use super::{
     exports::{Export, exports},
-    ntoskrnl,
+    machine::Machine,
+    ntoskrnl, violation,
 };
 
 exports! {
@@ -93,6 +94,15 @@ fn default_routine(name: &str) -> usize {
     }
 }
 
+/// The lookaside lists that are alive.
+#[derive(Default)]
+struct Lookasides(RefCell<BTreeSet<usize>>);
+
+/// Whether a lookaside list in this range of memory is alive.
+pub(super) fn any_in(range: &Range<usize>) -> bool {
+    Machine::current().extension::<Lookasides>().0.borrow().range(range.clone()).next().is_some()
+}
+
 /// Initialises the part that both kinds of list have. The headers align it to a cache line, which is about speed: in a
 /// device extension or other pool memory it has 16 bytes. So it is reached by pointers, and never by a reference.
 unsafe fn initialize(
@@ -102,6 +112,10 @@ unsafe fn initialize(
     size: SIZE_T,
     tag: ULONG,
 ) {
+    let known = Machine::current().extension::<Lookasides>();
+    if !known.0.borrow_mut().insert(list as usize) {
+        violation::report("Lookaside", 0xCA, "lookaside list", "initialised again");
+    }
     // SAFETY: plain data, for which zero is a value; the routines have the types of the fields.
     unsafe {
         list.cast::<u8>().write_bytes(0, size_of::<GENERAL_LOOKASIDE>());
@@ -123,6 +137,10 @@ unsafe fn initialize(
 
 /// Frees what the list holds.
 unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
+    let known = Machine::current().extension::<Lookasides>();
+    if !known.0.borrow_mut().remove(&(list as usize)) {
+        return violation::report("Lookaside", 0xCB, "lookaside list", "deleted without being initialised");
+    }
     // SAFETY: the list was initialised: its entries are memory of its routine.
     unsafe {
         let free = (&raw const (*list).__bindgen_anon_5.Free).read();

@@ -68,7 +68,7 @@ unsafe fn release(SpinLock: PKSPIN_LOCK, irql: KIRQL) {
 
 /// Initialises a spin lock, free.
 pub unsafe fn KeInitializeSpinLock(SpinLock: PKSPIN_LOCK) {
-    residency::check_object(SpinLock as usize);
+    residency::check_object(SpinLock as usize, 0xE1, "a spin lock");
     lock_order::initialized(SpinLock as usize, Kind::Spin);
     // SAFETY: the caller's memory.
     unsafe { SpinLock.write(0) };

@@ -200,11 +200,20 @@ impl Thread {
     }
 
     pub(super) fn with<R>(&self, process: Process, mode: KPROCESSOR_MODE, body: impl FnOnce() -> R) -> R {
-        let old = (self.process.replace(process), self.mode.replace(mode));
+        let old = (self.enter(process), self.mode.replace(mode));
         let result = body();
-        self.process.set(old.0);
+        self.enter(old.0);
         self.mode.set(old.1);
         result
+    }
+
+    /// Changes the process; outside of a program's its memory is gone.
+    fn enter(&self, process: Process) -> Process {
+        let old = self.process.replace(process);
+        if old != process && self.machine.options().watch.security {
+            residency::arrive(self);
+        }
+        old
     }
 }
 
@@ -269,11 +278,21 @@ pub fn KeGetCurrentThread() -> PKTHREAD {
 
 /// Disables normal kernel APCs. IRQL <= APC_LEVEL. (`nf-ntddk-keentercriticalregion.md`)
 pub fn KeEnterCriticalRegion() {
+    check_region(0x11A, "KeEnterCriticalRegion");
     Thread::current().add_apc_disable(1);
+}
+
+fn check_region(code: u32, function: &str) {
+    let thread = Thread::current();
+    if thread.irql() > APC_LEVEL as KIRQL {
+        let message = format!("{function} at IRQL {}", thread.irql());
+        violation::report("CriticalRegions", code, thread.name(), message);
+    }
 }
 
 /// Enables normal kernel APCs again; without KeEnterCriticalRegion it is fatal (0xC4/3E).
 pub fn KeLeaveCriticalRegion() {
+    check_region(0x11B, "KeLeaveCriticalRegion");
     let thread = Thread::current();
     if thread.apc_disable() <= 0 {
         bugcheck::stop(

@@ -1,6 +1,6 @@
 //! The user process's memory: everything a client hands to the kernel lies in one reserved range.
 
-use std::{collections::BTreeMap, ptr::null_mut, slice};
+use std::{collections::BTreeMap, ops::Range, ptr::null_mut, slice};
 
 use core::ffi::c_void;
 use ks_sys::*;
@@ -8,6 +8,7 @@ use ks_sys::*;
 use super::{
     bugcheck,
     machine::{Machine, lock},
+    residency,
     thread::USER_MODE,
 };
 
@@ -20,6 +21,11 @@ const PAGE: usize = PAGE_SIZE as usize;
 #[derive(Default)]
 pub(super) struct Arena {
     base: usize,
+    /// The same memory at the kernel's addresses, where pages are while they are locked and mapped; 0 = it is at its
+    /// own addresses only.
+    system: usize,
+    /// By page: how often it is mapped there.
+    mapped: BTreeMap<usize, u32>,
     next: usize,
     free: BTreeMap<usize, Vec<usize>>,
     /// Address to size class.
@@ -29,19 +35,32 @@ pub(super) struct Arena {
 impl Arena {
     fn reserve(&mut self) {
         if self.base == 0 {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let file = if Machine::current().options().watch.security { shared() } else { -1 };
+            let sort = if file < 0 { libc::MAP_PRIVATE | libc::MAP_ANONYMOUS } else { libc::MAP_SHARED };
+            let flags = sort | libc::MAP_NORESERVE;
             // SAFETY: a new mapping, at an address where nothing is.
             let mut base = unsafe {
                 let flags = flags | libc::MAP_FIXED_NOREPLACE;
-                libc::mmap(BASE as *mut c_void, SPACE, libc::PROT_NONE, flags, -1, 0)
+                libc::mmap(BASE as *mut c_void, SPACE, libc::PROT_NONE, flags, file, 0)
             };
             // Another machine of this process has it.
             if base == libc::MAP_FAILED {
                 // SAFETY: a new mapping at an address of the system's choice.
-                base = unsafe { libc::mmap(null_mut(), SPACE, libc::PROT_NONE, flags, -1, 0) };
+                base = unsafe { libc::mmap(null_mut(), SPACE, libc::PROT_NONE, flags, file, 0) };
             }
             if base == libc::MAP_FAILED {
                 bugcheck::stop("out of memory", "no address space for the user process");
+            }
+            if file >= 0 {
+                // SAFETY: a new mapping at an address of the system's choice; the file is not needed any more.
+                unsafe {
+                    let system = libc::mmap(null_mut(), SPACE, libc::PROT_NONE, flags, file, 0);
+                    libc::close(file);
+                    if system == libc::MAP_FAILED {
+                        bugcheck::stop("out of memory", "no address space for locked pages");
+                    }
+                    self.system = system as usize;
+                }
             }
             self.base = base as usize;
             self.next = self.base;
@@ -74,6 +93,9 @@ impl Arena {
             bugcheck::stop("out of memory", "no memory for the user process");
         }
         self.next += bytes + PAGE;
+        if self.system != 0 {
+            residency::add(start, bytes, residency::Kind::User, libc::PROT_READ | libc::PROT_WRITE);
+        }
         self.free
             .entry(class)
             .or_default()
@@ -87,14 +109,80 @@ impl Arena {
         self.free.entry(class).or_default().push(address);
     }
 
+    /// The pages of a range, if it is a program's memory with addresses of the kernel.
+    fn pages(&self, range: &Range<usize>) -> Option<Range<usize>> {
+        let inside = self.system != 0 && range.start >= self.base && range.end <= self.base + SPACE;
+        inside.then(|| range.start / PAGE..range.end.div_ceil(PAGE))
+    }
+
+    /// Changes the protection of pages at the kernel's addresses.
+    fn protect(&self, pages: Range<usize>, protection: i32) {
+        let start = pages.start * PAGE - self.base + self.system;
+        // SAFETY: pages of the second mapping; who loses access to them gets a fault.
+        let result = unsafe { libc::mprotect(start as *mut c_void, pages.len() * PAGE, protection) };
+        assert_eq!(result, 0, "the system changes the protection of its own mapping");
+    }
+
+    fn map(&mut self, range: &Range<usize>) -> usize {
+        let Some(pages) = self.pages(range) else { return range.start };
+        pages.clone().for_each(|page| *self.mapped.entry(page).or_default() += 1);
+        self.protect(pages, libc::PROT_READ | libc::PROT_WRITE);
+        range.start - self.base + self.system
+    }
+
+    fn unmap(&mut self, range: &Range<usize>) {
+        for page in self.pages(range).into_iter().flatten() {
+            let Some(count) = self.mapped.get_mut(&page) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                self.mapped.remove(&page);
+                self.protect(page..page + 1, libc::PROT_NONE);
+            }
+        }
+    }
+
     /// Gives the address space back.
     pub fn release(&mut self) {
         if self.base != 0 && self.live.is_empty() {
-            // SAFETY: nothing in the range is in use.
+            if self.system != 0 {
+                residency::remove(&(self.base..self.base + SPACE));
+                // SAFETY: nothing in the range is in use.
+                unsafe { libc::munmap(self.system as *mut c_void, SPACE) };
+            }
+            // SAFETY: as above.
             unsafe { libc::munmap(self.base as *mut c_void, SPACE) };
             *self = Self::default();
         }
     }
+}
+
+/// Memory that can be mapped twice; -1 when the system has none.
+fn shared() -> i32 {
+    // SAFETY: a name, and a file that was just made.
+    unsafe {
+        let file = libc::memfd_create(c"program".as_ptr(), libc::MFD_CLOEXEC);
+        if file >= 0 && libc::ftruncate(file, SPACE as libc::off_t) != 0 {
+            bugcheck::stop("out of memory", "no memory for the user process");
+        }
+        file
+    }
+}
+
+/// An address of the kernel for a range of locked memory: another one where a program's memory is watched, else its own.
+pub(super) fn map(range: &Range<usize>) -> usize {
+    lock(&Machine::current().user).map(range)
+}
+
+/// Undoes that.
+pub(super) fn unmap(range: &Range<usize>) {
+    lock(&Machine::current().user).unmap(range);
+}
+
+/// Whether it is an address of the kernel for a program's memory.
+pub(super) fn is_system_address(address: usize) -> bool {
+    let Some(machine) = Machine::try_current() else { return false };
+    let system = machine.user.try_lock().map_or(0, |arena| arena.system);
+    system != 0 && (system..system + SPACE).contains(&address)
 }
 
 /// Zeroed memory of the user process, 16-byte aligned (4096 and more: on page boundaries).

@@ -5,11 +5,11 @@ use ks_sys::*;
 use super::{
     bugcheck,
     dispatcher::{Waiter, consumes_ownership, describe, is_mutex, is_new_mutex, is_object, try_satisfy},
-    inject,
+    exports, inject,
     lock_order::{self, Kind},
     machine::{Machine, lock},
     sched::{self, Wake},
-    thread::Thread,
+    thread::{Thread, USER_MODE},
     violation,
 };
 
@@ -29,7 +29,30 @@ pub(super) fn due(units: i64) -> u64 {
     }
 }
 
-unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATUS {
+/// Where and for how long a thread may wait: at DISPATCH_LEVEL for no time, above it not at all, and not for an object
+/// on its stack while that may be paged out.
+fn check(objects: &[usize], mode: KPROCESSOR_MODE, deadline: Option<u64>) {
+    let thread = Thread::current();
+    let irql = thread.irql();
+    let broken = match deadline {
+        _ if irql > DISPATCH_LEVEL as u8 => Some((0x120, "a wait")),
+        None if irql == DISPATCH_LEVEL as u8 => Some((0x121, "a wait without a timeout")),
+        Some(time) if irql == DISPATCH_LEVEL as u8 && time != sched::now() => {
+            Some((0x122, "a wait with a timeout that is not zero"))
+        }
+        _ => None,
+    };
+    if let Some((code, what)) = broken {
+        violation::report("IrqlKeWait", code, thread.name(), format_args!("{what} at IRQL {irql}"));
+    }
+    let (low, high) = thread.stack();
+    if mode == USER_MODE && exports::called_by_driver() && objects.iter().any(|at| (low..high).contains(at)) {
+        let message = "a wait in UserMode for an object on the kernel stack, which may be paged out";
+        violation::report("KeWaitStack", 0x123, thread.name(), message);
+    }
+}
+
+unsafe fn wait(objects: &[usize], all: bool, mode: KPROCESSOR_MODE, timeout: PLARGE_INTEGER) -> NTSTATUS {
     let thread = Thread::current();
     for object in objects {
         // SAFETY: the caller's objects are dispatcher objects; one that is none is found here.
@@ -39,10 +62,7 @@ unsafe fn wait(objects: &[usize], all: bool, timeout: PLARGE_INTEGER) -> NTSTATU
     }
     // SAFETY: NULL or the caller's time.
     let deadline = unsafe { deadline(timeout) };
-    if thread.irql() >= DISPATCH_LEVEL as u8 && deadline != Some(sched::now()) {
-        let message = format!("a wait at IRQL {} with a timeout that is not zero", thread.irql());
-        violation::report("IrqlKeWait", 0x3B, thread.name(), message);
-    }
+    check(objects, mode, deadline);
     let finish = |index: usize| {
         let acquired = if all { objects } else { &objects[index..=index] };
         // SAFETY: the caller's objects; a mutex acquired for the first time disables APCs.
@@ -113,7 +133,7 @@ unsafe fn ends_early(call: &'static str, alertable: BOOLEAN, timeout: PLARGE_INT
 pub unsafe fn KeWaitForSingleObject(
     Object: PVOID,
     _WaitReason: KWAIT_REASON,
-    _WaitMode: KPROCESSOR_MODE,
+    WaitMode: KPROCESSOR_MODE,
     Alertable: BOOLEAN,
     Timeout: PLARGE_INTEGER,
 ) -> NTSTATUS {
@@ -122,7 +142,7 @@ pub unsafe fn KeWaitForSingleObject(
         return status;
     }
     // SAFETY: the caller's object.
-    unsafe { wait(&[Object as usize], false, Timeout) }
+    unsafe { wait(&[Object as usize], false, WaitMode, Timeout) }
 }
 
 /// Waits for any or all of up to 64 dispatcher objects (3 without a wait block array).
@@ -131,7 +151,7 @@ pub unsafe fn KeWaitForMultipleObjects(
     Object: *mut PVOID,
     WaitType: WAIT_TYPE,
     _WaitReason: KWAIT_REASON,
-    _WaitMode: KPROCESSOR_MODE,
+    WaitMode: KPROCESSOR_MODE,
     Alertable: BOOLEAN,
     Timeout: PLARGE_INTEGER,
     WaitBlockArray: PVOID,
@@ -149,7 +169,7 @@ pub unsafe fn KeWaitForMultipleObjects(
     // SAFETY: the caller's array and objects.
     unsafe {
         let objects: Vec<usize> = (0..Count as usize).map(|index| *Object.add(index) as usize).collect();
-        wait(&objects, WaitType == _WAIT_TYPE::WaitAll, Timeout)
+        wait(&objects, WaitType == _WAIT_TYPE::WaitAll, WaitMode, Timeout)
     }
 }
 

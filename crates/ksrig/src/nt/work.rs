@@ -9,7 +9,7 @@ use super::{
     callback::{self, CallbackKind, Group},
     machine::{Machine, lock, service},
     object::{ObfDereferenceObject, ObfReferenceObject},
-    sched,
+    residency, sched,
     thread::Thread,
     trace,
 };
@@ -136,6 +136,7 @@ fn push(item: Item) {
 
 /// Queues a work item to the system worker threads. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn ExQueueWorkItem(WorkItem: PWORK_QUEUE_ITEM, _QueueType: WORK_QUEUE_TYPE) {
+    residency::check_object(WorkItem as usize, 0x131, "a work item");
     // SAFETY: the caller's work item.
     unsafe {
         if !(*WorkItem).List.Flink.is_null() {

@@ -42,6 +42,8 @@ pub struct Image {
     headers: Headers,
     pub(super) layout: Layout,
     imports: Vec<(String, String)>,
+    /// The first slot of the import address table.
+    slots: Option<u32>,
     exports: BTreeMap<String, u32>,
     mapping: Mapping,
     _stubs: Mapping,
@@ -117,6 +119,7 @@ impl Image {
             name: name.to_owned(),
             headers,
             layout,
+            slots: slots.first().map(|slot| slot.rva),
             imports: slots.into_iter().map(|slot| (slot.dll, slot.name)).collect(),
             exports,
             mapping,
@@ -171,6 +174,11 @@ impl Image {
     /// All imports as (DLL, name), in table order.
     pub fn imports(&self) -> &[(String, String)] {
         &self.imports
+    }
+
+    /// The section with the import address table.
+    pub fn import_section(&self) -> Option<&Section> {
+        self.headers.section_of(self.slots?)
     }
 
     /// The address of an export.

@@ -18,6 +18,8 @@ pub struct Specimen {
     pub checksum: bool,
     /// The name of the section with the data.
     pub rdata: [u8; 8],
+    /// What may be done with that section, beside being read.
+    pub data: pe::SectionFlags,
 }
 
 impl Default for Specimen {
@@ -32,6 +34,7 @@ impl Default for Specimen {
             relocations: true,
             checksum: true,
             rdata: *b".rdata\0\0",
+            data: pe::IMAGE_SCN_CNT_INITIALIZED_DATA,
         }
     }
 }
@@ -59,7 +62,7 @@ impl Specimen {
         let code = &self.code;
         let text = writer.reserve_section(*b".text\0\0\0", self.text, code.len() as u32, code.len() as u32);
         let rdata = self.rdata();
-        let flags = pe::IMAGE_SCN_CNT_INITIALIZED_DATA | pe::IMAGE_SCN_MEM_READ;
+        let flags = self.data | pe::IMAGE_SCN_MEM_READ;
         let len = rdata.len() as u32;
         let rdata_range = writer.reserve_section(self.rdata, flags, len, len);
         assert_eq!((text.virtual_address, rdata_range.virtual_address), (ENTRY, RDATA));

@@ -61,13 +61,14 @@ impl Finding {
     /// A broken rule, with the events of its run.
     pub fn of_violation(violation: &Violation, events: &[Event]) -> Self {
         let rule = rule(violation.rule);
+        let code = u64::from(violation.code);
         let at = events.iter().position(|event| {
             let same = event.object == violation.object && event.detail == violation.message;
             event.kind == "violation" && same && event.time == violation.time
         });
         Self {
             rule: violation.rule.to_owned(),
-            bug_check: rule.and_then(|rule| bug_check(rule.bug_check, violation.code)),
+            bug_check: rule.and_then(|rule| bug_check(rule, code)),
             expected: rule.map_or_else(String::new, |rule| rule.title.to_owned()),
             page: rule.map_or_else(String::new, |rule| rule.page.to_owned()),
             message: violation.message.clone(),
@@ -80,7 +81,6 @@ impl Finding {
 
     /// What stopped the machine.
     pub fn of_stop(stop: &Stop, events: &[Event]) -> Self {
-        let rule = rule(&stop.rule);
         // Where everybody waits, the thread that waits longest is the first; else it is who did the last thing.
         let waits = ["deadlock", "no end"].contains(&stop.rule.as_str());
         let of_first = |event: &Event| event.thread == FIRST;
@@ -88,9 +88,9 @@ impl Finding {
             if waits { events.iter().rposition(of_first).map_or(0, |at| at + 1) } else { events.len() };
         Self {
             rule: stop.rule.clone(),
-            bug_check: bug_check(stop.bug_check, stop.code),
-            expected: rule.map_or(expected_of_stop(&stop.rule), |rule| rule.title).to_owned(),
-            page: rule.map_or_else(String::new, |rule| rule.page.to_owned()),
+            bug_check: (stop.bug_check != 0).then_some((stop.bug_check, stop.code.into())),
+            expected: rule(&stop.rule).map_or(expected_of_stop(&stop.rule), |rule| rule.title).to_owned(),
+            page: rule(&stop.rule).map_or("", |rule| rule.page).to_owned(),
             message: stop.message.clone(),
             stack: stop.stack.clone(),
             trail: trail(events, last),
@@ -156,15 +156,17 @@ impl Step {
     }
 }
 
-/// What Windows stops with, if it does.
-fn bug_check(code: u32, parameter: u32) -> Option<(u32, u64)> {
-    (code != 0).then_some((code, u64::from(parameter)))
+/// What Windows stops with for a rule; nothing where the rule has a number and this case of it has none.
+fn bug_check(rule: &super::Rule, code: u64) -> Option<(u32, u64)> {
+    let has_number = code != 0 || rule.code == 0;
+    (rule.bug_check != 0 && has_number).then_some((rule.bug_check, code))
 }
 
 fn expected_of_stop(rule: &str) -> &'static str {
     match rule {
         "not emulated" => "the rig plays what the driver calls: this is no fault of the driver's",
-        "no end" => "a wait is for what will come",
+        "deadlock" | "no end" => "a wait is for what will come",
+        "access violation" => "memory is touched that the driver has",
         _ => "the driver does not stop the machine",
     }
 }
@@ -280,15 +282,18 @@ KsCallbackReturn  (bug check 0xc4, parameter 0x81005)
         assert_eq!(findings.0.iter().map(|finding| finding.times).collect::<Vec<_>>(), [2, 1]);
     }
 
-    /// A stop has the numbers that it was given; one of the rig's own has none.
+    /// What Windows would stop with comes from the rule's table, or from the stop.
     #[test]
-    fn stops_have_numbers() {
-        let stop = |rule: &str, bug_check| {
-            let (rule, message) = (rule.to_owned(), "it went wrong".to_owned());
-            Finding::of_stop(&Stop { rule, bug_check, code: 0x10, message, stack: Vec::new() }, &[])
-        };
-        assert_eq!(stop("PoolFree", 0xC4).bug_check, Some((0xC4, 0x10)));
-        let own = stop("deadlock", 0);
-        assert_eq!((own.bug_check, own.expected.as_str()), (None, "some thread can go on"));
+    fn findings_have_numbers() {
+        let check = |name, code| rule(name).and_then(|rule| bug_check(rule, code));
+        assert_eq!(check("KsFilterMutex", 0x8100A), Some((0xC4, 0x8100A)));
+        assert_eq!(check("KsFilterMutex", 0), None);
+        assert_eq!(check("UnloadPending", 0), Some((0xC7, 0)));
+        assert_eq!(check("KsDataUsed", 0), None);
+        let (rule, message) = ("PoolFree".to_owned(), String::new());
+        let stop = Stop { rule, bug_check: 0xC4, code: 0x10, message, stack: Vec::new() };
+        let finding = Finding::of_stop(&stop, &[]);
+        assert_eq!(finding.bug_check, Some((0xC4, 0x10)));
+        assert!(!finding.page.is_empty(), "the page of the rule");
     }
 }

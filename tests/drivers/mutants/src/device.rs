@@ -4,8 +4,9 @@ use core::{cell::UnsafeCell, ptr::null_mut};
 
 use ks_sys::{
     DEVICE_POWER_STATE, ERESOURCE, FAST_MUTEX, KSDEVICE_DISPATCH, KSPIN_LOCK, KTIMER, KsAddItemToObjectBag,
-    KsNullDriverUnload, NTSTATUS, PCM_RESOURCE_LIST, PDRIVER_OBJECT, PIRP, PKSDEVICE, PVOID,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, UNICODE_STRING,
+    KsAllocateObjectBag, KsFreeObjectBag, KsNullDriverUnload, NTSTATUS, PCM_RESOURCE_LIST, PDRIVER_OBJECT,
+    PIRP, PKSDEVICE, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    UNICODE_STRING,
 };
 use wdk_sys::{
     LARGE_INTEGER, POOL_FLAG_NON_PAGED, WORK_QUEUE_ITEM,
@@ -65,7 +66,7 @@ impl Device {
 }
 
 /// What lies in the image and is alive for as long as it is used.
-pub struct InImage<T>(pub UnsafeCell<T>);
+struct InImage<T>(UnsafeCell<T>);
 
 // SAFETY: the kernel's own objects, which it guards itself.
 unsafe impl<T> Sync for InImage<T> {}
@@ -81,6 +82,12 @@ static ITEM: InImage<WORK_QUEUE_ITEM> = InImage(UnsafeCell::new(
     unsafe { core::mem::zeroed() },
 ));
 
+/// For as long as the driver is loaded.
+static RESOURCE: InImage<ERESOURCE> = InImage(UnsafeCell::new(
+    // SAFETY: numbers and null pointers; initialised by DriverEntry.
+    unsafe { core::mem::zeroed() },
+));
+
 /// What DriverEntry does beside AVStream's part. PASSIVE_LEVEL.
 ///
 /// # Safety
@@ -88,9 +95,12 @@ static ITEM: InImage<WORK_QUEUE_ITEM> = InImage(UnsafeCell::new(
 /// The kernel's driver object, with AVStream on it.
 pub unsafe fn in_driver_entry(driver: PDRIVER_OBJECT) {
     // SAFETY: the caller's promise.
-    unsafe { (*driver).DriverUnload = Some(unload) };
+    unsafe {
+        (*driver).DriverUnload = Some(unload);
+        let _ = ExInitializeResourceLite(RESOURCE.0.get());
+    }
     if mutant::is("PoolLeak") {
-        let _ = allocate(POOL_FLAG_NON_PAGED.into(), 100);
+        let _ = allocate(POOL_FLAG_NON_PAGED, 100);
     }
 }
 
@@ -98,6 +108,10 @@ unsafe extern "C" fn unload(driver: PDRIVER_OBJECT) {
     // SAFETY: what AVStream does when a driver has no DriverUnload of its own.
     unsafe { KsNullDriverUnload(driver) };
     levels::free_left();
+    if !mutant::is("UnloadResource") {
+        // SAFETY: initialised by DriverEntry; nobody holds it.
+        let _ = unsafe { ExDeleteResourceLite(RESOURCE.0.get()) };
+    }
     if mutant::is("UnloadWorkItem") {
         let item = ITEM.0.get();
         // SAFETY: a work item of the image.
@@ -143,7 +157,7 @@ unsafe extern "C" fn start(
 /// Makes the device's context, an item of its bag. The device mutex is held.
 #[inline(never)]
 unsafe fn make(device: PKSDEVICE) -> NTSTATUS {
-    let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Device>()).cast::<Device>();
+    let context = allocate(POOL_FLAG_NON_PAGED, size_of::<Device>()).cast::<Device>();
     if context.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -157,6 +171,10 @@ unsafe fn make(device: PKSDEVICE) -> NTSTATUS {
             return status;
         }
         (*device).Context = context.cast();
+        let mut own: PVOID = null_mut();
+        if KsAllocateObjectBag(device, &raw mut own) >= 0 && !mutant::once("KsObjectBag") {
+            KsFreeObjectBag(own);
+        }
     }
     STATUS_SUCCESS
 }

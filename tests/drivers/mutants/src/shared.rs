@@ -40,7 +40,7 @@ fn locked(body: impl FnOnce()) {
 pub fn begin() {
     locked(|| {
         let users = USERS.load(Ordering::Relaxed);
-        let memory = allocate(POOL_FLAG_NON_PAGED.into(), 100);
+        let memory = allocate(POOL_FLAG_NON_PAGED, 100);
         if users == 0 {
             MEMORY.store(memory, Ordering::Relaxed);
         } else if !memory.is_null() {

@@ -1,27 +1,22 @@
 //! The sink pin: keeps the newest frame by a clone of the stream pointer, until there is a newer one.
 
 use core::{
-    cell::UnsafeCell,
     ptr::{null, null_mut},
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 
 use ks_sys::{
-    GUID, IUnknown, KDPC, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE,
-    KsAddItemToObjectBag, KsPinAcquireProcessingMutex, KsPinGetConnectedPinInterface,
-    KsPinGetLeadingEdgeStreamPointer, KsPinReleaseProcessingMutex, KsStreamPointerAdvanceOffsetsAndUnlock,
-    KsStreamPointerClone, KsStreamPointerDelete, KsStreamPointerLock, KsStreamPointerUnlock, NTSTATUS, PIRP,
+    GUID, IUnknown, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
+    KsPinAcquireProcessingMutex, KsPinGetConnectedPinInterface, KsPinGetLeadingEdgeStreamPointer,
+    KsPinReleaseProcessingMutex, KsStreamPointerAdvanceOffsetsAndUnlock, KsStreamPointerClone,
+    KsStreamPointerDelete, KsStreamPointerLock, KsStreamPointerUnlock, NTSTATUS, PFNKSSTREAMPOINTER, PIRP,
     PKSPIN, PKSSTREAM_POINTER, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, guid,
 };
-use wdk_sys::{
-    PKDPC, POOL_FLAG_NON_PAGED,
-    ntddk::{KeInitializeDpc, KeInsertQueueDpc},
-};
+use wdk_sys::POOL_FLAG_NON_PAGED;
 
 use crate::{
     Constant,
     ddi::{allocate, free, sleep},
-    device::InImage,
     mutant,
 };
 
@@ -59,7 +54,7 @@ unsafe fn sink<'a>(pin: PKSPIN) -> &'a Sink {
 }
 
 unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
-    let context = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Sink>());
+    let context = allocate(POOL_FLAG_NON_PAGED, size_of::<Sink>());
     if context.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -184,9 +179,10 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
             KsStreamPointerDelete(edge);
         }
         let mut clone = null_mut();
-        let cancelled =
-            if mutant::is("KsCancelCallback") { Some(leave as unsafe extern "C" fn(_)) } else { None };
-        if KsStreamPointerClone(edge, cancelled, 0, &raw mut clone) >= 0 {
+        // A clone that is never deleted and has a callback would be another fault.
+        let callback: PFNKSSTREAMPOINTER =
+            if mutant::is("KsStreamPointerClone") { None } else { Some(cancelled) };
+        if KsStreamPointerClone(edge, callback, 0, &raw mut clone) >= 0 {
             KsStreamPointerUnlock(clone, 0);
             replace(pin, clone);
         }
@@ -196,22 +192,17 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
-/// A cancel callback that leaves its clone to a DPC, which comes too late.
-unsafe extern "C" fn leave(clone: PKSSTREAM_POINTER) {
-    let dpc = DPC.0.get();
-    // SAFETY: a DPC of the image; the clone is on a live pin.
+/// The frame under a clone goes: so does the clone, unless somebody else has taken it out to delete it. The queue's spin
+/// lock is held, under which nothing else of the queue is called.
+unsafe extern "C" fn cancelled(clone: PKSSTREAM_POINTER) {
+    // SAFETY: AVStream calls with a live clone on a live pin.
     unsafe {
-        KeInitializeDpc(dpc, Some(delete_newest), (*clone).Pin.cast());
-        KeInsertQueueDpc(dpc, null_mut(), null_mut());
+        if mutant::once("KsCancelCallback") {
+            let _ = KsStreamPointerLock(clone);
+        }
+        let newest = &sink((*clone).Pin).newest;
+        if newest.compare_exchange(clone, null_mut(), Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            KsStreamPointerDelete(clone);
+        }
     }
-}
-
-static DPC: InImage<KDPC> = InImage(UnsafeCell::new(
-    // SAFETY: numbers and null pointers; initialised before it is used.
-    unsafe { core::mem::zeroed() },
-));
-
-unsafe extern "C" fn delete_newest(_dpc: PKDPC, pin: PVOID, _: PVOID, _: PVOID) {
-    // SAFETY: the pin outlives the requests on it.
-    unsafe { replace(pin.cast(), null_mut()) };
 }

@@ -4,9 +4,10 @@ use core::ptr::null;
 
 use ks_sys::{
     DEVICE_POWER_STATE, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
-    KsCompletePendingRequest, KsGetDevice, KsPinGetLeadingEdgeStreamPointer, KsPinRegisterPowerCallbacks,
-    KsStreamPointerAdvanceOffsetsAndUnlock, NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS,
+    KsCompletePendingRequest, KsGetDevice, KsPinGetLeadingEdgeStreamPointer,
+    KsPinRegisterIrpCompletionCallback, KsPinRegisterPowerCallbacks, KsStreamPointerAdvanceOffsetsAndUnlock,
+    NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
+    STATUS_SUCCESS,
 };
 use ks_sys::{KSATTRIBUTE_LIST, KSDATARANGE};
 use wdk_sys::POOL_FLAG_NON_PAGED;
@@ -34,7 +35,7 @@ pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
 });
 
 unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
-    let timer = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Timer>()).cast::<Timer>();
+    let timer = allocate(POOL_FLAG_NON_PAGED, size_of::<Timer>()).cast::<Timer>();
     if timer.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -113,6 +114,9 @@ unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, from: KSSTATE::Ty
     unsafe {
         let timer = (*pin).Context.cast::<Timer>();
         if to == KSSTATE::KSSTATE_RUN {
+            if mutant::once("KsPinRegisterCallback") {
+                KsPinRegisterIrpCompletionCallback(pin, Some(completed));
+            }
             Timer::start(timer);
         } else if from == KSSTATE::KSSTATE_RUN {
             Timer::stop(timer);
@@ -120,6 +124,8 @@ unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, from: KSSTATE::Ty
     }
     STATUS_SUCCESS
 }
+
+unsafe extern "C" fn completed(_pin: PKSPIN, _irp: PIRP) {}
 
 unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     // SAFETY: AVStream calls Process with a live pin, whose context Create has made.

@@ -6,7 +6,7 @@ use ks_sys::{KEVENT, PDEVICE_OBJECT, PIRP, PVOID};
 use wdk_sys::{
     _EVENT_TYPE::NotificationEvent,
     _KWAIT_REASON::Executive,
-    _MODE::KernelMode,
+    _MODE::{KernelMode, UserMode},
     _WORK_QUEUE_TYPE::DelayedWorkQueue,
     PIO_WORKITEM, POOL_FLAG_NON_PAGED,
     ntddk::{
@@ -40,7 +40,9 @@ pub fn run(device: PDEVICE_OBJECT, look_at: *const u8) {
         }
         IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
         let done = (&raw mut task.done).cast();
-        let _ = KeWaitForSingleObject(done, Executive, KernelMode as i8, 0, null_mut());
+        // In UserMode the stack, and the event on it, could be paged out.
+        let mode = if mutant::once("KeWaitStack") { UserMode } else { KernelMode };
+        let _ = KeWaitForSingleObject(done, Executive, mode as i8, 0, null_mut());
         IoFreeWorkItem(item);
     }
 }
@@ -74,7 +76,7 @@ struct Later {
 /// The request stays the driver's until then.
 #[inline(never)]
 pub unsafe fn later(device: PDEVICE_OBJECT, irp: PIRP, finish: unsafe fn(PIRP)) {
-    let later = allocate(POOL_FLAG_NON_PAGED.into(), size_of::<Later>()).cast::<Later>();
+    let later = allocate(POOL_FLAG_NON_PAGED, size_of::<Later>()).cast::<Later>();
     // SAFETY: a live device object; the memory is large enough, and the worker's from then on.
     unsafe {
         let item = IoAllocateWorkItem(device);

@@ -168,7 +168,10 @@ impl Subject {
 /// As many accepted connections as ends of connections.
 fn check_connections(events: &[trace::Event]) {
     let accepted = |event: &&trace::Event| {
-        let success = |(name, value): &(&str, String)| *name == "status" && !value.starts_with("0xc");
+        // STATUS_PENDING is no success of a Connect (R4.12).
+        let success = |(name, value): &(&str, String)| {
+            *name == "status" && !value.starts_with("0xc") && value != "0x00000103"
+        };
         event.kind == "return" && event.detail == "PinConnect" && event.values.iter().any(success)
     };
     let ended = |event: &&trace::Event| event.kind == "callback" && event.detail == "PinDisconnect";

@@ -59,6 +59,10 @@ pub fn memory(address: usize) -> Option<(Cause, String)> {
             let what = format!("user memory at {address:#x} outside of its process");
             (("UserMemory", 0x50, 0).into(), what)
         }
+        None if user::is_system_address(address) => {
+            let what = format!("{address:#x}, a system address of user pages that are not locked any more");
+            (("UserMemory", 0x50, 0).into(), what)
+        }
         None => return pool::explain(address),
     })
 }

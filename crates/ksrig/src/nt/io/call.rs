@@ -1,17 +1,18 @@
 //! Sending IRPs to drivers.
 
-use std::ptr::null_mut;
+use std::{cell::RefCell, ptr::null_mut};
 
 use ks_sys::*;
 
 use super::irp::{
-    IoCopyCurrentIrpStackLocationToNext, IoGetCurrentIrpStackLocation, IoSetCompletionRoutine,
-    IoSetNextIrpStackLocation, is_live, with_info,
+    IoCopyCurrentIrpStackLocationToNext, IoGetCurrentIrpStackLocation, IoGetNextIrpStackLocation,
+    IoSetCompletionRoutine, IoSetNextIrpStackLocation, irp_name, is_live, with_info,
 };
 use crate::nt::{
     bugcheck,
     callback::{self, CallbackKind, Group},
     event::{KeInitializeEvent, KeSetEvent},
+    security,
     thread::KERNEL_MODE,
     violation,
     wait::KeWaitForSingleObject,
@@ -46,6 +47,7 @@ pub unsafe fn IofCallDriver(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> NTSTATUS
                 "IoCallDriver: the IRP has no stack location left (NO_MORE_IRP_STACK_LOCATIONS)",
             );
         }
+        security::request(Irp, IoGetNextIrpStackLocation(Irp));
         IoSetNextIrpStackLocation(Irp);
         let location = IoGetCurrentIrpStackLocation(Irp);
         (*location).DeviceObject = DeviceObject;
@@ -55,13 +57,62 @@ pub unsafe fn IofCallDriver(DeviceObject: PDEVICE_OBJECT, Irp: PIRP) -> NTSTATUS
         let Some(routine) = routine else {
             bugcheck::stop("IoCallDriver", format_args!("the driver has no dispatch routine for {major:#x}"));
         };
+        if (*Irp).CancelRoutine.is_some() {
+            let message = "sent on with its cancel routine set";
+            violation::report("IoCallDriver", 0x203, irp_name(Irp), message);
+        }
+        DISPATCHES.with_borrow_mut(|open| open.push(Dispatch { number, completed: None }));
         let status =
             callback::routine(routine as usize, dispatch_kind(major), &format_args!("irp {number}"), || {
                 routine(DeviceObject, Irp)
             });
-        check_pending(Irp, number, location, status);
+        let completed = DISPATCHES.with_borrow_mut(|open| open.pop().and_then(|dispatch| dispatch.completed));
+        match completed {
+            Some((reported, marked)) => check_completed(number, status, reported, marked),
+            None => check_pending(Irp, number, location, status),
+        }
         status
     }
+}
+
+/// A dispatch routine that has not returned.
+struct Dispatch {
+    number: u64,
+    /// It has completed the IRP: with which status, and whether it had marked it pending.
+    completed: Option<(NTSTATUS, bool)>,
+}
+
+thread_local! {
+    static DISPATCHES: RefCell<Vec<Dispatch>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The calling thread completes an IRP: its innermost dispatch routine for it has.
+pub(super) fn completes(number: u64, status: NTSTATUS, marked: bool) {
+    DISPATCHES.with_borrow_mut(|open| {
+        if let Some(dispatch) = open.iter_mut().rev().find(|open| open.number == number) {
+            dispatch.completed.get_or_insert((status, marked));
+        }
+    });
+}
+
+/// What a dispatch routine returns that has completed its IRP.
+fn check_completed(number: u64, status: NTSTATUS, reported: NTSTATUS, marked: bool) {
+    let (rule, code, message) = match (status, marked) {
+        (STATUS_PENDING, false) => {
+            ("IoMarkIrpPending", 0x23D, "STATUS_PENDING returned without IoMarkIrpPending".to_owned())
+        }
+        (STATUS_PENDING, true) => return,
+        (_, true) => {
+            ("IoMarkIrpPending", 0x23E, "marked pending, and STATUS_PENDING not returned".to_owned())
+        }
+        (-1, _) => ("Irp", 0x225, "the dispatch routine returned 0xffffffff".to_owned()),
+        (status, _) if status != reported => {
+            let (status, reported) = (status as u32, reported as u32);
+            ("Irp", 0x224, format!("completed with {reported:#010x}, and {status:#010x} returned"))
+        }
+        _ => return,
+    };
+    violation::report(rule, code, format_args!("irp {number}"), message);
 }
 
 /// STATUS_PENDING and the pending mark go together, as far as the IRP is still there to look at.

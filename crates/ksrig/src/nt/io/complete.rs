@@ -5,6 +5,7 @@ use std::ptr::null_mut;
 use ks_sys::*;
 
 use super::{
+    call,
     irp::{
         IoFreeIrp, IoGetCurrentIrpStackLocation, IoMarkIrpPending, IoSkipCurrentIrpStackLocation, irp_name,
         with_info,
@@ -58,6 +59,11 @@ pub unsafe fn IofCompleteRequest(Irp: PIRP, _PriorityBoost: CCHAR) {
             );
         }
         check_completion(Irp);
+        if (*Irp).CurrentLocation <= (*Irp).StackCount {
+            let control = u32::from((*IoGetCurrentIrpStackLocation(Irp)).Control);
+            let status = (*Irp).IoStatus.__bindgen_anon_1.Status;
+            call::completes(number, status, control & SL_PENDING_RETURNED != 0);
+        }
         while (*Irp).CurrentLocation <= (*Irp).StackCount {
             let location = IoGetCurrentIrpStackLocation(Irp);
             IoSkipCurrentIrpStackLocation(Irp);

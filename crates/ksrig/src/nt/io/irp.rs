@@ -62,6 +62,11 @@ pub(in crate::nt) fn is_live(irp: PIRP, number: u64) -> bool {
     lock(&Machine::current().irps).live.get(&(irp as usize)).is_some_and(|info| info.number == number)
 }
 
+/// Whether the address is one of a live IRP.
+pub(in crate::nt) fn is_irp(irp: PIRP) -> bool {
+    lock(&Machine::current().irps).live.contains_key(&(irp as usize))
+}
+
 /// The number of an IRP.
 pub(in crate::nt) fn number_of(irp: PIRP) -> u64 {
     with_info(irp, |info| info.number)

@@ -1,5 +1,5 @@
-//! Memory descriptor lists. All memory of the rig is resident and mapped once: the system address of a
-//! locked page is its own address.
+//! Memory descriptor lists. All memory of the rig is resident. The system address of a locked page is its own address,
+//! unless a program's memory is watched, which then is mapped twice.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
@@ -77,6 +77,8 @@ pub unsafe fn IoFreeMdl(Mdl: PMDL) {
     unsafe {
         if (*Mdl).MdlFlags & LOCKED != 0 {
             violated(0xB8, "IoFreeMdl while the pages are locked");
+            residency::lock_pages(&pages(Mdl), false);
+            unmap(Mdl);
         }
         Mdl.cast::<u8>().write_bytes(0xDD, layout.size());
         dealloc(Mdl.cast(), layout);
@@ -120,6 +122,16 @@ unsafe fn pages(mdl: PMDL) -> std::ops::Range<usize> {
     }
 }
 
+/// Takes the system address of a program's pages away.
+unsafe fn unmap(mdl: PMDL) {
+    // SAFETY: the caller's MDL.
+    unsafe {
+        if (*mdl).MdlFlags & MAPPED != 0 && (*mdl).MdlFlags & NONPAGED == 0 {
+            user::unmap(&pages(mdl));
+        }
+    }
+}
+
 /// Unlocks the buffer; a system address of it is gone.
 pub unsafe fn MmUnlockPages(MemoryDescriptorList: PMDL) {
     // SAFETY: the caller's MDL.
@@ -132,6 +144,7 @@ pub unsafe fn MmUnlockPages(MemoryDescriptorList: PMDL) {
         }
         if flags & LOCKED != 0 {
             residency::lock_pages(&pages(MemoryDescriptorList), false);
+            unmap(MemoryDescriptorList);
         }
         (*MemoryDescriptorList).MdlFlags = flags & !(LOCKED | MAPPED | WRITE);
         (*MemoryDescriptorList).MappedSystemVa = null_mut();
@@ -172,8 +185,13 @@ pub unsafe fn MmMapLockedPagesSpecifyCache(
         if flags & MAPPED != 0 {
             violated(0xB3, "MmMapLockedPagesSpecifyCache of an MDL that is mapped");
         }
+        let system = if flags & NONPAGED != 0 {
+            MmGetMdlVirtualAddress(MemoryDescriptorList)
+        } else {
+            user::map(&pages(MemoryDescriptorList)) as PVOID
+        };
         (*MemoryDescriptorList).MdlFlags |= MAPPED;
-        (*MemoryDescriptorList).MappedSystemVa = MmGetMdlVirtualAddress(MemoryDescriptorList);
+        (*MemoryDescriptorList).MappedSystemVa = system;
         (*MemoryDescriptorList).MappedSystemVa
     }
 }
@@ -210,6 +228,7 @@ pub unsafe fn MmUnmapLockedPages(_BaseAddress: PVOID, MemoryDescriptorList: PMDL
         if (*MemoryDescriptorList).MdlFlags & MAPPED == 0 {
             violated(0xB6, "MmUnmapLockedPages of an MDL that is not mapped");
         }
+        unmap(MemoryDescriptorList);
         (*MemoryDescriptorList).MdlFlags &= !MAPPED;
         (*MemoryDescriptorList).MappedSystemVa = null_mut();
     }

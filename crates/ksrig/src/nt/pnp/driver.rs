@@ -15,7 +15,7 @@ use crate::{
         callback::{self, CallbackKind, Group},
         coverage, dpc, exports, io, lock_order,
         machine::{Machine, lock},
-        object, pool, residency,
+        object, pool, residency, resource, slist,
         string::{counted, wide},
         thread::as_kernel,
         timer, trace, violation, work,
@@ -96,7 +96,7 @@ pub fn load_builtin(name: &str, entry: DRIVER_INITIALIZE) -> Result<&'static Dri
 }
 
 /// Makes an image known as a driver; nothing of it runs.
-pub(super) fn register(name: &str, image: pe::Image) -> &'static Driver {
+pub(in crate::nt) fn register(name: &str, image: pe::Image) -> &'static Driver {
     add(name, Some(image))
 }
 
@@ -115,6 +115,11 @@ fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
         names,
     }));
     lock(&machine.pnp).drivers.push(driver);
+    if let Some(section) = image.and_then(pe::Image::import_section).filter(|section| section.executable()) {
+        let message =
+            format!("the import address table lies in the section {}, which can be executed", section.name);
+        violation::report("CodeIntegrity", 0x2005, name, message);
+    }
     if let Some(image) = image.filter(|_| machine.options().watch.force_irql) {
         for (start, bytes, protection) in image.pageable() {
             residency::add(start, bytes, residency::Kind::Pageable, protection);
@@ -206,6 +211,13 @@ impl Driver {
                 (dpc::any_in(&range), 0x00, "a DPC in the image is queued"),
                 (work::any_in(&range), 0x00, "a work item of the driver is queued"),
             ];
+            let kept = [
+                (slist::any_in(&range), "a lookaside list in the image was not deleted"),
+                (resource::any_in(&range), "a resource in the image was not deleted"),
+            ];
+            for (_, message) in kept.into_iter().filter(|(left, _)| *left) {
+                violation::report("UnloadUncancelled", 0, &self.name, message);
+            }
             for (_, code, message) in left.into_iter().filter(|(left, ..)| *left) {
                 violation::report("UnloadPending", code, &self.name, message);
             }

@@ -14,6 +14,8 @@ mod library;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(super) use self::driver::register;
 pub use self::{
     device::{Device, devices},
     driver::{Driver, Error, drivers, load, load_builtin, load_file},

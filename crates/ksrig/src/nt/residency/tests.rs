@@ -1,16 +1,23 @@
 //! Who reaches what at which IRQL, each in a process of its own.
 
-use ks_sys::{_POOL_TYPE::PagedPool, PVOID};
+use ks_sys::{_LOCK_OPERATION, _POOL_TYPE::PagedPool, PMDL, PVOID};
 
 use crate::nt::{
-    KeLowerIrql, KeRaiseIrqlToDpcLevel, Machine,
+    IoAllocateMdl, KeLowerIrql, KeRaiseIrqlToDpcLevel, Machine, MmGetSystemAddressForMdlSafe,
+    MmProbeAndLockPages, MmUnlockPages, USER_MODE, as_kernel,
+    callback::{Callback, CallbackKind, Group, call},
+    exports,
     fault::child::{self, Case},
     flags::Flags,
-    pnp::load,
+    pnp::{load, register},
     pool::{ExFreePool, driver_pool_with_tag},
     sched,
+    user::Buffer,
 };
-use crate::pe::specimen::{ENTRY, SELF, Specimen};
+use crate::pe::{
+    Image,
+    specimen::{ENTRY, SELF, Specimen},
+};
 
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 const IRQL: Flags = Flags {
@@ -102,10 +109,103 @@ const CASES: &[Case] = &[
     ),
 ];
 
+const SECURITY: Flags = Flags { force_irql: false, security: true, ..IRQL };
+
+/// A driver that reads a byte, in the system process or in the program's.
+fn read(address: usize, system: bool) {
+    // mov rax, address; mov al, [rax]; xor eax, eax; add rsp, 28h; ret
+    let mut code = vec![0x48, 0x83, 0xEC, 0x28, 0x48, 0xB8];
+    code.extend(address.to_le_bytes());
+    code.extend([0x8A, 0x00, 0x31, 0xC0, 0x48, 0x83, 0xC4, 0x28, 0xC3]);
+    let driver = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() };
+    let image = Image::load("reader.sys", &driver.build(), &mut exports::lookup).unwrap();
+    let driver = register("reader.sys", image);
+    // SAFETY: the entry of the image above, which takes no arguments.
+    let entry: extern "win64" fn() -> i32 = unsafe { std::mem::transmute(driver.image().unwrap().entry()) };
+    let kind = CallbackKind::new("Reader", Group::Driver);
+    let run = || call(Callback { kind, object: &"reader" }, || entry());
+    assert_eq!(if system { as_kernel(run) } else { run() }, 0);
+}
+
+/// Locks a program's page, and gives the MDL and the address of the kernel.
+fn locked(buffer: &Buffer) -> (PMDL, usize) {
+    // SAFETY: the MDL describes the buffer.
+    unsafe {
+        let mdl = IoAllocateMdl(buffer.address(), buffer.len() as u32, 0, 0, std::ptr::null_mut());
+        assert_eq!(MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoReadAccess), Ok(()));
+        (mdl, MmGetSystemAddressForMdlSafe(mdl, 0) as usize)
+    }
+}
+
+const USER: &[Case] = &[
+    ("in its process", SECURITY, || read(Buffer::new(64).address() as usize, false), ""),
+    (
+        "outside",
+        SECURITY,
+        || {
+            let buffer = Buffer::new(64);
+            // The rig's own touch does not open it for the driver.
+            as_kernel(|| touch(buffer.address() as usize));
+            read(buffer.address() as usize, true);
+        },
+        "STOP: UserMemory (bug check 0x50)|outside of its process|reader.sys+0x100e",
+    ),
+    (
+        "unwatched",
+        Flags { security: false, ..SECURITY },
+        || read(Buffer::new(64).address() as usize, true),
+        "",
+    ),
+    (
+        "locked",
+        SECURITY,
+        || {
+            let mut buffer = Buffer::from_bytes(&[7; 5000]);
+            let ((_, first), (second, _)) = (locked(&buffer), locked(&buffer));
+            assert_ne!(first, buffer.address() as usize);
+            // SAFETY: the pages are mapped there.
+            unsafe {
+                MmUnlockPages(second);
+                read(first + 4999, true);
+                (first as *mut u8).write_volatile(8);
+                assert_eq!((buffer.bytes()[0], buffer.bytes()[1]), (8, 7));
+                buffer.bytes_mut()[2] = 9;
+                assert_eq!((first as *const u8).add(2).read_volatile(), 9);
+            }
+            std::mem::forget(buffer);
+        },
+        "",
+    ),
+    (
+        "unlocked",
+        SECURITY,
+        || {
+            let buffer = Buffer::new(64);
+            let (mdl, system) = locked(&buffer);
+            // SAFETY: the MDL is locked.
+            unsafe { MmUnlockPages(mdl) };
+            read(system, true);
+        },
+        "STOP: UserMemory (bug check 0x50)|not locked any more|reader.sys+0x100e",
+    ),
+];
+
 #[test]
 #[ignore = "ends its process"]
 fn deed() {
     child::run(CASES);
+}
+
+#[test]
+#[ignore = "ends its process"]
+fn user_deed() {
+    child::run(USER);
+}
+
+/// Security checks: a program's memory is there in its process, and by the address of its locked pages everywhere.
+#[test]
+fn user_memory() {
+    child::check("nt::residency::tests::user_deed", USER);
 }
 
 /// Force IRQL: paged pool is not there at DISPATCH_LEVEL, whoever has touched it before, and is there below.

@@ -60,6 +60,16 @@ const CASES: &[Case] = &[
         },
         "STOP: SpecialPoolFreed (bug check 0xD5)|byte 3 of an allocation of 48 bytes, tag Test, that was freed",
     ),
+    (
+        "twice",
+        END,
+        || {
+            let memory = take(48);
+            free(memory);
+            free(memory);
+        },
+        "STOP: PoolFree (bug check 0xC4, 0x13)|of 48 bytes, tag Test, that was freed",
+    ),
 ];
 
 #[test]

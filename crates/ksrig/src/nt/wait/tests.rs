@@ -166,6 +166,6 @@ fn wait_at_dispatch() {
         wait_units(&raw mut *event, -1);
     }
     crate::nt::KeLowerIrql(old);
-    assert_eq!(violation::take()[0].code, 0x3B);
+    assert_eq!(violation::take()[0].code, 0x122);
     machine.shutdown();
 }

@@ -39,13 +39,16 @@ pub fn exercise() {
             KeLowerIrql(old);
         }
     }
-    let memory = allocate(POOL_FLAG_PAGED.into(), SIZE);
+    let memory = allocate(POOL_FLAG_PAGED, SIZE);
     if memory.is_null() {
         return;
     }
     // SAFETY: of that size; freed once, by who takes it out.
     unsafe {
         memory.cast::<u8>().write_bytes(1, SIZE);
+        if mutant::once("PageableObject") {
+            KeInitializeEvent(memory.cast(), NotificationEvent, 0);
+        }
         if mutant::once("ForceIrql") {
             let old = KeRaiseIrqlToDpcLevel();
             without_provenance_mut::<u8>(memory as usize).write_volatile(2);
@@ -78,17 +81,21 @@ pub unsafe fn in_dpc(pin: PKSPIN) {
     let mut timeout = LARGE_INTEGER { QuadPart: -10_000 * milliseconds };
     // SAFETY: a local event, which is set, so that nobody waits in fact.
     unsafe {
-        KeInitializeEvent(&raw mut event, NotificationEvent, 1);
+        if mutant::once("KeWait") {
+            (&raw mut event).write_bytes(0xEE, 1);
+        } else {
+            KeInitializeEvent(&raw mut event, NotificationEvent, 1);
+        }
         let object = (&raw mut event).cast();
         let _ = KeWaitForSingleObject(object, Executive, KernelMode as i8, 0, &raw mut timeout);
     }
-    let memory = allocate(POOL_FLAG_NON_PAGED.into(), SIZE);
+    let memory = allocate(POOL_FLAG_NON_PAGED, SIZE);
     if !memory.is_null() {
         // SAFETY: allocated above.
         unsafe { free(memory) };
     }
     if mutant::once("PoolPagedAtDispatch") {
-        PAGED.store(allocate(POOL_FLAG_PAGED.into(), SIZE), Ordering::Relaxed);
+        PAGED.store(allocate(POOL_FLAG_PAGED, SIZE), Ordering::Relaxed);
     }
     if mutant::once("IrqlDdi") {
         let mut nothing = UNICODE_STRING::default();

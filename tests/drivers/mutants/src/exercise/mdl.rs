@@ -19,7 +19,7 @@ const SIZE: usize = 512;
 /// Locks pageable memory for a moment. PASSIVE_LEVEL.
 #[inline(never)]
 pub fn exercise() {
-    let memory = allocate(POOL_FLAG_PAGED.into(), SIZE);
+    let memory = allocate(POOL_FLAG_PAGED, SIZE);
     if memory.is_null() {
         return;
     }

@@ -30,7 +30,7 @@ pub fn exercise() {
     let size = if mutant::once("PoolZeroSize") { 0 } else { SIZE };
     let tag = if mutant::once("PoolBadTag") { u32::from_le_bytes(*b"BIG ") } else { TAG };
     // SAFETY: the IRQL allows it.
-    let memory = unsafe { ExAllocatePool2(u64::from(kind), size as u64, tag) };
+    let memory = unsafe { ExAllocatePool2(kind, size as u64, tag) };
     if memory.is_null() {
         return;
     }

@@ -4,9 +4,12 @@ use core::ptr::null_mut;
 
 use ks_sys::{HANDLE, UNICODE_STRING};
 use wdk_sys::{
+    _MODE::KernelMode,
     KEY_READ, OBJ_CASE_INSENSITIVE, OBJ_KERNEL_HANDLE, OBJECT_ATTRIBUTES, PVOID,
-    ntddk::{ZwClose, ZwOpenKey},
+    ntddk::{ObReferenceObjectByHandle, ObfDereferenceObject, ZwClose, ZwOpenKey},
 };
+
+use crate::mutant;
 
 const PATH: &[u8] = b"\\Registry\\Machine\\System\\CurrentControlSet\\Services";
 static UNITS: [u16; PATH.len()] = {
@@ -38,10 +41,24 @@ pub unsafe fn read(place: PVOID) {
     };
     let mut own: HANDLE = null_mut();
     let handle = if place.is_null() { &raw mut own } else { place.cast() };
-    // SAFETY: local structures; the handle is closed once.
+    // SAFETY: local structures; the handle is closed once, and its object given back.
     unsafe {
         if ZwOpenKey(handle, KEY_READ, &raw mut attributes) >= 0 {
-            let _ = ZwClose(handle.read_unaligned());
+            let key = handle.read_unaligned();
+            let mut object: PVOID = null_mut();
+            let named = if mutant::once("HandleReference") { null_mut() } else { key };
+            if ObReferenceObjectByHandle(
+                named,
+                KEY_READ,
+                null_mut(),
+                KernelMode as i8,
+                &raw mut object,
+                null_mut(),
+            ) >= 0
+            {
+                ObfDereferenceObject(object);
+            }
+            let _ = ZwClose(key);
         }
     }
 }

@@ -10,8 +10,7 @@ use crate::{
     error::{Error, Result, status_of},
     ffi::{
         KSDEVICE, KSDEVICE_DESCRIPTOR, KSDEVICE_DESCRIPTOR_VERSION, KSDEVICE_DISPATCH, KsAcquireDevice,
-        KsInitializeDriver, KsReleaseDevice, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT, PKSDEVICE,
-        PUNICODE_STRING,
+        KsInitializeDriver, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT, PKSDEVICE, PUNICODE_STRING,
     },
     kbox::KBox,
 };

@@ -3,7 +3,7 @@
 //! A grammar of KS requests: filters and pins are resources that later requests use; property, method and event
 //! requests are made from the sets that the objects name, then some of their bytes, lengths and addresses are changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use ks_sys::*;
 
@@ -24,7 +24,7 @@ enum Source {
     /// Splitmix64.
     Seed(u64),
     /// What a fuzzer gives: each choice takes as few bytes as it needs, so that a changed byte changes one choice.
-    Bytes(std::vec::IntoIter<u8>),
+    Bytes(VecDeque<u8>),
 }
 
 impl Random {
@@ -35,12 +35,12 @@ impl Random {
 
     /// The choices that are written down in bytes; behind their end all are 0.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        Self(Source::Bytes(bytes.to_vec().into_iter()))
+        Self(Source::Bytes(bytes.iter().copied().collect()))
     }
 
     /// Whether the bytes are used up.
     pub fn is_over(&self) -> bool {
-        matches!(&self.0, Source::Bytes(bytes) if bytes.len() == 0)
+        matches!(&self.0, Source::Bytes(bytes) if bytes.is_empty())
     }
 
     /// The next number.
@@ -58,7 +58,9 @@ impl Random {
                 z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
                 z ^ (z >> 31)
             }
-            Source::Bytes(source) => source.take(bytes).fold(0, |number, byte| number << 8 | u64::from(byte)),
+            Source::Bytes(source) => {
+                source.drain(..bytes.min(source.len())).fold(0, |number, byte| number << 8 | u64::from(byte))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     build::{self, Flavour, Flavours, Profile, Workshop},
-    fidelity, image, package, process, program, rig,
+    coverage, fidelity, image, package, process, program, rig,
     setup::{self, Purpose},
     toolchain::{self, Route},
 };
@@ -63,7 +63,9 @@ pub fn run(options: &Options) -> Result<()> {
     steps.run("compliance", || {
         rig::compliance(toolchain::host_cargo().arg("test").args(host_packages(&metadata)))
     })?;
+    steps.run("coverage", || itself(&["coverage", "--recorded"]))?;
     steps.run("verify", rig::verify)?;
+    steps.run("fuzz", || itself(&["fuzz", "requests", "--seconds", "20"]))?;
     steps.run("endurance", || itself(&["endurance", "--minutes", "0.2"]))?;
     steps.run("specification", || itself(&["specification"]))?;
     steps.run("package", || itself(&["package"]))?;
@@ -187,10 +189,10 @@ fn tests(metadata: &Metadata) -> Result<()> {
     let packages = host_packages(metadata);
     let run = |command: &mut Command| process::run(command.args(&packages));
     if toolchain::host_has("nextest") {
-        run(toolchain::host_cargo().args(["nextest", "run", "--no-fail-fast"]))?;
+        run(coverage::record(toolchain::host_cargo().args(["nextest", "run", "--no-fail-fast"]))?)?;
         // Which nextest does not run.
         run(toolchain::host_cargo().args(["test", "--doc"]))
     } else {
-        run(toolchain::host_cargo().args(["test", "--no-fail-fast"]))
+        run(coverage::record(toolchain::host_cargo().args(["test", "--no-fail-fast"]))?)
     }
 }

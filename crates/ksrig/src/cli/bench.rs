@@ -6,6 +6,7 @@ use super::{args, show};
 use crate::client::Video;
 use crate::client::bench::{self, Case, Footprint, FrameCost};
 use crate::client::graph::PinName;
+use crate::nt::flags::Flags;
 
 /// Arguments of `ksrig bench`.
 #[derive(Debug, clap::Args)]
@@ -50,6 +51,9 @@ pub struct Args {
     /// Readers beside them that run and take no frame
     #[arg(long, default_value_t = 0, value_name = "N")]
     stalled: usize,
+    /// What is watched meanwhile, as with `ksrig verify`: to see what it costs
+    #[arg(long, value_name = "NAMES", default_value = "none")]
+    flags: Flags,
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
@@ -90,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
 }
 
 fn frames(args: &Args) -> anyhow::Result<Vec<FrameCost>> {
-    let rig = args.machine.rig()?.trace(false).preemption(0).measure(true).build();
+    let rig = args.machine.rig()?.watch(args.flags).trace(false).preemption(0).measure(true).build();
     let _driver = args.machine.load(&rig)?;
     let mut frames = Vec::new();
     for format in &args.format {
@@ -115,11 +119,11 @@ fn rest(args: &Args) -> anyhow::Result<Rest> {
     let parse = |text: &str| text.parse::<Video>().map_err(anyhow::Error::msg);
     let (tiny, hd) = (parse(TINY)?, parse(HD)?);
     let idle_calls = {
-        let rig = args.machine.rig()?.trace(false).measure(true).build();
+        let rig = args.machine.rig()?.watch(args.flags).trace(false).measure(true).build();
         let _driver = args.machine.load(&rig)?;
         bench::idle(&rig, &args.sink, &args.read, &hd)?
     };
-    let rig = args.machine.rig()?.trace(false).preemption(0).build();
+    let rig = args.machine.rig()?.watch(args.flags).trace(false).preemption(0).build();
     let footprint = bench::footprint(&rig, || args.machine.load(&rig), &args.sink, &args.read, &hd)?;
     let _driver = args.machine.load(&rig)?;
     Ok(Rest {

@@ -75,6 +75,9 @@ pub fn run(options: &Options) -> Result<()> {
         let change = (with / without - 1.0) * 100.0;
         println!("  {format:<26} {:>12} {:>12} {change:>+8.1} %", time(without), time(with));
     }
+    let watched = Measured::by(&rig, &["--flags".to_owned(), "standard,ks".to_owned()])?;
+    let factor = now.times_real_time / watched.times_real_time;
+    println!("\nWith Driver Verifier's options (standard,ks) the rig takes {factor:.1} times as long");
     let folder = house::root().join("target/bench");
     let against = before.as_ref().map(|_| options.against.as_str());
     save(&folder, &Results { against, now: &now, before: before.as_ref() })

@@ -1,8 +1,8 @@
 //! What is measured.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, thread};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 use super::callgrind;
@@ -84,9 +84,15 @@ fn instructions(rig: &Rig, figures: &mut Vec<(&'static str, u64)>) -> Result<()>
 }
 
 /// The instructions of one of `count` things: those that a run with so many more has more.
-fn per(count: u64, run: impl Fn(u64) -> Command) -> Result<u64> {
-    let [less, more] = [0, 1].map(|more| callgrind::instructions(&mut run(more)));
-    Ok(more?.saturating_sub(less?).div_ceil(count))
+fn per(count: u64, run: impl Fn(u64) -> Command + Sync) -> Result<u64> {
+    // Both at once: what is counted does not depend on how busy the machine is.
+    let (less, more) = thread::scope(|scope| {
+        let less = scope.spawn(|| callgrind::instructions(&mut run(0)));
+        let more = callgrind::instructions(&mut run(1));
+        (less.join(), more)
+    });
+    let less = less.map_err(|_| anyhow!("a run was not counted"))??;
+    Ok(more?.saturating_sub(less).div_ceil(count))
 }
 
 /// What the rig counts.

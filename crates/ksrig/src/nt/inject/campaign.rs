@@ -140,3 +140,27 @@ pub(super) fn decide_with(call: &'static str, statuses: &[NTSTATUS]) -> Option<N
     trace::event("injected", call, format_args!("{:#010x}", status as u32));
     Some(status)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::MachineOptions;
+
+    /// When it is over nothing fails any more, also if single calls are noted again; what failed can be read, by a thread
+    /// too that is none of the machine's.
+    #[test]
+    fn what_failed_stays_readable() {
+        let machine = Machine::new(MachineOptions::default());
+        begin(Plan::From(2));
+        let fails = || decide_with("pool", &[ks_sys::STATUS_INSUFFICIENT_RESOURCES]).is_some();
+        assert_eq!([fails(), fails(), fails()], [false, true, true]);
+        let tally = end();
+        assert_eq!((tally.calls, tally.failed), (3, 2));
+        super::super::arm("PinConnect", None);
+        assert!(!fails());
+        let read = std::thread::spawn(|| struck(machine)).join().expect("no panic");
+        assert_eq!(read, tally.struck);
+        assert_eq!(read.map(|struck| struck.number), Some(2));
+        machine.shutdown();
+    }
+}

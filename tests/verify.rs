@@ -96,7 +96,6 @@ fn calls_fail_by_number() {
     for (name, stride) in [("load", 3), ("connect", 80), ("stream", 30), ("disable", 15)] {
         let run = Run { faults: Some(Plan::Count), schedule: None };
         let mut sweep = Sweep::by_number(subject.run(named(name), &run).tally.calls, stride);
-        sweep.calls = 2;
         let mut struck = 0;
         sweep.go_on(
             &subject,
@@ -108,6 +107,8 @@ fn calls_fail_by_number() {
                 ControlFlow::Continue(())
             },
         );
+        println!("{name}: {} calls, {} runs", sweep.calls, sweep.runs);
+        assert!(sweep.runs > 2, "{name}: {} runs", sweep.runs);
         assert_eq!(struck, sweep.runs, "{name}: each run has its failure");
     }
 }
@@ -152,9 +153,8 @@ fn a_planted_race_is_found_and_replays() {
     for seed in 1..=3 {
         let explored = racy.explore(race, seed, 10_000, |_| true);
         let (choices, outcome) = explored.failed.expect("the race is found");
-        let rule = outcome.findings[0].rule.clone();
-        assert_eq!(rule, "PoolLeak");
-        let least = racy.minimise(race, choices.clone(), &rule, |_| ());
+        assert_eq!(outcome.findings[0].rule, "PoolLeak");
+        let least = racy.minimise(race, choices.clone(), &outcome.findings[0], || true, |_, _| ());
         println!(
             "seed {seed}: schedule {}, {} choices, {} left",
             explored.schedules,
@@ -192,6 +192,46 @@ fn a_stop_does_not_end_a_sweep() {
     assert_eq!(again.findings.0[0].stack, finding.stack);
     let (code, text, _) = verify(&images::raw("sound"), &all);
     assert_eq!(code, Some(0), "{text}");
+}
+
+/// A driver that stops the machine at its unloading, long after the failure or the race that is the cause: the cause is told,
+/// the sweep and the number of schedules go on, and the word that is printed shows the same again.
+#[test]
+fn a_late_stop_keeps_its_cause() {
+    let image = images::raw("late-crash");
+    let (_, text, plain) = verify(&image, &["--scenario", "states"]);
+    assert!(plain.findings.0.is_empty(), "{text}");
+    // With this seed the plain run of the race is right.
+    let seed = ["--seed", "2"];
+    let sweep = ["--scenario", "states", "--faults", "systematic"];
+    let race = ["--scenario", "race-open", "--schedules", "2000"];
+    for (more, word, failed) in [(sweep, "site:", true), (race, "choices:", false)] {
+        let (code, text, verdict) = verify(&image, &[&more[..], &seed].concat());
+        assert_eq!(code, Some(1), "{text}");
+        let [finding] = &verdict.findings.0[..] else { panic!("{text}") };
+        assert!(finding.stack[0].contains("variant::unload"), "{text}");
+        assert!(finding.replay.starts_with(word), "{text}");
+        let injected = finding.injected.as_deref().unwrap_or_default();
+        assert_eq!(injected.starts_with("pool, call"), failed, "{text}");
+        match failed {
+            true => assert!(verdict.faults().is_some_and(|faults| faults.complete), "{text}"),
+            false => assert!(verdict.schedules().is_some_and(|tried| tried.schedules > 0), "{text}"),
+        }
+        let replay = ["--scenario", more[1], "--replay", &finding.replay];
+        let (code, text, again) = verify(&image, &[&replay[..], &seed].concat());
+        assert_eq!((code, again.findings.0.len()), (Some(1), 1), "{text}");
+        assert_eq!(again.findings.0[0].stack, finding.stack);
+    }
+}
+
+/// A driver that cannot be loaded is said to be that, with the reason, once.
+#[test]
+fn a_driver_that_does_not_load_is_told() {
+    let (code, text, verdict) = verify(&images::raw("missing-import"), &[]);
+    assert_eq!(code, Some(1), "{text}");
+    let [finding] = &verdict.findings.0[..] else { panic!("{text}") };
+    assert_eq!(finding.rule, "not loaded", "{text}");
+    assert!(finding.message.contains("KsPinHandshake"), "{text}");
 }
 
 /// What is left behind on the way out of a failure is found, whichever of the two calls fails, and nothing else is.

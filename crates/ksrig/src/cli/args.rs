@@ -27,7 +27,7 @@ pub struct Machine {
     pub inf: Option<PathBuf>,
     /// The image of a ks.sys that the driver imports from, in place of the rig's own
     #[arg(long, value_name = "FILE")]
-    ks: Option<PathBuf>,
+    pub ks: Option<PathBuf>,
     /// The same seed gives the same run, bit for bit
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,

@@ -60,6 +60,12 @@ impl Builder {
         self
     }
 
+    /// What the first thread of each machine calls when it begins.
+    pub fn on_start(mut self, on_start: fn(&'static Machine)) -> Self {
+        self.machine.on_start = Some(on_start);
+        self
+    }
+
     /// What is called before a fatal stop ends the process.
     pub fn on_stop(mut self, on_stop: fn(&nt::bugcheck::Stop)) -> Self {
         self.machine.on_stop = Some(on_stop);

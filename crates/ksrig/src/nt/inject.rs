@@ -1,4 +1,5 @@
-//! Failures on demand: a test makes one call that the driver makes fail, without it being carried out.
+//! Failures on demand: calls that the driver makes fail, without being carried out. Either one call of a name within one kind
+//! of callback ([`arm`]), or, all over a run, those of a [`Plan`] ([`begin`]): a place, a number, a number and all that follow.
 //!
 //! Every export's thunk (and every method of an interface that AVStream gives) asks [`armed`], one load, and
 //! if it says yes [`strike`]. The pool and the waits, whose failures are not just another result, ask themselves.

@@ -33,13 +33,23 @@ pub struct MachineOptions {
     pub trace: bool,
     /// What is watched beside the rules that cost nothing.
     pub watch: Flags,
+    /// Called by the machine's first thread when it begins.
+    pub on_start: Option<fn(&'static Machine)>,
     /// Called before a fatal stop ends the process; a test may panic in it.
     pub on_stop: Option<fn(&Stop)>,
 }
 
 impl Default for MachineOptions {
     fn default() -> Self {
-        Self { seed: 1, preemption: 8, measure: false, trace: true, watch: Flags::default(), on_stop: None }
+        Self {
+            seed: 1,
+            preemption: 8,
+            measure: false,
+            trace: true,
+            watch: Flags::default(),
+            on_start: None,
+            on_stop: None,
+        }
     }
 }
 
@@ -134,6 +144,9 @@ impl Machine {
         }));
         machine.attach(machine.scheduler.add(machine, "main", Process::User));
         machine.scheduler.start();
+        if let Some(on_start) = machine.options.on_start {
+            on_start(machine);
+        }
         machine
     }
 

@@ -63,6 +63,8 @@ struct State {
     sequence: u64,
     ending: bool,
     exploration: Option<Exploration>,
+    /// The choices of the last one, when it is over.
+    explored: Vec<Choice>,
 }
 
 /// The scheduler of one machine.
@@ -383,19 +385,21 @@ pub fn explore(plan: Plan) {
     scheduler.explores.store(true, Ordering::Relaxed);
 }
 
-/// Ends that; what was decided since.
+/// Ends that; what was decided since. It stays readable ([`explored_so_far`]): it may be the cause of what is yet to come.
 pub fn explored() -> Explored {
     let scheduler = &Machine::current().scheduler;
     scheduler.explores.store(false, Ordering::Relaxed);
-    lock(&scheduler.state).exploration.take().map_or_else(Explored::default, Exploration::end)
+    let mut state = lock(&scheduler.state);
+    let explored = state.exploration.take().map_or_else(Explored::default, Exploration::end);
+    state.explored.clone_from(&explored.choices);
+    explored
 }
 
-/// What was decided since [`explore`], while it goes on: for the report of a machine that has stopped.
-pub fn explored_so_far() -> Vec<Choice> {
-    let Some(machine) = Machine::try_current() else { return Vec::new() };
+/// What was decided on a machine since [`explore`]: for the report of its stop. Any OS thread may ask.
+pub fn explored_so_far(machine: &Machine) -> Vec<Choice> {
     // A fault may come while a choice is made.
     let Ok(state) = machine.scheduler.state.try_lock() else { return Vec::new() };
-    state.exploration.as_ref().map_or_else(Vec::new, |exploration| exploration.choices().to_vec())
+    state.exploration.as_ref().map_or(&state.explored[..], Exploration::choices).to_vec()
 }
 
 /// From now on threads run by priorities that the seed draws, and with each of the switch points in

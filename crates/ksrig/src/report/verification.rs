@@ -48,27 +48,39 @@ impl Verification<'_> {
 
 fn row(played: &Played) -> String {
     let mark = if played.found == 0 { "✓" } else { "✗" };
-    let text = played.to_string();
-    let rest = text.get(20..).unwrap_or_default();
     format!(
         "<tr><th>{mark} {}</th><td>{}<br><span class=\"soft\">{}</span></td></tr>",
         Escaped(&played.scenario),
         Escaped(&played.title),
-        Escaped(rest)
+        Escaped(played.summary())
     )
 }
 
 fn found(finding: &Finding) -> String {
-    let Finding { rule, expected, message, page, stack, injected, scenario, command, times, .. } = finding;
+    let Finding {
+        rule,
+        expected,
+        message,
+        object,
+        page,
+        stack,
+        injected,
+        scenario,
+        seed,
+        command,
+        times,
+        ..
+    } = finding;
     let code = finding.bug_check.map_or_else(String::new, |(code, parameter)| match parameter {
         Some(parameter) => format!("{code:#x}/{parameter:#x}"),
         None => format!("{code:#x}"),
     });
     let injected =
         injected.as_ref().map_or_else(String::new, |call| format!("<br>failed before it: {}", Escaped(call)));
+    let object = if object.is_empty() { String::new() } else { format!("<br>object: {}", Escaped(object)) };
     let page = if page.is_empty() { String::new() } else { format!(r#"<br><code>{}</code>"#, Escaped(page)) };
     format!(
-        r#"<div class="violation"><b>{}</b> <code>{code}</code> in {}, found {times} times<br>expected: {}<br>got: {}{injected}{page}
+        r#"<div class="violation"><b>{}</b> <code>{code}</code> in {}, seed {seed}, found {times} times<br>expected: {}<br>got: {}{object}{injected}{page}
 <pre>{}</pre>{}<pre>{}</pre></div>"#,
         Escaped(rule),
         Escaped(scenario),
@@ -113,18 +125,26 @@ fn timeline(trail: &[Step]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verifier::Findings;
+    use crate::verifier::{Findings, Tried};
 
     /// A page with a finding: all of it is there, escaped, and the page needs no other file.
     #[test]
     fn a_page_stands_alone() {
-        let mut finding = Finding::of_process("no end", "the run <goes> on".to_owned());
+        let mut finding = Finding::of_process("no end", "a run ends", "the run <goes> on".to_owned());
         finding.stack = vec!["driver.sys+0x10  process+0x2".to_owned()];
+        (finding.object, finding.seed) = ("pin <1>".to_owned(), 17);
         finding.command = "ksrig verify driver.sys --scenario stream".to_owned();
         let step =
             |thread: &str, what: &str| Step { time: 5, thread: thread.to_owned(), what: what.to_owned() };
         finding.trail = vec![step("main", "irp pin 1 create"), step("worker", "callback pin 1 PinProcess")];
-        let played = Played { scenario: "stream".to_owned(), found: 1, ..Played::default() };
+        let played = Played {
+            // Longer than a column.
+            scenario: "a-scenario-with-a-long-name".to_owned(),
+            done: [("pins made".to_owned(), 3)].into(),
+            schedules: Some(Tried { schedules: 2, ..Tried::default() }),
+            found: 1,
+            ..Played::default()
+        };
         let verdict = Verdict {
             driver: "driver.sys".to_owned(),
             played: vec![played],
@@ -132,9 +152,16 @@ mod tests {
             ..Verdict::default()
         };
         let html = Verification(&verdict).html();
-        for part in
-            ["the run &lt;goes&gt; on", "process+0x2", "--scenario stream", "PinProcess", "one finding"]
-        {
+        for part in [
+            "the run &lt;goes&gt; on",
+            "pin &lt;1&gt;",
+            "seed 17",
+            "process+0x2",
+            "--scenario stream",
+            "PinProcess",
+            "one finding",
+            "3 pins made; 2 schedules",
+        ] {
             assert!(html.contains(part), "{part}");
         }
         assert!(!html.contains("src=") && !html.contains("href="));

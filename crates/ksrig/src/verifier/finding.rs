@@ -99,9 +99,8 @@ impl Finding {
     }
 
     /// What the process of the run came to, when nothing else is known.
-    pub fn of_process(rule: &str, message: String) -> Self {
-        let expected = "a run ends, and by itself".to_owned();
-        Self { rule: rule.to_owned(), expected, message, ..Self::empty() }
+    pub fn of_process(rule: &str, expected: &str, message: String) -> Self {
+        Self { rule: rule.to_owned(), expected: expected.to_owned(), message, ..Self::empty() }
     }
 
     fn empty() -> Self {

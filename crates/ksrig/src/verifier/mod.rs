@@ -1,7 +1,8 @@
 //! The rules: what the rig watches a driver for, with Driver Verifier's names and numbers where it has them.
 //!
 //! The checks themselves stand where the calls pass: in [`nt`](crate::nt) around every export and callback,
-//! in [`ks`](crate::ks) around the AVStream ones. This is the table that explains them.
+//! in [`ks`](crate::ks) around the AVStream ones. Here are the table that explains them, what is told of a driver that broke
+//! one, which schedules are tried, and the word that makes a run again.
 
 pub mod coverage;
 pub mod finding;

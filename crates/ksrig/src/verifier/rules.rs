@@ -155,7 +155,6 @@ pub const RULES: &[Rule] = &[
     rule("IrpCancelled", 0x135, "an IRP that was cancelled is completed in time", BUGCHECK_C4),
     own("ObjectLeft", "no file, object or MDL that came about through a driver is alive when it has been unloaded", devtest!("pool-tracking")),
     own("Recovery", "when what failed works again, the driver does what it did before", devtest!("systematic-low-resource-simulation")),
-    own("Disconnect", "each connection that Connect has accepted is ended by one Disconnect", ddi!("ks/ns-ks-_kspin_dispatch")),
     rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
 
     // What nothing goes on after.

@@ -100,21 +100,28 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     count as f64 / seconds.max(1e-3)
 }
 
+impl Played {
+    /// What was done, how often.
+    pub fn summary(&self) -> String {
+        let done: Vec<_> = self.done.iter().map(|(what, times)| format!("{times} {what}")).collect();
+        let mut summary = done.join(", ");
+        if let Some(Faults { runs, sites, calls, complete, .. }) = self.faults {
+            let rest = if complete { "" } else { ", not all" };
+            summary += &format!("; {sites} places failed, {calls} calls, {runs} runs{rest}");
+        }
+        if let Some(Tried { schedules, exhausted, .. }) = self.schedules {
+            let rest = if exhausted { ", all with few deviations" } else { "" };
+            summary += &format!("; {schedules} schedules{rest}");
+        }
+        summary
+    }
+}
+
 impl fmt::Display for Played {
     /// A line for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.found == 0 { "ok" } else { "BAD" };
-        let done: Vec<_> = self.done.iter().map(|(what, times)| format!("{times} {what}")).collect();
-        write!(f, "{:<14} {word:<4} {}", self.scenario, done.join(", "))?;
-        if let Some(Faults { runs, sites, calls, complete, .. }) = self.faults {
-            let rest = if complete { "" } else { ", not all" };
-            write!(f, "; {sites} places failed, {calls} calls, {runs} runs{rest}")?;
-        }
-        if let Some(Tried { schedules, exhausted, .. }) = self.schedules {
-            let rest = if exhausted { ", all with few deviations" } else { "" };
-            write!(f, "; {schedules} schedules{rest}")?;
-        }
-        Ok(())
+        write!(f, "{:<14} {word:<4} {}", self.scenario, self.summary())
     }
 }
 

@@ -59,5 +59,8 @@ pub unsafe extern "system" fn driver_entry(
 ) -> NTSTATUS {
     variant::in_driver_entry();
     // SAFETY: the kernel's own arguments, and a constant descriptor.
-    unsafe { KsInitializeDriver(driver, registry_path, DEVICE.get()) }
+    let status = unsafe { KsInitializeDriver(driver, registry_path, DEVICE.get()) };
+    // SAFETY: the kernel's own driver object, with AVStream on it.
+    unsafe { variant::after_driver_entry(driver) };
+    status
 }

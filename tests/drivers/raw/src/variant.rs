@@ -23,16 +23,17 @@
 //! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
 //! | `unchecked-pool` | the source's Create writes to memory that it may not have got |
 //! | `leaky-failure` | the source's Create keeps what it has got of two pieces of memory when one is missing |
+//! | `late-crash` | DriverUnload writes to a null pointer's neighbourhood if the source's Create has ever got no memory, or if two of them met |
 //! | `clock` | nothing: the sink's pin has a clock, which goes as a test has set it |
 
 use core::{
     ffi::c_void,
-    sync::atomic::{AtomicPtr, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
 };
 
 use ks_sys::{
-    GUID, GUID_NULL, KSSTATE, NTSTATUS, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
-    STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    GUID, GUID_NULL, KSSTATE, KsNullDriverUnload, NTSTATUS, PDRIVER_OBJECT, PKSPIN,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use wdk_sys::{
     POOL_FLAG_NON_PAGED,
@@ -116,6 +117,30 @@ pub fn in_driver_entry() {
     }
 }
 
+/// At the end of DriverEntry.
+///
+/// # Safety
+///
+/// The kernel's driver object, with AVStream on it.
+pub unsafe fn after_driver_entry(driver: PDRIVER_OBJECT) {
+    if cfg!(feature = "late-crash") {
+        // SAFETY: the caller's promise.
+        unsafe { (*driver).DriverUnload = Some(unload) };
+    }
+}
+
+static BROKEN: AtomicBool = AtomicBool::new(false);
+static WITHIN: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" fn unload(driver: PDRIVER_OBJECT) {
+    // SAFETY: what AVStream does when a driver has no DriverUnload of its own.
+    unsafe { KsNullDriverUnload(driver) };
+    if BROKEN.load(Ordering::Relaxed) {
+        // SAFETY: none; that is the fault.
+        unsafe { core::ptr::without_provenance_mut::<u32>(8).write_volatile(1) };
+    }
+}
+
 /// At the end of the sink's Connect.
 pub fn in_connect(_pin: PKSPIN) -> NTSTATUS {
     if cfg!(feature = "raised-irql") {
@@ -177,6 +202,19 @@ pub fn in_source_create() -> NTSTATUS {
         unsafe { ExFreePool(first) };
         // SAFETY: allocated above.
         unsafe { ExFreePool(second) };
+    }
+    if cfg!(feature = "late-crash") {
+        let met = WITHIN.swap(true, Ordering::Relaxed);
+        // SAFETY: passive level.
+        let memory = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, u32::from_le_bytes(*b"Late")) };
+        WITHIN.store(false, Ordering::Relaxed);
+        if met || memory.is_null() {
+            BROKEN.store(true, Ordering::Relaxed);
+        }
+        if !memory.is_null() {
+            // SAFETY: allocated above.
+            unsafe { ExFreePool(memory) };
+        }
     }
     if cfg!(feature = "pin-leak") {
         // SAFETY: passive level.

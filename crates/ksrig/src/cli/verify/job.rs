@@ -2,15 +2,16 @@
 
 use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Error;
 use crate::client::scenario::{Done, scenario};
 use crate::client::verify::{Run, Subject, faults::Sweep};
 use crate::nt::bugcheck::{EXIT_CODE, Stop};
-use crate::nt::{inject, sched, trace};
+use crate::nt::{Machine, inject, sched, trace};
 use crate::verifier::schedule::{Choices, taken};
 use crate::verifier::{Finding, Replay};
 
@@ -25,8 +26,8 @@ pub enum Work {
     Faults(Sweep),
     /// Schedules are tried, so many.
     Schedules(u64),
-    /// A schedule that breaks a rule is made smaller.
-    Minimise(Choices, String),
+    /// A schedule with which a fault is found is made smaller.
+    Minimise(Choices, Box<Finding>),
 }
 
 /// A job for a process.
@@ -47,10 +48,17 @@ pub enum Message {
     Found(Finding),
     /// So many runs have been made.
     Runs(u64),
-    /// A smaller schedule breaks the rule, too.
-    Smaller(Choices),
+    /// A smaller schedule shows the fault, too: as this.
+    Smaller(Choices, Finding),
     /// The machine has stopped, or the run does not end: the process ends.
-    Stopped(Finding, Option<Sweep>),
+    Stopped {
+        /// Why.
+        finding: Finding,
+        /// Where the sweep has got to.
+        sweep: Option<Sweep>,
+        /// The schedules that were tried, this one among them.
+        schedules: Option<u64>,
+    },
     /// It is over.
     Over {
         /// What was done in a run.
@@ -80,14 +88,29 @@ struct Current {
     seed: u64,
     replay: Replay,
     sweep: Option<Sweep>,
+    schedules: Option<u64>,
     since: Instant,
+    /// The machine of the run, when it has begun.
+    machine: Option<&'static Machine>,
 }
 
 static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
 
-fn begin(scenario: &'static str, seed: u64, replay: Replay, sweep: Option<Sweep>) {
-    let current = Current { scenario, seed, replay, sweep, since: Instant::now() };
-    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
+fn current() -> MutexGuard<'static, Option<Current>> {
+    CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn begin(scenario: &'static str, seed: u64, replay: Replay, sweep: Option<Sweep>, schedules: Option<u64>) {
+    let since = Instant::now();
+    *current() = Some(Current { scenario, seed, replay, sweep, schedules, since, machine: None });
+}
+
+/// For `MachineOptions::on_start`: each run has a machine of its own, and its own time.
+pub fn on_start(machine: &'static Machine) {
+    if let Some(current) = current().as_mut() {
+        current.since = Instant::now();
+        current.machine = Some(machine);
+    }
 }
 
 /// The drivers are about to be asked what they are, for that job.
@@ -97,18 +120,31 @@ pub fn survey(job: &Job, seed: u64) {
         _ => Replay::Plain,
     };
     if let Some(scenario) = scenario(&job.scenario) {
-        begin(scenario.name, seed, replay, None);
+        begin(scenario.name, seed, replay, None, None);
     }
+    watch();
+}
+
+/// The drivers cannot be asked anything: tells so, and that it is over.
+pub fn not_loaded(job: &Job, seed: u64, error: &Error) {
+    let mut finding =
+        Finding::of_process("not loaded", "the drivers load, and their devices start", error.to_string());
+    finding.scenario.clone_from(&job.scenario);
+    finding.seed = seed;
+    tell(&Message::Found(finding));
+    tell(&Message::Over { done: Done::new(), sweep: None, schedules: None, seconds: 0.0 });
 }
 
 /// Tells of a run that ends the process.
 fn ends(mut finding: Finding) {
-    let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(Current { scenario, seed, replay, sweep, .. }) = current.as_mut() else { return };
+    let mut current = current();
+    let Some(Current { scenario, seed, replay, sweep, schedules, machine, .. }) = current.as_mut() else {
+        return;
+    };
     finding.scenario = (*scenario).to_owned();
     finding.seed = *seed;
-    let choices = sched::explored_so_far();
-    if let Some(struck) = inject::struck() {
+    let choices = machine.map_or_else(Vec::new, sched::explored_so_far);
+    if let Some(struck) = machine.and_then(inject::struck) {
         finding.injected = Some(struck.to_string());
         if let Some(sweep) = sweep.as_mut().filter(|_| *replay == Replay::Plain) {
             *replay = sweep.struck(&struck);
@@ -117,7 +153,7 @@ fn ends(mut finding: Finding) {
         *replay = Replay::Choices(taken(&choices));
     }
     finding.replay = replay.to_string();
-    tell(&Message::Stopped(finding, sweep.clone()));
+    tell(&Message::Stopped { finding, sweep: sweep.clone(), schedules: *schedules });
 }
 
 /// For `MachineOptions::on_stop`.
@@ -134,9 +170,10 @@ fn watch() {
         loop {
             std::thread::sleep(Duration::from_millis(200));
             let late = |current: &Current| current.since.elapsed() > PATIENCE;
-            if CURRENT.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(late) {
+            if current().as_ref().is_some_and(late) {
                 ends(Finding::of_process(
                     "no end",
+                    "a run ends, and by itself",
                     format!("the run goes on after {} s", PATIENCE.as_secs()),
                 ));
                 // SAFETY: ends the process, whose machine cannot be ended.
@@ -152,7 +189,6 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
         scenario(&job.scenario).ok_or_else(|| anyhow::anyhow!("no scenario {:?}", job.scenario))?;
     let begun = Instant::now();
     let goes_on = || job.seconds.is_none_or(|seconds| begun.elapsed().as_secs_f64() < seconds);
-    watch();
     let found = |findings: Vec<Finding>, replay: &Replay| {
         for mut finding in findings {
             finding.replay = replay.to_string();
@@ -161,7 +197,7 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
     };
     let (mut done, mut swept, mut schedules) = (Done::new(), None, None);
     let mut once = |run: &Run, replay: &Replay| {
-        begin(scenario.name, seed, replay.clone(), None);
+        begin(scenario.name, seed, replay.clone(), None, None);
         let outcome = subject.run(scenario, run);
         done = outcome.done;
         found(outcome.findings, replay);
@@ -177,7 +213,7 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
             sweep.go_on(
                 subject,
                 scenario,
-                |sweep, replay| begin(scenario.name, seed, replay.clone(), Some(sweep.clone())),
+                |sweep, replay| begin(scenario.name, seed, replay.clone(), Some(sweep.clone()), None),
                 |sweep, outcome, replay| {
                     found(outcome.findings, replay);
                     tell(&Message::Runs(sweep.runs));
@@ -188,7 +224,7 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
         }
         Work::Schedules(count) => {
             let explored = subject.explore(scenario, seed, *count, |made| {
-                begin(scenario.name, seed, Replay::Plain, None);
+                begin(scenario.name, seed, Replay::Plain, None, Some(made + 1));
                 if made.is_multiple_of(16) {
                     tell(&Message::Runs(made));
                 }
@@ -199,13 +235,11 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
                 found(outcome.findings, &Replay::Choices(choices));
             }
         }
-        Work::Minimise(choices, rule) => {
-            begin(scenario.name, seed, Replay::Plain, None);
-            let least = subject.minimise(scenario, choices.clone(), rule, |fewer| {
-                begin(scenario.name, seed, Replay::Plain, None);
-                tell(&Message::Smaller(fewer.clone()));
+        Work::Minimise(choices, finding) => {
+            begin(scenario.name, seed, Replay::Plain, None, None);
+            subject.minimise(scenario, choices.clone(), finding, goes_on, |fewer, found| {
+                tell(&Message::Smaller(fewer.clone(), found));
             });
-            tell(&Message::Smaller(least));
         }
     }
     tell(&Message::Over { done, sweep: swept, schedules, seconds: begun.elapsed().as_secs_f64() });

@@ -40,7 +40,7 @@ pub struct Args {
     #[command(flatten)]
     machine: args::Machine,
     /// What is watched beside what costs nothing: special-pool, pool-start, force-irql, deadlock, security, ks, none, and
-    /// standard for the first four without pool-start
+    /// standard for special-pool, force-irql, deadlock and security
     #[arg(long, default_value = "standard,ks", value_name = "NAMES")]
     flags: Flags,
     /// Which calls of the driver's fail: `systematic` lets each place fail once, then each call by its number once, then
@@ -97,10 +97,13 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     }
     if let Some(job) = &args.job {
         let job: Job = serde_json::from_str(job)?;
-        let builder = args.machine.rig()?.watch(args.flags).on_stop(job::on_stop);
+        let rig = args.machine.rig()?;
+        let builder = rig.watch(args.flags).on_start(job::on_start).on_stop(job::on_stop);
         job::survey(&job, args.machine.seed);
-        let subject = Subject::new(builder, &args.drivers())?;
-        job::work(&subject, args.machine.seed, &job)?;
+        match Subject::new(builder, &args.drivers()) {
+            Ok(subject) => job::work(&subject, args.machine.seed, &job)?,
+            Err(error) => job::not_loaded(&job, args.machine.seed, &error),
+        }
         return Ok(true);
     }
     anyhow::ensure!(args.machine.driver.exists(), "there is no {}", args.machine.driver.display());
@@ -117,6 +120,17 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A path as a word for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// The time that there is for what takes long.
@@ -235,7 +249,7 @@ impl Args {
                     && !findings.0.iter().any(|known| known.is_same(&finding))
                     && self.replay.is_none()
                 {
-                    finding.replay = Replay::Choices(workers.smaller(&finding, choices)).to_string();
+                    finding = workers.smaller(finding, choices);
                 }
                 finding.command = self.command(&finding);
                 findings.add(finding);
@@ -248,13 +262,15 @@ impl Args {
     /// The command that shows a finding again.
     fn command(&self, finding: &Finding) -> String {
         let machine = &self.machine;
-        let mut command = format!("ksrig verify {}", machine.driver.display());
+        let mut command = format!("ksrig verify {}", quoted(&machine.driver));
         // Writing to a string cannot fail.
         for path in &machine.also {
-            let _ = write!(command, " --also {}", path.display());
+            let _ = write!(command, " --also {}", quoted(path));
         }
-        if let Some(inf) = &machine.inf {
-            let _ = write!(command, " --inf {}", inf.display());
+        for (option, path) in [("inf", &machine.inf), ("ks", &machine.ks)] {
+            if let Some(path) = path {
+                let _ = write!(command, " --{option} {}", quoted(path));
+            }
         }
         for switch in &machine.flip {
             let _ = write!(command, " --flip {}", switch.point);
@@ -268,5 +284,18 @@ impl Args {
             let _ = write!(command, " --replay {}", finding.replay);
         }
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command of a finding can be pasted into a shell, whatever the path is.
+    #[test]
+    fn paths_are_words() {
+        assert_eq!(quoted(Path::new("../my-drivers/a_1.sys")), "../my-drivers/a_1.sys");
+        assert_eq!(quoted(Path::new("my drivers/$a.sys")), "'my drivers/$a.sys'");
+        assert_eq!(quoted(Path::new("it's.sys")), r"'it'\''s.sys'");
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
@@ -25,6 +25,8 @@ pub struct Workers {
 const MOST_STOPS: usize = 100;
 /// Processes that make a schedule smaller whose end is the end of the process.
 const ATTEMPTS: usize = 60;
+/// For how long they are started, real time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Workers {
     /// Starts a process for a job and listens to the end.
@@ -50,7 +52,7 @@ impl Workers {
             let line = String::from_utf8_lossy(&line);
             let Some(text) = line.strip_prefix(MARK) else { continue };
             let message: Message = serde_json::from_str(text)?;
-            ended |= matches!(message, Message::Over { .. } | Message::Stopped(..));
+            ended |= matches!(message, Message::Over { .. } | Message::Stopped { .. });
             hear(message);
         }
         let status = child.wait()?;
@@ -70,13 +72,17 @@ impl Workers {
             let begun = Instant::now();
             let heard = self.listen(&job, |message| match message {
                 Message::Found(finding) => findings.push(finding),
-                Message::Stopped(finding, sweep) => {
+                Message::Stopped { finding, sweep, schedules } => {
                     // What stopped without a failure stops without one again.
                     go_on = sweep.filter(|_| finding.injected.is_some());
+                    if let Some(schedules) = schedules {
+                        let seconds = begun.elapsed().as_secs_f64();
+                        played.schedules = Some(Tried { schedules, exhausted: false, seconds });
+                    }
                     findings.push(finding);
                 }
                 Message::Runs(runs) => progress(runs),
-                Message::Smaller(_) => {}
+                Message::Smaller(..) => {}
                 Message::Over { done, sweep, schedules, seconds } => {
                     if let Work::Play | Work::Again(_) = job.work {
                         played.done = done;
@@ -90,7 +96,8 @@ impl Workers {
                 }
             });
             if let Err(error) = heard {
-                let mut finding = Finding::of_process("process", format!("{error:#}"));
+                let mut finding =
+                    Finding::of_process("process", "a run ends, and by itself", format!("{error:#}"));
                 finding.scenario.clone_from(&job.scenario);
                 findings.push(finding);
             }
@@ -107,31 +114,40 @@ impl Workers {
         findings
     }
 
-    /// The fewest choices of a schedule with which it fails in the same way.
-    pub fn smaller(&self, finding: &Finding, choices: Choices) -> Choices {
+    /// The finding with the fewest choices of its schedule that show it.
+    pub fn smaller(&self, finding: Finding, choices: Choices) -> Finding {
         let again = |work| Job { scenario: finding.scenario.clone(), work, seconds: Some(60.0) };
-        let mut least = choices.clone();
+        let (mut least, mut shown) = (choices.clone(), None);
         let mut stops = false;
-        let job = again(Work::Minimise(choices.clone(), finding.rule.clone()));
-        let heard = self.listen(&job, |message| match message {
-            Message::Smaller(fewer) => least = fewer,
-            Message::Stopped(..) => stops = true,
+        // What went before says nothing about which fault it is.
+        let wanted = Finding { trail: Vec::new(), ..finding.clone() };
+        let heard = self.listen(&again(Work::Minimise(choices, Box::new(wanted))), |message| match message {
+            Message::Smaller(fewer, found) => (least, shown) = (fewer, Some(found)),
+            Message::Stopped { .. } => stops = true,
             _ => {}
         });
-        if heard.is_ok() && !stops {
-            return least;
-        }
-        // Each attempt may end its process.
-        minimise(least, ATTEMPTS, |fewer| {
-            let mut same = false;
-            let replay = Replay::Choices(fewer.clone()).to_string();
-            let heard = self.listen(&again(Work::Again(replay)), |message| {
-                if let Message::Found(found) | Message::Stopped(found, _) = message {
-                    same |= found.rule == finding.rule;
+        if heard.is_err() || stops {
+            // Each attempt may end its process.
+            let begun = Instant::now();
+            least = minimise(least, ATTEMPTS, |fewer| {
+                let mut same = None;
+                if begun.elapsed() < PATIENCE {
+                    let replay = Replay::Choices(fewer.clone()).to_string();
+                    let heard = self.listen(&again(Work::Again(replay)), |message| {
+                        if let Message::Found(found) | Message::Stopped { finding: found, .. } = message
+                            && found.is_same(&finding)
+                        {
+                            same = Some(found);
+                        }
+                    });
+                    same = same.filter(|_| heard.is_ok());
                 }
+                let fails = same.is_some();
+                shown = same.or(shown.take());
+                fails
             });
-            heard.is_ok() && same
-        })
+        }
+        Finding { replay: Replay::Choices(least).to_string(), ..shown.unwrap_or(finding) }
     }
 }
 

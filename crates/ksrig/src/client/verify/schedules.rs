@@ -4,6 +4,7 @@ use super::run::{Outcome, Run};
 use super::subject::Subject;
 use crate::client::scenario::Scenario;
 use crate::nt::sched::Plan;
+use crate::verifier::Finding;
 use crate::verifier::schedule::{Choices, Schedules, minimise, taken};
 
 /// Deviations from the plainest schedule that are tried exhaustively.
@@ -44,6 +45,10 @@ impl Subject {
                 let choices = taken(&outcome.explored.choices);
                 return Explored { schedules: made + 1, exhausted: false, failed: Some((choices, outcome)) };
             }
+            if outcome.explored.choices.is_empty() {
+                // Where there is nothing to choose, this is the only schedule.
+                return Explored { schedules: made + 1, exhausted: true, failed: None };
+            }
         }
     }
 
@@ -52,20 +57,21 @@ impl Subject {
         self.run(scenario, &Run { faults: None, schedule: Some(Plan::Given(choices.clone())) })
     }
 
-    /// The fewest choices with which the same rule is broken; `smaller` is told of each success.
+    /// The fewest choices with which the same fault is found, as far as one gets while it `goes_on`; `smaller` is told of
+    /// each success.
     pub fn minimise(
         &self,
         scenario: &Scenario,
         choices: Choices,
-        rule: &str,
-        mut smaller: impl FnMut(&Choices),
+        finding: &Finding,
+        mut goes_on: impl FnMut() -> bool,
+        mut smaller: impl FnMut(&Choices, Finding),
     ) -> Choices {
         minimise(choices, ATTEMPTS, |fewer| {
-            let fails = self.replay(scenario, fewer).findings.iter().any(|finding| finding.rule == rule);
-            if fails {
-                smaller(fewer);
-            }
-            fails
+            let again = |found: &Finding| found.is_same(finding);
+            let found = goes_on().then(|| self.replay(scenario, fewer).findings.into_iter().find(again));
+            let found = found.flatten();
+            found.map(|found| smaller(fewer, found)).is_some()
         })
     }
 }

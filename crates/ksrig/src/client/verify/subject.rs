@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::run::LIMIT;
 use crate::client::scenario::{Pair, Survey};
 use crate::client::{Builder, Driver, Error};
-use crate::nt::object;
+use crate::nt::{object, sched};
 
 /// What the drivers do at the end of a run, when nothing fails any more: filters, pins and pairs that came about, and pins
 /// that frames came from.
@@ -32,6 +33,7 @@ impl Subject {
     /// Loads the drivers into such a machine once and finds out what they offer.
     pub fn new(builder: Builder, paths: &[PathBuf]) -> Result<Self, Error> {
         let rig = builder.clone().build();
+        sched::limit(LIMIT);
         let (_, before) = object::handles_and_objects();
         let mut drivers: Vec<Driver> = Vec::new();
         for (index, path) in paths.iter().enumerate() {

@@ -1,11 +1,18 @@
 //! Failures all over a run: every call that can fail counts, wherever the driver makes it.
 
-use std::{cell::RefCell, collections::BTreeSet, fmt, sync::atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Mutex, atomic::Ordering},
+};
 
 use ks_sys::NTSTATUS;
 
 use super::failures::{Failures, failures};
-use crate::nt::{machine::Machine, pnp, trace};
+use crate::nt::{
+    machine::{Machine, lock},
+    pnp, trace,
+};
 
 /// Which calls fail.
 #[derive(Clone, Debug)]
@@ -56,31 +63,36 @@ pub struct Tally {
     pub struck: Option<Struck>,
 }
 
+#[derive(Default)]
 struct State {
-    plan: Plan,
+    /// None before the beginning and after the end.
+    plan: Option<Plan>,
     tally: Tally,
 }
 
-type Extension = RefCell<Option<State>>;
+/// Locked: a watchdog reads it that has no baton.
+type Extension = Mutex<State>;
 
 /// Begins to count, and to let calls fail.
 pub fn begin(plan: Plan) {
     let machine = Machine::current();
-    *machine.extension::<Extension>().borrow_mut() = Some(State { plan, tally: Tally::default() });
+    *lock(machine.extension::<Extension>()) = State { plan: Some(plan), tally: Tally::default() };
     machine.injects.store(true, Ordering::Relaxed);
 }
 
-/// Ends it.
+/// Ends it: nothing fails any more. What has failed stays readable ([`struck`]): it may be the cause of what is yet to come.
 pub fn end() -> Tally {
     let machine = Machine::current();
     machine.injects.store(false, Ordering::Relaxed);
-    machine.extension::<Extension>().take().map(|state| state.tally).unwrap_or_default()
+    let mut state = lock(machine.extension::<Extension>());
+    state.plan = None;
+    state.tally.clone()
 }
 
-/// What has failed so far, while it goes on: for the report of a machine that has stopped.
-pub fn struck() -> Option<Struck> {
-    let state = Machine::try_current()?.extension::<Extension>().try_borrow().ok()?;
-    state.as_ref()?.tally.struck.clone()
+/// What has failed so far on a machine: for the report of its stop. Any OS thread may ask.
+pub fn struck(machine: &Machine) -> Option<Struck> {
+    // A fault may come while a call is being counted.
+    machine.extension::<Extension>().try_lock().ok()?.tally.struck.clone()
 }
 
 /// The place of a call and what it returns, as a number that no load address and no seed changes.
@@ -104,9 +116,8 @@ pub(super) fn decide(call: &'static str) -> Option<NTSTATUS> {
 /// The same for a call whose failures depend on how it is made.
 pub(super) fn decide_with(call: &'static str, statuses: &[NTSTATUS]) -> Option<NTSTATUS> {
     let first = *statuses.first()?;
-    let extension = Machine::current().extension::<Extension>();
-    let mut state = extension.borrow_mut();
-    let State { plan, tally } = state.as_mut()?;
+    let mut state = lock(Machine::current().extension::<Extension>());
+    let State { plan: Some(plan), tally } = &mut *state else { return None };
     tally.calls += 1;
     let number = tally.calls;
     let sites = || {
@@ -128,4 +139,28 @@ pub(super) fn decide_with(call: &'static str, statuses: &[NTSTATUS]) -> Option<N
     drop(state);
     trace::event("injected", call, format_args!("{:#010x}", status as u32));
     Some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::MachineOptions;
+
+    /// When it is over nothing fails any more, also if single calls are noted again; what failed can be read, by a thread
+    /// too that is none of the machine's.
+    #[test]
+    fn what_failed_stays_readable() {
+        let machine = Machine::new(MachineOptions::default());
+        begin(Plan::From(2));
+        let fails = || decide_with("pool", &[ks_sys::STATUS_INSUFFICIENT_RESOURCES]).is_some();
+        assert_eq!([fails(), fails(), fails()], [false, true, true]);
+        let tally = end();
+        assert_eq!((tally.calls, tally.failed), (3, 2));
+        super::super::arm("PinConnect", None);
+        assert!(!fails());
+        let read = std::thread::spawn(|| struck(machine)).join().expect("no panic");
+        assert_eq!(read, tally.struck);
+        assert_eq!(read.map(|struck| struck.number), Some(2));
+        machine.shutdown();
+    }
 }

@@ -71,6 +71,21 @@ fn priorities_by_chance() {
     }
 }
 
+/// What was decided can be read to the end of the machine, and by a thread that is none of its.
+#[test]
+fn choices_stay_readable() {
+    let machine = Machine::new(MachineOptions::default());
+    let threads = [(); 2].map(|()| machine.spawn("t", || (0..5).for_each(|_| switch_point())));
+    explore(Plan::Given(vec![(0, 1)]));
+    threads.into_iter().for_each(super::super::machine::JoinHandle::join);
+    let watchdog = || std::thread::spawn(|| explored_so_far(machine)).join().expect("no panic");
+    let before = watchdog();
+    let explored = explored();
+    assert_eq!(explored.choices.first().map(|choice| choice.taken), Some(1));
+    assert_eq!((&before, &watchdog()), (&explored.choices, &explored.choices));
+    machine.shutdown();
+}
+
 /// Hours of virtual time take no real time, and arrive exactly.
 #[test]
 fn time_jumps() {

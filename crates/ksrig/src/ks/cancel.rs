@@ -128,7 +128,7 @@ fn cancel_frame(held: Held<'_>, frame: *mut Frame) {
         // for it with the queue's lock held, and the page names no other harm than that the IRP does not complete.
         if clone_after(held, serial - 1, frame) == Some(clone) {
             // SAFETY: clones in the list are alive.
-            unsafe { (*clone).left = true };
+            unsafe { (*clone).outlived_cancel = true };
         }
     }
     held.release(frame);
@@ -196,7 +196,7 @@ impl Queue {
         }
         let left: Vec<_> = held.inner().clones.clone();
         // SAFETY: clones in the list are alive.
-        let cancelled = left.iter().filter(|clone| unsafe { (***clone).left }).count();
+        let cancelled = left.iter().filter(|clone| unsafe { (***clone).outlived_cancel }).count();
         if cancelled > 0 {
             let message = format_args!(
                 "{cancelled} clones are not deleted at STOP although their cancel callback was called: without \

@@ -55,7 +55,7 @@ pub struct StreamPointer {
     /// Whether its frame was taken away by a cancellation (R6.25).
     pub lost: bool,
     /// Whether its cancel callback has been called and did not delete it (R6.24).
-    pub left: bool,
+    pub outlived_cancel: bool,
     /// What the minidriver sees.
     pub public: KSSTREAM_POINTER,
 }
@@ -117,7 +117,7 @@ pub fn initialize(queue: &Queue, pointer: *mut StreamPointer, kind: Kind) {
         (&raw mut (*pointer).live).write(true);
         (&raw mut (*pointer).locked).write(false);
         (&raw mut (*pointer).lost).write(false);
-        (&raw mut (*pointer).left).write(false);
+        (&raw mut (*pointer).outlived_cancel).write(false);
         let public = &raw mut (*pointer).public;
         public.write_bytes(0, 1);
         (*public).Pin = queue.pin.ks();

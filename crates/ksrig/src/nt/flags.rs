@@ -40,6 +40,16 @@ const NAMES: &[(&str, Set)] = &[
 ];
 
 impl Flags {
+    /// Only what is always watched.
+    pub const NONE: Self = Self {
+        special_pool: false,
+        pool_start: false,
+        force_irql: false,
+        deadlock: false,
+        security: false,
+        timed: false,
+    };
+
     /// Driver Verifier's standard options and the rules for AVStream drivers.
     pub const ALL: Self = Self {
         special_pool: true,

@@ -20,14 +20,7 @@ use crate::pe::{
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"Test");
-const IRQL: Flags = Flags {
-    special_pool: false,
-    pool_start: false,
-    force_irql: true,
-    deadlock: false,
-    security: false,
-    timed: false,
-};
+const IRQL: Flags = Flags { force_irql: true, ..Flags::NONE };
 
 fn take(paged: bool) -> usize {
     // SAFETY: the memory lives until it is freed.

@@ -11,16 +11,8 @@ use crate::nt::{
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"Test");
-const END: Flags = Flags { special_pool: true, ..NONE };
+const END: Flags = Flags { special_pool: true, ..Flags::NONE };
 const START: Flags = Flags { pool_start: true, ..END };
-const NONE: Flags = Flags {
-    special_pool: false,
-    pool_start: false,
-    force_irql: false,
-    deadlock: false,
-    security: false,
-    timed: false,
-};
 
 fn take(bytes: u64) -> *mut u8 {
     // SAFETY: whatever is taken lives until it is freed.

@@ -6,4 +6,4 @@ mod files;
 mod requests;
 
 pub use files::{catalog, formats, image, inf, y4m};
-pub use requests::requests;
+pub use requests::{end, requests};

@@ -29,7 +29,7 @@ const DRIVER: &str = "FUZZ_DRIVER";
 /// A folder for the inputs since the driver was loaded, when something is wrong.
 const HISTORY: &str = "FUZZ_HISTORY";
 /// After so many inputs the driver is unloaded and loaded again.
-const LIFE: usize = 2000;
+const INPUTS: usize = 2000;
 
 /// What libFuzzer looks at beside its own counters: one byte for each block of the driver, set when it first runs.
 #[cfg(feature = "libfuzzer")]
@@ -55,14 +55,14 @@ mod counters {
 }
 
 /// The inputs since the driver was loaded.
-static HISTORY_OF_LIFE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-static LIFE_NOW: Mutex<Option<Life>> = Mutex::new(None);
+static HISTORY_OF_SESSION: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+static SESSION: Mutex<Option<Session>> = Mutex::new(None);
 
 /// A driver on a rig, from its load to its unload: a thread, to which the rig belongs.
-struct Life {
+struct Session {
     thread: JoinHandle<()>,
     inputs: SyncSender<Vec<u8>>,
-    /// After each input whether the life goes on.
+    /// After each input whether the session goes on.
     goes_on: Receiver<bool>,
 }
 
@@ -75,7 +75,7 @@ fn driver() -> PathBuf {
 fn wrong(what: &str) -> ! {
     eprintln!("{what}");
     if let Some(folder) = env::var_os(HISTORY).map(PathBuf::from) {
-        let history = HISTORY_OF_LIFE.lock().unwrap_or_else(PoisonError::into_inner);
+        let history = HISTORY_OF_SESSION.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = fs::remove_dir_all(&folder);
         let _ = fs::create_dir_all(&folder);
         for (number, input) in history.iter().enumerate() {
@@ -109,7 +109,7 @@ fn live(inputs: &Receiver<Vec<u8>>, goes_on: &SyncSender<bool>) {
                 }
             }
             // Cameras that were added stay, until the driver goes.
-            let same = system.footprint() == before && number < LIFE;
+            let same = system.footprint() == before && number < INPUTS;
             let _ = goes_on.send(same);
             if !same {
                 break;
@@ -121,7 +121,7 @@ fn live(inputs: &Receiver<Vec<u8>>, goes_on: &SyncSender<bool>) {
     }
 }
 
-impl Life {
+impl Session {
     fn begin() -> Self {
         if coverage::run() == 0
             && let Err(error) = coverage::record(None, Some(counters::ran))
@@ -131,21 +131,35 @@ impl Life {
         let ((inputs, to_play), (played, goes_on)) = (sync_channel(0), sync_channel(0));
         Self { thread: thread::spawn(move || live(&to_play, &played)), inputs, goes_on }
     }
+
+    /// No more inputs: waits for the unload.
+    fn end(self) {
+        let Self { thread, inputs, goes_on } = self;
+        drop((inputs, goes_on));
+        assert!(thread.join().is_ok(), "the driver's unload has failed");
+    }
 }
 
 /// Plays what the bytes say.
 pub fn requests(bytes: &[u8]) {
-    let history = || HISTORY_OF_LIFE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut now = LIFE_NOW.lock().unwrap_or_else(PoisonError::into_inner);
-    let life = now.get_or_insert_with(Life::begin);
+    let history = || HISTORY_OF_SESSION.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut now = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
+    let session = now.get_or_insert_with(Session::begin);
     history().push(bytes.to_vec());
-    let sent = life.inputs.send(bytes.to_vec()).is_ok();
-    let goes_on = life.goes_on.recv();
+    let sent = session.inputs.send(bytes.to_vec()).is_ok();
+    let goes_on = session.goes_on.recv();
     assert!(sent && goes_on.is_ok(), "the driver's thread has ended");
     if goes_on == Ok(false)
-        && let Some(life) = now.take()
+        && let Some(session) = now.take()
     {
-        assert!(life.thread.join().is_ok(), "the driver's unload has failed");
+        session.end();
         history().clear();
+    }
+}
+
+/// Unloads the driver, if it is loaded: nothing of it may stay.
+pub fn end() {
+    if let Some(session) = SESSION.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        session.end();
     }
 }

@@ -17,6 +17,7 @@ macro_rules! targets {
         #[test]
         fn $target() {
             corpus(stringify!($target)).iter().for_each(|input| loopcam_fuzz::$target(input));
+            loopcam_fuzz::end();
         }
     )*};
 }

@@ -128,16 +128,14 @@ fn fuzz(target: Target, program: &Path, options: &Options) -> Result<()> {
         return process::run(command.args(&options.more));
     }
     command.arg(format!("-max_len={}", target.longest()));
+    let seeds = if target == Target::Image { Some(seeds(&folder)?) } else { None };
     if options.merge {
-        return process::run(command.arg("-merge=1").arg(&kept).arg(&found));
+        return process::run(command.arg("-merge=1").arg(&kept).arg(&found).args(seeds));
     }
     println!("fuzzing {name} for {} s", options.seconds);
     command.args([format!("-max_total_time={}", options.seconds)]);
     command.args(["-print_final_stats=1", "-timeout=60"]).args(&options.more).arg(&found).arg(&kept);
-    if target == Target::Image {
-        command.arg(seeds(&folder)?);
-    }
-    process::run(&mut command)
+    process::run(command.args(seeds))
 }
 
 /// Images to begin with: small drivers.

@@ -75,7 +75,10 @@ pub fn run(options: &Options) -> Result<()> {
         let change = (with / without - 1.0) * 100.0;
         println!("  {format:<26} {:>12} {:>12} {change:>+8.1} %", time(without), time(with));
     }
-    let watched = Measured::by(&rig, &["--flags".to_owned(), "standard,ks".to_owned()])?;
+    let watching = ["--flags", "standard,ks"].map(str::to_owned);
+    let watched =
+        (0..options.rounds.max(1)).map(|_| Measured::by(&rig, &[&options.more[..], &watching].concat()));
+    let watched = Measured::median(watched.collect::<Result<_>>()?).context("nothing was measured")?;
     let factor = now.times_real_time / watched.times_real_time;
     println!("\nWith Driver Verifier's options (standard,ks) the rig takes {factor:.1} times as long");
     let folder = house::root().join("target/bench");

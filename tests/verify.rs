@@ -219,9 +219,9 @@ fn a_leak_after_a_failure_is_found() {
 #[test]
 fn specimens_are_found() {
     let specimens = [
-        ("pending-connect", "KsCallbackReturn", Some((0xC4, 0x81005))),
-        ("raised-irql", "KsIrqlPinCallbacks", Some((0xC4, 0x81008))),
-        ("leak", "PoolLeak", Some((0xC4, 0x62))),
+        ("pending-connect", "KsCallbackReturn", Some((0xC4, Some(0x81005)))),
+        ("raised-irql", "KsIrqlPinCallbacks", Some((0xC4, Some(0x81008)))),
+        ("leak", "PoolLeak", Some((0xC4, Some(0x62)))),
     ];
     for (variant, rule, bug_check) in specimens {
         let folder = Folder::new(&format!("verify-page-{variant}"));

@@ -130,7 +130,7 @@ fn fuzz(target: Target, program: &Path, options: &Options) -> Result<()> {
     command.arg(format!("-max_len={}", target.longest()));
     let seeds = if target == Target::Image { Some(seeds(&folder)?) } else { None };
     if options.merge {
-        return process::run(command.arg("-merge=1").arg(&kept).arg(&found).args(seeds));
+        return process::run(command.arg("-set_cover_merge=1").arg(&kept).arg(&found).args(seeds));
     }
     println!("fuzzing {name} for {} s", options.seconds);
     command.args([format!("-max_total_time={}", options.seconds)]);

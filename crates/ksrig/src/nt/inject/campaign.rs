@@ -19,7 +19,7 @@ use crate::nt::{
 pub enum Plan {
     /// None: they are counted.
     Count,
-    /// The first call of this place with this status ([`Site::of`]).
+    /// The first call of this place with this status.
     Site(u64),
     /// The first call of a place, with the first status, that is not among these.
     New(BTreeSet<u64>),

@@ -83,6 +83,8 @@ mod pin_dispatch;
 mod plain;
 mod processed;
 mod processing_guard;
+#[cfg(target_arch = "x86_64")]
+mod processor;
 mod property;
 mod proposal;
 mod published;

@@ -12,37 +12,31 @@
 #[cfg(not(test))]
 extern crate wdk_panic;
 
+#[path = "../../../specimen/constant.rs"]
+mod constant;
 mod controls;
 mod ddi;
+#[path = "../../../specimen/descriptor.rs"]
+mod descriptor;
 mod device;
 mod exercise;
 mod filter;
-#[path = "../../raw/src/format.rs"]
+#[path = "../../../specimen/format.rs"]
 mod format;
 mod mutant;
 mod shared;
 mod sink;
 mod source;
 mod timer;
-mod variant;
 mod work;
 
+use constant::Constant;
 use ks_sys::{
     KSDEVICE_DESCRIPTOR, KSFILTER_DESCRIPTOR, KsInitializeDriver, NTSTATUS, PDRIVER_OBJECT, PUNICODE_STRING,
 };
 
-/// Lets a constant structure of pointers be a `static`.
-#[repr(transparent)]
-struct Constant<T>(T);
-
-// SAFETY: nobody writes to a constant.
-unsafe impl<T> Sync for Constant<T> {}
-
-impl<T> Constant<T> {
-    const fn get(&'static self) -> *const T {
-        &raw const self.0
-    }
-}
+/// The size of a frame in a format.
+const SAMPLE_SIZE: u32 = format::FRAME;
 
 static FILTERS: Constant<[*const KSFILTER_DESCRIPTOR; 2]> =
     Constant([filter::SINK.get(), filter::SOURCE.get()]);

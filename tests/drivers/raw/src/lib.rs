@@ -13,28 +13,24 @@ extern crate wdk_panic;
 
 mod answers;
 mod clock;
+#[path = "../../../specimen/constant.rs"]
+mod constant;
+#[path = "../../../specimen/descriptor.rs"]
+mod descriptor;
 mod filter;
+#[path = "../../../specimen/format.rs"]
 mod format;
 mod sink;
 mod source;
 mod variant;
 
+use constant::Constant;
 use ks_sys::{
     KSDEVICE_DESCRIPTOR, KSFILTER_DESCRIPTOR, KsInitializeDriver, NTSTATUS, PDRIVER_OBJECT, PUNICODE_STRING,
 };
 
-/// Lets a constant structure of pointers be a `static`.
-#[repr(transparent)]
-struct Constant<T>(T);
-
-// SAFETY: nobody writes to a constant.
-unsafe impl<T> Sync for Constant<T> {}
-
-impl<T> Constant<T> {
-    const fn get(&'static self) -> *const T {
-        &raw const self.0
-    }
-}
+/// The size of a frame in a format.
+const SAMPLE_SIZE: u32 = variant::sample_size(format::FRAME);
 
 static FILTERS: Constant<[*const KSFILTER_DESCRIPTOR; 2]> =
     Constant([filter::SINK.get(), filter::SOURCE.get()]);

@@ -9,7 +9,7 @@ use ks_sys::{
     STATUS_SUCCESS, ULONG, fourcc_subtype,
 };
 
-use crate::{Constant, variant};
+use crate::{Constant, SAMPLE_SIZE};
 
 const SIDE: i32 = 16;
 /// Bytes in a frame.
@@ -99,7 +99,7 @@ struct Format {
 }
 
 static FORMAT: Constant<Format> =
-    Constant(Format { format: header(size_of::<Format>(), variant::sample_size(FRAME)), info: INFO });
+    Constant(Format { format: header(size_of::<Format>(), SAMPLE_SIZE), info: INFO });
 
 /// `PFNKSINTERSECTHANDLEREX` (contract R3.21): there is one format to offer.
 pub unsafe extern "C" fn intersect(

@@ -151,10 +151,7 @@ impl Open {
 
     /// Sets another format.
     pub fn set_format(&self, format: &Format) -> Status {
-        let id = ks_sys::KSPROPERTY_CONNECTION::KSPROPERTY_CONNECTION_DATAFORMAT as u32;
-        let set = ksrig::client::property::SET;
-        let request = ksrig::client::property::request(ks_sys::KSPROPSETID_Connection, id, set, &[]);
-        self.pin.property(&request, format.0.clone()).status
+        self.pin.set_format(format)
     }
 
     /// The format in force.

@@ -2,11 +2,11 @@
 
 use ks_sys::*;
 
-use super::Status;
 use super::packet::Packet;
 use super::property::{self, Answer};
 use super::request::Request;
 use super::sys::{self, Handle};
+use super::{Format, Status};
 
 /// `KSSTATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +76,13 @@ impl Pin {
     /// Moves the pin to a state, or fails with what the way there failed with.
     pub fn run(&self) -> Result<(), Status> {
         self.set_state(State::Run)
+    }
+
+    /// Sets `KSPROPERTY_CONNECTION_DATAFORMAT`.
+    pub fn set_format(&self, format: &Format) -> Status {
+        let id = KSPROPERTY_CONNECTION::KSPROPERTY_CONNECTION_DATAFORMAT as u32;
+        let input = property::request(KSPROPSETID_Connection, id, property::SET, &[]);
+        self.property(&input, format.0.clone()).status
     }
 
     /// Sends a property request with any input and output buffer.

@@ -289,12 +289,12 @@ impl system::Machine for UnderTest {
 
     fn prioritize(&self, seed: u64, changes: usize, steps: u64) {
         let mut random = Random::new(seed);
-        let places = (0..changes).map(|_| 1 + random.number() % steps.max(1)).collect();
-        sched::by_priority(seed, places);
+        let changes = (0..changes).map(|_| 1 + random.number() % steps.max(1)).collect();
+        sched::explore(sched::Plan::Priorities { seed, changes });
     }
 
     fn unprioritize(&self) -> u64 {
-        sched::by_chance()
+        sched::explored().switch_points
     }
 
     fn query_remove(&self) -> Status {

@@ -10,8 +10,8 @@ use std::{
     },
 };
 
-pub use self::explore::{Choice, Explored, Plan};
-use self::explore::{Exploration, mix};
+use self::explore::Exploration;
+pub use self::explore::{Choice, Explored, Plan, mix};
 use super::{
     bugcheck, exports,
     machine::{Machine, lock},
@@ -400,17 +400,6 @@ pub fn explored_so_far(machine: &Machine) -> Vec<Choice> {
     // A fault may come while a choice is made.
     let Ok(state) = machine.scheduler.state.try_lock() else { return Vec::new() };
     state.exploration.as_ref().map_or(&state.explored[..], Exploration::choices).to_vec()
-}
-
-/// From now on threads run by priorities that the seed draws, and with each of the switch points in
-/// `changes`, counted from here, whoever runs falls below all others.
-pub fn by_priority(seed: u64, changes: Vec<u64>) {
-    explore(Plan::Priorities { seed, changes });
-}
-
-/// Ends that; gives the number of switch points since it began.
-pub fn by_chance() -> u64 {
-    explored().switch_points
 }
 
 /// Hands the baton to another thread that can run (or to the same one, as the seed says).

@@ -6,6 +6,8 @@ use std::{
     ptr::null_mut,
 };
 
+use ks_sys::PAGE_SIZE;
+
 use super::bugcheck::Cause;
 
 /// DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION
@@ -13,7 +15,7 @@ const BEYOND: Cause = Cause { rule: "SpecialPoolEnd", bug_check: 0xD6, code: Non
 /// DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL
 const FREED: Cause = Cause { rule: "SpecialPoolFreed", bug_check: 0xD5, code: None };
 
-const PAGE: usize = 4096;
+const PAGE: usize = PAGE_SIZE as usize;
 /// The address space of the pool: 16 GiB, of which the tables of its pages are 32 MiB at most.
 const SPACE: usize = 16 << 30;
 /// Linux gives a process 65530 mappings, and a block takes two: further ones lie in the ordinary pool.

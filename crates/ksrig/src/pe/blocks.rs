@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 
-use super::image::Image;
+use super::{image::Image, unwind};
 
 /// Instructions that run one after the other: who jumps here runs all of them, calls that do not return aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,29 +29,25 @@ pub struct Found {
 
 /// What is found from the functions of the image, and from where something is known to run.
 pub fn find(image: &Image, running: impl IntoIterator<Item = u32>) -> Found {
-    let functions = image.functions();
-    let mut open: Vec<(u32, u32)> = functions.clone();
+    let mut open = image.functions();
     let entry = image.headers().entry;
-    open.extend(std::iter::once(entry).chain(running).map(|start| (start, end_of(&functions, start))));
-    Code::new(image, functions).all(open)
+    open.extend(std::iter::once(entry).chain(running).map(|start| (start, end_of(image, start))));
+    Code::new(image).all(open)
 }
 
 /// What is found from one place on, up to what is `known` already.
 pub fn find_from(image: &Image, start: u32, known: &dyn Fn(u32) -> bool) -> Found {
-    let functions = image.functions();
-    let end = end_of(&functions, start);
-    Code { known, ..Code::new(image, functions) }.all(vec![(start, end)])
+    Code { known, ..Code::new(image) }.all(vec![(start, end_of(image, start))])
 }
 
 /// Where the function ends that a place lies in; a leaf function is in no table, and its section is its limit.
-fn end_of(functions: &[(u32, u32)], place: u32) -> u32 {
-    let owner = functions.iter().find(|(begin, end)| (*begin..*end).contains(&place));
-    owner.map_or(u32::MAX, |owner| owner.1)
+fn end_of(image: &Image, place: u32) -> u32 {
+    let owner = unwind::entry(image, place).and_then(|entry| image.layout.u32(entry + 4));
+    owner.unwrap_or(u32::MAX)
 }
 
 struct Code<'i> {
     image: &'i Image,
-    functions: Vec<(u32, u32)>,
     known: &'i dyn Fn(u32) -> bool,
     starts: BTreeSet<u32>,
     /// Instructions: where each ends, and whether what follows it runs next.
@@ -60,9 +56,9 @@ struct Code<'i> {
 }
 
 impl<'i> Code<'i> {
-    fn new(image: &'i Image, functions: Vec<(u32, u32)>) -> Self {
+    fn new(image: &'i Image) -> Self {
         let (starts, seen, jumps) = Default::default();
-        Self { image, functions, known: &|_| false, starts, seen, jumps }
+        Self { image, known: &|_| false, starts, seen, jumps }
     }
 
     /// Everything from these places on, each with its limit.
@@ -102,7 +98,7 @@ impl<'i> Code<'i> {
             };
             self.seen.insert(at, (next, goes_on));
             if let Some(target) = target {
-                open.push((target, end_of(&self.functions, target)));
+                open.push((target, end_of(self.image, target)));
             }
             if !goes_on {
                 return;

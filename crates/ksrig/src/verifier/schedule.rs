@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::nt::sched::{Choice, Plan};
+use crate::nt::sched::{Choice, Plan, mix};
 
 /// The options of a schedule that are not the first.
 pub type Choices = Vec<(u64, u32)>;
@@ -48,13 +48,13 @@ impl Schedules {
     /// The next one to try.
     pub fn begin(&mut self) -> Plan {
         self.made += 1;
-        let seed = mix(self.seed.wrapping_add(self.made));
+        let seed = mixed(self.seed.wrapping_add(self.made));
         self.current = if self.made % 2 == 1 { self.frontier.pop_front() } else { None };
         match &self.current {
             Some(choices) => Plan::Given(choices.clone()),
             None if self.made.is_multiple_of(4) => Plan::Chance { seed, one_in: 2 + (seed % 15) as u32 },
             None => {
-                let place = |number| 1 + mix(seed.wrapping_add(number)) % self.switch_points;
+                let place = |number| 1 + mixed(seed.wrapping_add(number)) % self.switch_points;
                 Plan::Priorities { seed, changes: (0..1 + seed % 4).map(place).collect() }
             }
         }
@@ -84,12 +84,9 @@ impl Schedules {
     }
 }
 
-/// A well-mixed number (splitmix64).
-fn mix(number: u64) -> u64 {
-    let mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+/// A well-mixed number.
+fn mixed(mut number: u64) -> u64 {
+    mix(&mut number)
 }
 
 /// Leaves choices out, halves first, single ones and then pairs last, as long as the rest still `fails`: the shortest list

@@ -71,20 +71,13 @@ impl Measured {
                 figures.extend(frames.frames.iter().map(|case| case.driver_ns));
             }
         }
-        Ok(figures.map(|mut figures| {
-            figures.sort_by(f64::total_cmp);
-            figures[figures.len() / 2]
-        }))
+        Ok(figures.map(middle))
     }
 
     /// Each figure's median of several rounds; what is counted is the same in each.
     pub fn median(rounds: Vec<Self>) -> Option<Self> {
         let mut result = rounds.first()?.clone();
-        let middle = |of: &dyn Fn(&Self) -> f64| {
-            let mut figures: Vec<f64> = rounds.iter().map(of).collect();
-            figures.sort_by(f64::total_cmp);
-            figures[figures.len() / 2]
-        };
+        let middle = |of: &dyn Fn(&Self) -> f64| middle(rounds.iter().map(of).collect());
         for (index, case) in result.frames.iter_mut().enumerate() {
             case.driver_ns = middle(&|round| round.frames[index].driver_ns);
             case.copy_ns = middle(&|round| round.frames[index].copy_ns);
@@ -94,4 +87,10 @@ impl Measured {
         result.times_real_time = middle(&|round| round.times_real_time);
         Some(result)
     }
+}
+
+/// The middle one of some figures.
+fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }

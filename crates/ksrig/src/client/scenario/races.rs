@@ -136,11 +136,7 @@ pub fn format(stage: &Stage<'_>) {
             }),
             thread("sets", move || {
                 for format in formats.iter().take(3).chain([&small]) {
-                    let id = ks_sys::KSPROPERTY_CONNECTION::KSPROPERTY_CONNECTION_DATAFORMAT as u32;
-                    let set = crate::client::property::SET;
-                    let input =
-                        crate::client::property::request(ks_sys::KSPROPSETID_Connection, id, set, &[]);
-                    sets.pin.property(&input, format.0.clone());
+                    sets.pin.set_format(format);
                 }
             }),
         ]);

@@ -46,7 +46,7 @@ pub struct Explored {
 }
 
 /// The next pseudo-random number (splitmix64).
-pub(super) fn mix(state: &mut u64) -> u64 {
+pub fn mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

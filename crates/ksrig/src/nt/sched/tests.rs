@@ -40,7 +40,7 @@ fn counted(seed: u64, changes: Vec<u64>) -> (u32, u64) {
     #[derive(Default)]
     struct Counter(Cell<u32>);
     let machine = Machine::new(MachineOptions { preemption: 0, ..MachineOptions::default() });
-    by_priority(seed, changes);
+    explore(Plan::Priorities { seed, changes });
     let add = move || {
         let counter = &machine.extension::<Counter>().0;
         switch_point();
@@ -50,7 +50,7 @@ fn counted(seed: u64, changes: Vec<u64>) -> (u32, u64) {
     };
     let threads: Vec<_> = (0..3).map(|number| machine.spawn(&format!("t{number}"), add)).collect();
     threads.into_iter().for_each(super::super::machine::JoinHandle::join);
-    let steps = by_chance();
+    let steps = explored().switch_points;
     let count = machine.extension::<Counter>().0.get();
     machine.shutdown();
     (count, steps)

@@ -117,18 +117,15 @@ mod tests {
 
     use super::*;
     use crate::nt::{
-        IoAllocateIrp, IoFreeIrp, IoGetNextIrpStackLocation, MachineOptions,
-        callback::{Callback, CallbackKind, Group, call},
+        IoAllocateIrp, IoFreeIrp, IoGetNextIrpStackLocation,
+        callback::{CallbackKind, Group},
         flags::Flags,
     };
 
     fn codes(watch: bool, deed: impl FnOnce()) -> Vec<u32> {
-        let watch = Flags { security: watch, ..Flags::default() };
-        let machine = Machine::new(MachineOptions { watch, ..MachineOptions::default() });
-        call(Callback { kind: CallbackKind::new("Deed", Group::Driver), object: &"driver" }, deed);
-        let found = violation::take().iter().map(|found| found.code).collect();
-        machine.shutdown();
-        found
+        let kind = CallbackKind::new("Deed", Group::Driver);
+        let found = violation::broken_by(kind, Flags { security: watch, ..Flags::NONE }, deed);
+        found.iter().map(|found| found.code).collect()
     }
 
     const NOTHING: [u32; 0] = [];

@@ -6,8 +6,7 @@ use ::object::pe;
 use ks_sys::*;
 
 use super::{
-    Machine, MachineOptions,
-    callback::{Callback, CallbackKind, Group, call},
+    callback::{CallbackKind, Group},
     dispatcher,
     flags::Flags,
     handle, io, irql, object, pool, resource, slist, thread, violation,
@@ -26,11 +25,7 @@ fn kind(name: &'static str) -> CallbackKind {
 
 /// The rules that a callback of this kind breaks which does that.
 fn broken_in(kind: CallbackKind, watch: Flags, deed: impl FnOnce()) -> Vec<(&'static str, u32)> {
-    let machine = Machine::new(MachineOptions { watch, preemption: 0, ..MachineOptions::default() });
-    call(Callback { kind, object: &"driver" }, deed);
-    let found = violation::take().iter().map(|found| (found.rule, found.code)).collect();
-    machine.shutdown();
-    found
+    violation::broken_by(kind, watch, deed).iter().map(|found| (found.rule, found.code)).collect()
 }
 
 fn broken(deed: impl FnOnce()) -> Vec<(&'static str, u32)> {

@@ -76,22 +76,12 @@ pub fn processing_ends(object: &dyn Display, since: Option<Moment>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nt::{
-        Machine, MachineOptions,
-        callback::{Callback, call},
-        exports,
-        flags::Flags,
-        measure::processor_time,
-    };
+    use crate::nt::{exports, flags::Flags, measure::processor_time};
 
     /// The rules that a callback of this kind breaks which does that.
     fn broken(kind: CallbackKind, deed: impl FnOnce()) -> Vec<(&'static str, u32)> {
-        let watch = Flags { timed: true, ..Flags::default() };
-        let machine = Machine::new(MachineOptions { watch, ..MachineOptions::default() });
-        call(Callback { kind, object: &"it" }, deed);
-        let found = violation::take().iter().map(|found| (found.rule, found.code)).collect();
-        machine.shutdown();
-        found
+        let found = violation::broken_by(kind, Flags { timed: true, ..Flags::NONE }, deed);
+        found.iter().map(|found| (found.rule, found.code)).collect()
     }
 
     fn wait(milliseconds: u64) {

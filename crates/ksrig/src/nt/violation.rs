@@ -54,3 +54,21 @@ pub fn list() -> Vec<Violation> {
 pub fn take() -> Vec<Violation> {
     std::mem::take(&mut lock(&Machine::current().violations))
 }
+
+/// The rules that a driver breaks which does that in a callback of this kind, on a machine that watches so.
+#[cfg(test)]
+pub(super) fn broken_by(
+    kind: super::callback::CallbackKind,
+    watch: super::flags::Flags,
+    deed: impl FnOnce(),
+) -> Vec<Violation> {
+    use super::{
+        MachineOptions,
+        callback::{Callback, call},
+    };
+    let machine = Machine::new(MachineOptions { watch, preemption: 0, ..MachineOptions::default() });
+    call(Callback { kind, object: &"driver" }, deed);
+    let found = take();
+    machine.shutdown();
+    found
+}

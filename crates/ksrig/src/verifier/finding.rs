@@ -25,7 +25,7 @@ pub struct Step {
 }
 
 /// A broken rule, or what stopped the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule's name, or what the stop says.
     pub rule: String,
@@ -75,7 +75,8 @@ impl Finding {
             object: violation.object.clone(),
             stack: violation.stack.clone(),
             trail: at.map_or_else(Vec::new, |at| trail(events, at)),
-            ..Self::empty()
+            times: 1,
+            ..Self::default()
         }
     }
 
@@ -94,32 +95,14 @@ impl Finding {
             message: stop.message.clone(),
             stack: stop.stack.clone(),
             trail: trail(events, last),
-            ..Self::empty()
+            times: 1,
+            ..Self::default()
         }
     }
 
     /// What the process of the run came to, when nothing else is known.
     pub fn of_process(rule: &str, expected: &str, message: String) -> Self {
-        Self { rule: rule.to_owned(), expected: expected.to_owned(), message, ..Self::empty() }
-    }
-
-    fn empty() -> Self {
-        Self {
-            rule: String::new(),
-            bug_check: None,
-            expected: String::new(),
-            page: String::new(),
-            message: String::new(),
-            object: String::new(),
-            stack: Vec::new(),
-            trail: Vec::new(),
-            injected: None,
-            scenario: String::new(),
-            seed: 0,
-            replay: String::new(),
-            command: String::new(),
-            times: 1,
-        }
+        Self { rule: rule.to_owned(), expected: expected.to_owned(), message, times: 1, ..Self::default() }
     }
 
     /// Whether it is the same fault: the rule and the place in the driver. Where no driver is on the stack, what
@@ -165,8 +148,6 @@ fn bug_check(rule: &super::Rule, code: u64) -> Option<(u32, Option<u64>)> {
 fn expected_of_stop(rule: &str) -> &'static str {
     match rule {
         "not emulated" => "the rig plays what the driver calls: this is no fault of the driver's",
-        "deadlock" | "no end" => "a wait is for what will come",
-        "access violation" => "memory is touched that the driver has",
         _ => "the driver does not stop the machine",
     }
 }

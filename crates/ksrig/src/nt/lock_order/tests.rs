@@ -9,7 +9,7 @@ use crate::nt::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeMutex, KeInitializeSpinLock,
     KeReleaseMutex, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeWaitForSingleObject, Machine,
     MachineOptions,
-    callback::{Callback, CallbackKind, Group, call},
+    callback::{CallbackKind, Group},
     flags::Flags,
     pool::{ExFreePool, driver_pool_with_tag},
     slist::{
@@ -23,12 +23,9 @@ const NOTHING: [u32; 0] = [];
 
 /// The codes that a driver earns which does this.
 fn codes(deed: impl FnOnce()) -> Vec<u32> {
-    let watch = Flags { deadlock: true, ..Flags::default() };
-    let machine = Machine::new(MachineOptions { watch, ..MachineOptions::default() });
-    call(Callback { kind: CallbackKind::new("Deed", Group::Driver), object: &"driver" }, deed);
-    let found = violation::take();
+    let watch = Flags { deadlock: true, ..Flags::NONE };
+    let found = violation::broken_by(CallbackKind::new("Deed", Group::Driver), watch, deed);
     assert!(found.iter().all(|found| found.rule == "DeadlockDetection"), "{found:?}");
-    machine.shutdown();
     found.iter().map(|found| found.code).collect()
 }
 

@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use crate::nt::{
-    Machine, MachineOptions, bugcheck,
-    callback::{Callback, CallbackKind, Group, call},
+    bugcheck,
+    callback::{CallbackKind, Group},
     flags::Flags,
+    violation,
 };
 
 /// What a driver does: its name, what is watched, the deed, and what the report says; "" = it does no wrong.
@@ -17,9 +18,7 @@ const VARIABLE: &str = "KSRIG_CASE";
 pub fn run(cases: &[Case]) {
     let name = std::env::var(VARIABLE).unwrap_or_default();
     let Some((_, watch, deed, _)) = cases.iter().find(|(known, ..)| *known == name) else { return };
-    let machine = Machine::new(MachineOptions { watch: *watch, preemption: 0, ..MachineOptions::default() });
-    call(Callback { kind: CallbackKind::new("Deed", Group::Driver), object: &"driver" }, deed);
-    machine.shutdown();
+    violation::broken_by(CallbackKind::new("Deed", Group::Driver), *watch, deed);
 }
 
 /// The ignored test with this path passes in a process of its own.

@@ -94,7 +94,7 @@ fn calls_fail_by_number() {
     let [_, image] = images::loopcam();
     let subject = subject(&image);
     for (name, stride) in [("load", 3), ("connect", 80), ("stream", 30), ("disable", 15)] {
-        let run = Run { faults: Some(Plan::Count), schedule: None };
+        let run = Run { faults: Some(Plan::Count), ..Run::default() };
         let mut sweep = Sweep::by_number(subject.run(named(name), &run).tally.calls, stride);
         let mut struck = 0;
         sweep.go_on(
@@ -170,6 +170,53 @@ fn a_planted_race_is_found_and_replays() {
         let passes = sound.explore(race, seed, explored.schedules.max(100), |_| true);
         assert!(passes.failed.is_none());
     }
+}
+
+/// Threads that run free, a few dozen runs of each race, in both flavours: no broken rule.
+#[test]
+fn free_threads_are_clean() {
+    for image in images::loopcam() {
+        let subject = subject(&image);
+        for scenario in SCENARIOS.iter().filter(|scenario| scenario.races) {
+            let share = Instant::now();
+            let goes_on = |run: u64| run < 5 || share.elapsed() < Duration::from_millis(1000);
+            let stressed = subject.stress(scenario, 1, 100, goes_on);
+            if let Some((run, outcome)) = stressed.failed {
+                panic!("{} {}: {}", scenario.name, Replay::Free(run), text(&outcome.findings));
+            }
+            println!("{}: {} runs", scenario.name, stressed.runs);
+        }
+    }
+}
+
+/// A race that was planted is found by threads that run free, too, and again by the command that is printed. The driver
+/// without it passes as many runs as that took.
+#[test]
+fn a_planted_race_is_found_by_free_threads() {
+    let image = images::raw("racy-count");
+    let race = ["--scenario", "race-open"];
+    let (code, text, verdict) = verify(&image, &[&race[..], &["--stress", "10000"]].concat());
+    assert_eq!(code, Some(1), "{text}");
+    let [finding] = &verdict.findings.0[..] else { panic!("{text}") };
+    assert_eq!(finding.rule, "PoolLeak", "{text}");
+    assert!(finding.replay.starts_with("free:") && finding.command.contains(&finding.replay), "{text}");
+    let (code, text, again) = verify(&image, &[&race[..], &["--replay", &finding.replay]].concat());
+    assert_eq!((code, again.findings.0.len()), (Some(1), 1), "{text}");
+    assert_eq!(again.findings.0[0].rule, "PoolLeak", "{text}");
+    let runs = verdict.stress().map_or(0, |stress| stress.runs);
+    let sound = subject(&images::raw("sound"));
+    let passes = sound.stress(named("race-open"), 1, runs.max(100), |_| true);
+    assert!(passes.failed.is_none());
+}
+
+/// What stops the machine while threads run free is told with its place, once, by whichever thread comes first.
+#[test]
+fn a_stop_of_free_threads_is_told() {
+    let arguments = ["--scenario", "race-connect", "--stress", "20"];
+    let (code, text, verdict) = verify(&images::raw("access-violation"), &arguments);
+    assert_eq!(code, Some(1), "{text}");
+    let [finding] = &verdict.findings.0[..] else { panic!("{text}") };
+    assert!(finding.stack[0].contains("sink::connect"), "{text}");
 }
 
 /// A driver that does not look at what it got is found when memory fails, although that ends the machine; the sweep goes

@@ -109,8 +109,9 @@ pub fn compliance(tests: &mut Command) -> Result<()> {
     process::run(rig.command("compliance").args(EACH_SWITCH))
 }
 
-/// Calls fail one by one and schedules are tried, in all scenarios, for as long as that.
-const VERIFY: [&str; 6] = ["--faults", "systematic", "--schedules", "100000", "--seconds", "90"];
+/// Calls fail one by one, schedules are tried and threads run free, in all scenarios, for as long as that.
+const VERIFY: [&str; 8] =
+    ["--faults", "systematic", "--schedules", "100000", "--stress", "100000", "--seconds", "90"];
 
 /// Verifies the driver.
 pub fn verify() -> Result<()> {

@@ -21,9 +21,9 @@ use crate::{
 /// Installs what is missing, builds all flavours of the driver and the test drivers, checks the images, runs clippy over
 /// both sides of the ABI, builds the documentation, runs all tests (with cargo-nextest if it is there) and looks which
 /// lines of the driver they run, runs the compliance suite with a million random requests and with each open point the
-/// other way, lets calls fail and tries schedules, fuzzes, makes the packages, runs the drivers in them, and builds the
-/// driver again in another folder. Stops at the first step that fails. From nothing it takes about half an hour on two
-/// cores.
+/// other way, lets calls fail, tries schedules and lets threads run free, fuzzes, makes the packages, runs the drivers in
+/// them, and builds the driver again in another folder. Stops at the first step that fails. From nothing it takes about half
+/// an hour on two cores.
 #[derive(Args)]
 #[command(after_help = "Example:\n  cargo xtask test --quick")]
 pub struct Options {

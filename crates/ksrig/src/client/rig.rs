@@ -48,6 +48,12 @@ impl Builder {
         self
     }
 
+    /// Whether driver code runs on all threads at the same time; see [`MachineOptions::free`].
+    pub fn free(mut self, free: bool) -> Self {
+        self.machine.free = free;
+        self
+    }
+
     /// Whether time in the driver is measured.
     pub fn measure(mut self, measure: bool) -> Self {
         self.machine.measure = measure;
@@ -76,6 +82,11 @@ impl Builder {
     pub fn options(mut self, options: ks::Options) -> Self {
         self.ks = options;
         self
+    }
+
+    /// What has been said about the machine.
+    pub fn machine(&self) -> &MachineOptions {
+        &self.machine
     }
 
     /// Takes names and hardware id from the driver's INF.

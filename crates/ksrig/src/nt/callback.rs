@@ -4,7 +4,12 @@ use std::fmt::Display;
 
 use ks_sys::*;
 
-use super::{exports, residency, sched, thread::Thread, timed, trace, violation};
+use super::{
+    exports, residency,
+    sched::{self, step::Way},
+    thread::Thread,
+    timed, trace, violation,
+};
 use crate::pe::stub::PerThread;
 
 /// Whose callback it is: decides which rule an IRQL that changed across it breaks.
@@ -112,7 +117,9 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     residency::enter_driver(thread);
     let began = timed::now();
     let meter = thread.meter.enter(thread, kind.name);
+    sched::leave(thread, Some(Way::Call));
     let result = body();
+    sched::come(thread);
     thread.meter.leave(thread, meter);
     sched::explored_point();
 

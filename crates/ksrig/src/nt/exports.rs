@@ -5,7 +5,8 @@ use std::{ops::RangeInclusive, sync::Mutex};
 use super::{
     bugcheck,
     machine::{Machine, lock},
-    ntoskrnl, pnp, residency, sched,
+    ntoskrnl, pnp, residency,
+    sched::{self, step::Way},
     thread::Thread,
     violation,
 };
@@ -85,13 +86,16 @@ pub(crate) use {exports, target};
 /// The driver is in an export of the rig as long as this lives.
 pub struct Call {
     thread: &'static Thread,
+    export: &'static Export,
     running: bool,
+    free: bool,
 }
 
 /// The start of every thunk.
 pub fn enter(export: &'static Export) -> Call {
     let thread = Thread::current();
     let running = thread.meter.pause();
+    let free = sched::come(thread);
     thread.exports.set(thread.exports.get() + 1);
     if !export.irql.contains(&thread.irql()) {
         let (low, high) = (export.irql.start(), export.irql.end());
@@ -99,7 +103,7 @@ pub fn enter(export: &'static Export) -> Call {
         violation::report(export.rule.0, export.rule.1, export.name, message);
     }
     sched::switch_point();
-    Call { thread, running }
+    Call { thread, export, running, free }
 }
 
 impl Drop for Call {
@@ -107,6 +111,11 @@ impl Drop for Call {
         self.thread.exports.set(self.thread.exports.get() - 1);
         self.thread.meter.resume(self.running);
         residency::enter_driver(self.thread);
+        if self.free {
+            // The driver calls methods of interfaces without a stub.
+            let way = if self.export.thunk.is_null() { Way::Call } else { Way::Return };
+            sched::leave(self.thread, Some(way));
+        }
     }
 }
 

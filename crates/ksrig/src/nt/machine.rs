@@ -27,6 +27,9 @@ pub struct MachineOptions {
     pub seed: u64,
     /// A switch point hands the baton over once in so many times; 0 = only when a thread blocks.
     pub preemption: u32,
+    /// Whether driver code runs on all threads at the same time, with stops in the middle of it: then the same seed does
+    /// not give the same run. Memory cannot be taken away from one thread, so `force_irql` and `security` watch nothing.
+    pub free: bool,
     /// Whether the time spent in driver code is measured.
     pub measure: bool,
     /// Whether events are kept.
@@ -44,6 +47,7 @@ impl Default for MachineOptions {
         Self {
             seed: 1,
             preemption: 8,
+            free: false,
             measure: false,
             trace: true,
             watch: Flags::default(),
@@ -111,8 +115,11 @@ impl Machine {
     ///
     /// # Panics
     /// When the calling thread belongs to a machine already.
-    pub fn new(options: MachineOptions) -> &'static Self {
+    pub fn new(mut options: MachineOptions) -> &'static Self {
         assert!(CURRENT.get().is_none(), "the thread belongs to a machine already");
+        if options.free {
+            (options.watch.force_irql, options.watch.security) = (false, false);
+        }
         super::fault::install();
         super::coverage::record_by_environment();
         let machine: &'static Self = Box::leak(Box::new(Self {

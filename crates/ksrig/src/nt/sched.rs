@@ -1,4 +1,7 @@
 //! The baton: only the thread that holds it runs. Time is virtual and passes only when no thread can run.
+//!
+//! On a machine whose threads run free ([`MachineOptions::free`](super::MachineOptions)) that is so for what the rig plays;
+//! driver code runs without it.
 
 use std::{
     cell::Cell,
@@ -38,11 +41,20 @@ pub(super) enum Alarm {
 }
 
 mod explore;
+mod free;
+pub mod step;
+
+pub use self::free::{come, leave};
 
 enum Status {
     Ready,
     Running,
-    Blocked { reason: String, alarm: Option<(u64, u64)> },
+    /// In driver code, without the baton.
+    Free,
+    Blocked {
+        reason: String,
+        alarm: Option<(u64, u64)>,
+    },
     Done,
 }
 
@@ -59,6 +71,10 @@ struct State {
     slots: Vec<Slot>,
     /// Threads that could run, in the order in which they became ready.
     ready: Vec<u32>,
+    /// How many run without the baton.
+    free: usize,
+    /// And of those, how many stand still.
+    stalled: usize,
     alarms: BTreeMap<(u64, u64), Alarm>,
     sequence: u64,
     ending: bool,
@@ -78,10 +94,21 @@ pub(super) struct Scheduler {
     limit: AtomicU64,
     /// Whether there is an [`Exploration`].
     explores: AtomicBool,
+    /// How often threads have left for driver code without the baton.
+    left: AtomicU64,
     state: Mutex<State>,
 }
 
 const NOBODY: u32 = u32::MAX;
+
+/// Who goes on when the thread that has the baton does not.
+enum Next {
+    Thread(&'static Thread),
+    /// Whoever comes first out of driver code: the baton lies there for it.
+    Comer,
+    /// Nothing will ever happen again.
+    Nobody,
+}
 
 impl Scheduler {
     pub fn new(seed: u64, preemption: u32) -> Self {
@@ -92,6 +119,7 @@ impl Scheduler {
             preemption,
             limit: AtomicU64::new(u64::MAX),
             explores: AtomicBool::new(false),
+            left: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -168,14 +196,18 @@ impl Scheduler {
         }
     }
 
-    /// The next thread to run; lets time pass while there is none. None = nothing will ever happen again.
-    fn next(&self) -> Option<&'static Thread> {
+    /// The next thread to run; lets time pass while there is none.
+    fn next(&self) -> Next {
         loop {
             let mut state = lock(&self.state);
             if let Some(thread) = self.pick(&mut state) {
-                return Some(thread);
+                return Next::Thread(thread);
             }
-            let (&(time, _), _) = state.alarms.first_key_value()?;
+            if state.free > 0 {
+                self.baton.store(NOBODY, Ordering::Release);
+                return Next::Comer;
+            }
+            let Some((&(time, _), _)) = state.alarms.first_key_value() else { return Next::Nobody };
             self.now.fetch_max(time, Ordering::Relaxed);
             if time > self.limit.load(Ordering::Relaxed) {
                 drop(state);
@@ -204,12 +236,13 @@ impl Scheduler {
             state.slots[me.id() as usize].status = Status::Blocked { reason: reason.to_string(), alarm };
         }
         match self.next() {
-            Some(next) if next.id() == me.id() => {}
-            Some(next) => {
+            Next::Thread(next) if next.id() == me.id() => {}
+            Next::Thread(next) => {
                 self.hand_over(next);
                 self.wait_for_baton(me);
             }
-            None => self.deadlock(),
+            Next::Comer => self.wait_for_baton(me),
+            Next::Nobody => self.deadlock(),
         }
         lock(&self.state).slots[me.id() as usize].wake
     }
@@ -287,6 +320,11 @@ impl Scheduler {
         let next = {
             let mut state = lock(&self.state);
             if state.ready.is_empty() {
+                let free = state.free > 0;
+                drop(state);
+                if free {
+                    self.let_come(me);
+                }
                 return;
             }
             state.slots[me.id() as usize].status = Status::Ready;
@@ -324,9 +362,10 @@ impl Scheduler {
             return self.hand_over(first);
         }
         match self.next() {
-            Some(next) => self.hand_over(next),
-            None if ending => {}
-            None => self.deadlock(),
+            Next::Thread(next) => self.hand_over(next),
+            Next::Comer => {}
+            Next::Nobody if ending => {}
+            Next::Nobody => self.deadlock(),
         }
     }
 
@@ -437,7 +476,11 @@ pub fn sleep(units: u64) {
 /// Gives way until no other thread can run without time passing.
 pub fn settle() {
     let scheduler = &Machine::current().scheduler;
-    while !lock(&scheduler.state).ready.is_empty() {
+    let others = || {
+        let state = lock(&scheduler.state);
+        !state.ready.is_empty() || state.free > 0
+    };
+    while others() {
         scheduler.yield_now(Thread::current());
     }
 }

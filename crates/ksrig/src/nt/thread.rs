@@ -11,7 +11,8 @@ use std::{
 use ks_sys::*;
 
 use super::{
-    bugcheck, callback, machine::Machine, measure::Meter, object, residency, seh::Boundary, violation,
+    bugcheck, callback, machine::Machine, measure::Meter, object, residency, sched::step::Stall,
+    seh::Boundary, violation,
 };
 use crate::pe::{self, stub};
 
@@ -58,11 +59,15 @@ pub struct Thread {
     pub(super) seh: Cell<*const Boundary>,
     /// How many exceptions are being handled, one inside the other.
     pub(super) exceptions: Cell<u32>,
+    /// Whether it is in driver code without the baton.
+    pub(super) free: Cell<bool>,
+    /// Where it will stop there.
+    pub(super) stall: Cell<Stall>,
     /// Where its stack begins and ends.
     stack: Cell<(usize, usize)>,
 }
 
-// SAFETY: the cells are touched by the thread itself, which runs only with the baton.
+// SAFETY: the cells are touched by the thread itself only.
 unsafe impl Sync for Thread {}
 
 thread_local! {
@@ -89,6 +94,8 @@ impl Thread {
             exports: Cell::new(0),
             seh: Cell::new(std::ptr::null()),
             exceptions: Cell::new(0),
+            free: Cell::new(false),
+            stall: Cell::default(),
             stack: Cell::default(),
         }))
     }

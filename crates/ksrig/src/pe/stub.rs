@@ -31,6 +31,8 @@ pub struct PerThread {
     pub vectors: [u128; 10],
     /// The `tag` of the import that was called last.
     pub tag: u32,
+    /// Where [`step_back`] returns to.
+    back: u64,
 }
 
 /// What the stubs noted: saved and restored around a callback into the driver.
@@ -93,6 +95,35 @@ impl PerThread {
     }
 }
 
+/// Returns to the driver with the trap flag set, and all else as it is.
+#[unsafe(naked)]
+unsafe extern "C" fn step_back() {
+    core::arch::naked_asm!(
+        "push qword ptr gs:[{back}]",
+        "pushfq",
+        "or qword ptr [rsp], 0x100",
+        "popfq",
+        "ret",
+        back = const offset_of!(PerThread, back),
+    )
+}
+
+/// The import that this thread is in will return to the driver with the trap flag set.
+///
+/// # Safety
+/// The thread is in the last import that it called, nobody looks at its stack before it returns, and its signal handlers
+/// have a stack of their own.
+pub unsafe fn return_stepping() {
+    let block = PerThread::current();
+    if !block.is_null() {
+        // SAFETY: the block is this thread's; the stub noted where the return address lies, and that is still so.
+        unsafe {
+            let place = (*block).driver_rsp as *mut u64;
+            (*block).back = place.replace(step_back as *const () as u64);
+        }
+    }
+}
+
 struct Installed(#[allow(dead_code, reason = "frees the block when the thread ends")] Box<PerThread>);
 
 impl Drop for Installed {
@@ -117,8 +148,14 @@ pub fn install_for_thread() {
     if !PerThread::current().is_null() {
         return;
     }
-    let mut block =
-        Box::new(PerThread { kpcr: [0; 512], driver_rsp: 0, registers: [0; 16], vectors: [0; 10], tag: 0 });
+    let mut block = Box::new(PerThread {
+        kpcr: [0; 512],
+        driver_rsp: 0,
+        registers: [0; 16],
+        vectors: [0; 10],
+        tag: 0,
+        back: 0,
+    });
     let address = &raw mut *block;
     block.kpcr[0x18 / 8] = address as u64;
     block.kpcr[0x20 / 8] = address as u64 + 0x180;

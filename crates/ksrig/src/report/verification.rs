@@ -30,9 +30,7 @@ impl Verification<'_> {
         for finding in &findings.0 {
             let _ = write!(html, "{}", found(finding));
         }
-        let sums =
-            [self.0.faults().map(|sum| sum.to_string()), self.0.schedules().map(|sum| sum.to_string())];
-        for sum in sums.into_iter().flatten() {
+        for sum in self.0.sums() {
             let _ = write!(html, "<p>{}</p>", Escaped(sum));
         }
         let rows: String = played.iter().map(row).collect();

@@ -14,7 +14,7 @@ mod verdict;
 pub use finding::{Finding, Findings};
 pub use replay::Replay;
 pub use rules::{RULES, Rule};
-pub use verdict::{Faults, Played, Tried, Verdict};
+pub use verdict::{Faults, Played, Stress, Tried, Verdict};
 
 /// The rule of this name.
 pub fn rule(name: &str) -> Option<&'static Rule> {

@@ -17,6 +17,8 @@ pub enum Replay {
     From(u64),
     /// A schedule: which option is taken at which choice, where it is not the first.
     Choices(Vec<(u64, u32)>),
+    /// Threads run free: the number of the run. What comes of it is not the same each time.
+    Free(u64),
 }
 
 impl fmt::Display for Replay {
@@ -30,6 +32,7 @@ impl fmt::Display for Replay {
                 let words: Vec<_> = choices.iter().map(|(at, option)| format!("{at}={option}")).collect();
                 write!(f, "choices:{}", words.join(","))
             }
+            Self::Free(run) => write!(f, "free:{run}"),
         }
     }
 }
@@ -40,7 +43,7 @@ impl FromStr for Replay {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is nothing that can be replayed: such are plain, site:0123456789abcdef, nth:7, from:7 and choices:3=1,8=2"
+                "{text:?} is nothing that can be replayed: such are plain, site:0123456789abcdef, nth:7, from:7, choices:3=1,8=2 and free:7"
             )
         };
         let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
@@ -50,6 +53,7 @@ impl FromStr for Replay {
             "site" => u64::from_str_radix(rest, 16).map(Self::Site).map_err(|_| wrong()),
             "nth" => number(rest).map(Self::Nth),
             "from" => number(rest).map(Self::From),
+            "free" => number(rest).map(Self::Free),
             "choices" => {
                 let one = |word: &str| {
                     let (at, option) = word.split_once('=').ok_or_else(wrong)?;
@@ -75,6 +79,7 @@ mod tests {
             Replay::Site(0xab),
             Replay::Nth(7),
             Replay::From(1),
+            Replay::Free(12),
             Replay::Choices(vec![(3, 1), (80, 2)]),
             Replay::Choices(Vec::new()),
         ];

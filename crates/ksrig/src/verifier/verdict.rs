@@ -20,6 +20,8 @@ pub struct Played {
     pub faults: Option<Faults>,
     /// The schedules that were tried.
     pub schedules: Option<Tried>,
+    /// The runs in which threads ran free.
+    pub stress: Option<Stress>,
     /// What was found in it, each fault once.
     pub found: usize,
 }
@@ -46,6 +48,15 @@ pub struct Tried {
     pub schedules: u64,
     /// Whether all with few deviations from the plainest are among them.
     pub exhausted: bool,
+    /// Real time, seconds.
+    pub seconds: f64,
+}
+
+/// Runs in which threads ran free.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Stress {
+    /// How many.
+    pub runs: u64,
     /// Real time, seconds.
     pub seconds: f64,
 }
@@ -86,6 +97,21 @@ impl Verdict {
         })
     }
 
+    /// Runs with threads that ran free, all together.
+    pub fn stress(&self) -> Option<Stress> {
+        self.played
+            .iter()
+            .filter_map(|played| played.stress)
+            .reduce(|all, one| Stress { runs: all.runs + one.runs, seconds: all.seconds + one.seconds })
+    }
+
+    /// What calls that failed, schedules and free runs came to, a sentence each.
+    pub fn sums(&self) -> impl Iterator<Item = String> {
+        let faults = self.faults().map(|sum| sum.to_string());
+        let schedules = self.schedules().map(|sum| sum.to_string());
+        [faults, schedules, self.stress().map(|sum| sum.to_string())].into_iter().flatten()
+    }
+
     /// The result in a sentence.
     pub fn sentence(&self) -> String {
         match self.findings.0.len() {
@@ -112,6 +138,9 @@ impl Played {
         if let Some(Tried { schedules, exhausted, .. }) = self.schedules {
             let rest = if exhausted { ", all with few deviations" } else { "" };
             summary += &format!("; {schedules} schedules{rest}");
+        }
+        if let Some(Stress { runs, .. }) = self.stress {
+            summary += &format!("; {runs} runs with free threads");
         }
         summary
     }
@@ -144,17 +173,21 @@ impl fmt::Display for Tried {
     }
 }
 
+impl fmt::Display for Stress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, seconds } = self;
+        write!(f, "{runs} runs with free threads, {:.0} per second and process", per_second(*runs, *seconds))
+    }
+}
+
 impl fmt::Display for Verdict {
     /// The findings and the sums; the scenarios have been shown when they were over.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings.0 {
             writeln!(f, "\n{finding}")?;
         }
-        if let Some(faults) = self.faults() {
-            writeln!(f, "{faults}")?;
-        }
-        if let Some(tried) = self.schedules() {
-            writeln!(f, "{tried}")?;
+        for sum in self.sums() {
+            writeln!(f, "{sum}")?;
         }
         writeln!(f, "{}: {}", self.driver, self.sentence())
     }

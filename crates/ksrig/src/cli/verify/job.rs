@@ -26,6 +26,8 @@ pub enum Work {
     Faults(Sweep),
     /// Schedules are tried, so many.
     Schedules(u64),
+    /// Threads run free, so often.
+    Stress(u64),
     /// A schedule with which a fault is found is made smaller.
     Minimise(Choices, Box<Finding>),
 }
@@ -56,8 +58,8 @@ pub enum Message {
         finding: Finding,
         /// Where the sweep has got to.
         sweep: Option<Sweep>,
-        /// The schedules that were tried, this one among them.
-        schedules: Option<u64>,
+        /// The schedules that were tried, or the free runs, this one among them.
+        tried: Option<u64>,
     },
     /// It is over.
     Over {
@@ -65,8 +67,8 @@ pub enum Message {
         done: Done,
         /// Where the sweep has got to.
         sweep: Option<Sweep>,
-        /// Schedules, and whether all with few deviations were among them.
-        schedules: Option<(u64, bool)>,
+        /// Schedules, and whether all with few deviations were among them; or free runs.
+        tried: Option<(u64, bool)>,
         /// Real time, seconds.
         seconds: f64,
     },
@@ -88,7 +90,7 @@ struct Current {
     seed: u64,
     replay: Replay,
     sweep: Option<Sweep>,
-    schedules: Option<u64>,
+    tried: Option<u64>,
     since: Instant,
     /// The machine of the run, when it has begun.
     machine: Option<&'static Machine>,
@@ -100,9 +102,9 @@ fn current() -> MutexGuard<'static, Option<Current>> {
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn begin(scenario: &'static str, seed: u64, replay: Replay, sweep: Option<Sweep>, schedules: Option<u64>) {
+fn begin(scenario: &'static str, seed: u64, replay: Replay, sweep: Option<Sweep>, tried: Option<u64>) {
     let since = Instant::now();
-    *current() = Some(Current { scenario, seed, replay, sweep, schedules, since, machine: None });
+    *current() = Some(Current { scenario, seed, replay, sweep, tried, since, machine: None });
 }
 
 /// For `MachineOptions::on_start`: each run has a machine of its own, and its own time.
@@ -132,13 +134,13 @@ pub fn not_loaded(job: &Job, seed: u64, error: &Error) {
     finding.scenario.clone_from(&job.scenario);
     finding.seed = seed;
     tell(&Message::Found(finding));
-    tell(&Message::Over { done: Done::new(), sweep: None, schedules: None, seconds: 0.0 });
+    tell(&Message::Over { done: Done::new(), sweep: None, tried: None, seconds: 0.0 });
 }
 
 /// Tells of a run that ends the process.
 fn ends(mut finding: Finding) {
     let mut current = current();
-    let Some(Current { scenario, seed, replay, sweep, schedules, machine, .. }) = current.as_mut() else {
+    let Some(Current { scenario, seed, replay, sweep, tried, machine, .. }) = current.as_mut() else {
         return;
     };
     finding.scenario = (*scenario).to_owned();
@@ -153,7 +155,7 @@ fn ends(mut finding: Finding) {
         *replay = Replay::Choices(taken(&choices));
     }
     finding.replay = replay.to_string();
-    tell(&Message::Stopped { finding, sweep: sweep.clone(), schedules: *schedules });
+    tell(&Message::Stopped { finding, sweep: sweep.clone(), tried: *tried });
 }
 
 /// For `MachineOptions::on_stop`.
@@ -163,6 +165,9 @@ pub fn on_stop(stop: &Stop) {
 
 /// How long a run may take, real time.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Free runs in which a fault of one is looked for again.
+const FREE_AGAIN: u64 = 1000;
 
 /// Ends the process when a run does not end.
 fn watch() {
@@ -195,7 +200,20 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
             tell(&Message::Found(finding));
         }
     };
-    let (mut done, mut swept, mut schedules) = (Done::new(), None, None);
+    let (mut done, mut swept, mut tried) = (Done::new(), None, None);
+    let stress = |first: u64, count: u64| {
+        let stressed = subject.stress(scenario, first, count, |number| {
+            begin(scenario.name, seed, Replay::Free(number), None, Some(number - first + 1));
+            if (number - first).is_multiple_of(16) {
+                tell(&Message::Runs(number - first));
+            }
+            goes_on()
+        });
+        if let Some((number, outcome)) = stressed.failed {
+            found(outcome.findings, &Replay::Free(number));
+        }
+        stressed.runs
+    };
     let mut once = |run: &Run, replay: &Replay| {
         begin(scenario.name, seed, replay.clone(), None, None);
         let outcome = subject.run(scenario, run);
@@ -206,7 +224,10 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
         Work::Play => once(&Run::default(), &Replay::Plain),
         Work::Again(replay) => {
             let replay: Replay = replay.parse().map_err(|reason: String| anyhow::anyhow!(reason))?;
-            once(&Run::of(&replay), &replay);
+            match replay {
+                Replay::Free(number) => drop(stress(number, FREE_AGAIN)),
+                replay => once(&Run::of(&replay), &replay),
+            }
         }
         Work::Faults(sweep) => {
             let mut sweep = sweep.clone();
@@ -230,11 +251,12 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
                 }
                 goes_on()
             });
-            schedules = Some((explored.schedules, explored.exhausted));
+            tried = Some((explored.schedules, explored.exhausted));
             if let Some((choices, outcome)) = explored.failed {
                 found(outcome.findings, &Replay::Choices(choices));
             }
         }
+        Work::Stress(count) => tried = Some((stress(1, *count), false)),
         Work::Minimise(choices, finding) => {
             begin(scenario.name, seed, Replay::Plain, None, None);
             subject.minimise(scenario, choices.clone(), finding, goes_on, |fewer, found| {
@@ -242,6 +264,6 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
             });
         }
     }
-    tell(&Message::Over { done, sweep: swept, schedules, seconds: begun.elapsed().as_secs_f64() });
+    tell(&Message::Over { done, sweep: swept, tried, seconds: begun.elapsed().as_secs_f64() });
     Ok(())
 }

@@ -50,7 +50,11 @@ pub struct Args {
     /// Tries so many schedules of each scenario whose threads race
     #[arg(long, default_value_t = 0, value_name = "N")]
     schedules: u64,
-    /// How long calls fail and schedules are tried, all together, real time
+    /// Plays each scenario whose threads race so many times with threads that run free: driver code on all processors at
+    /// once, with stops at any instruction. force-irql and security watch nothing then, and no run is like another
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    stress: u64,
+    /// How long calls fail, schedules are tried and threads run free, all together, real time
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
     /// Only this scenario; may be repeated
@@ -174,6 +178,9 @@ impl Args {
         }
         if self.schedules > 0 && scenario.races {
             works.push(Work::Schedules(self.schedules));
+        }
+        if self.stress > 0 && scenario.races {
+            works.push(Work::Stress(self.stress));
         }
         works
     }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use super::job::{Job, MARK, Message, Work};
 use crate::client::verify::faults::Sweep;
 use crate::verifier::schedule::{Choices, minimise};
-use crate::verifier::{Faults, Finding, Played, Replay, Tried};
+use crate::verifier::{Faults, Finding, Played, Replay, Stress, Tried};
 
 /// How processes are started.
 pub struct Workers {
@@ -72,26 +72,25 @@ impl Workers {
             let begun = Instant::now();
             let heard = self.listen(&job, |message| match message {
                 Message::Found(finding) => findings.push(finding),
-                Message::Stopped { finding, sweep, schedules } => {
+                Message::Stopped { finding, sweep, tried } => {
                     // What stopped without a failure stops without one again.
                     go_on = sweep.filter(|_| finding.injected.is_some());
-                    if let Some(schedules) = schedules {
-                        let seconds = begun.elapsed().as_secs_f64();
-                        played.schedules = Some(Tried { schedules, exhausted: false, seconds });
+                    if let Some(runs) = tried {
+                        note(played, &job.work, (runs, false), begun.elapsed().as_secs_f64());
                     }
                     findings.push(finding);
                 }
                 Message::Runs(runs) => progress(runs),
                 Message::Smaller(..) => {}
-                Message::Over { done, sweep, schedules, seconds } => {
+                Message::Over { done, sweep, tried, seconds } => {
                     if let Work::Play | Work::Again(_) = job.work {
                         played.done = done;
                     }
                     if let Some(sweep) = sweep {
                         add(&mut played.faults, &sweep, seconds);
                     }
-                    if let Some((schedules, exhausted)) = schedules {
-                        played.schedules = Some(Tried { schedules, exhausted, seconds });
+                    if let Some(tried) = tried {
+                        note(played, &job.work, tried, seconds);
                     }
                 }
             });
@@ -148,6 +147,15 @@ impl Workers {
             });
         }
         Finding { replay: Replay::Choices(least).to_string(), ..shown.unwrap_or(finding) }
+    }
+}
+
+/// Notes the schedules that were tried, and whether all with few deviations were among them; or the free runs.
+fn note(played: &mut Played, work: &Work, (runs, exhausted): (u64, bool), seconds: f64) {
+    match work {
+        Work::Schedules(_) => played.schedules = Some(Tried { schedules: runs, exhausted, seconds }),
+        Work::Stress(_) => played.stress = Some(Stress { runs, seconds }),
+        _ => {}
     }
 }
 

@@ -82,7 +82,7 @@ impl Sweep {
             self.runs += 1;
             begin(self, &replay);
             let searches = matches!(plan, Plan::New(_));
-            let outcome = subject.run(scenario, &Run { faults: Some(plan), schedule: None });
+            let outcome = subject.run(scenario, &Run { faults: Some(plan), ..Run::default() });
             match &outcome.tally.struck {
                 Some(struck) if searches => replay = self.struck(struck),
                 None if searches => {

@@ -1,4 +1,5 @@
-//! Verifying a driver: scenarios on fresh machines, as they are, with calls that fail, and in all schedules.
+//! Verifying a driver: scenarios on fresh machines, as they are, with calls that fail, in all schedules, and with threads
+//! that run free.
 //!
 //! ```no_run
 //! use ksrig::client::{Rig, scenario, verify::{Subject, faults::Sweep, schedules}};
@@ -13,7 +14,9 @@
 pub mod faults;
 mod run;
 pub mod schedules;
+mod stress;
 mod subject;
 
 pub use run::{Outcome, Run};
+pub use stress::Stressed;
 pub use subject::Subject;

@@ -9,7 +9,7 @@ use crate::client::scenario::{Done, Feed, Scenario, Stage, Traffic};
 use crate::client::{Driver, Rig, State};
 use crate::nt::inject::{self, Tally};
 use crate::nt::sched::{self, Explored, Plan};
-use crate::nt::{self, Machine, object, trace, violation};
+use crate::nt::{self, object, trace, violation};
 use crate::verifier::{Finding, Replay};
 
 /// Virtual time that no run needs: five minutes, in 100 ns units.
@@ -22,19 +22,27 @@ pub struct Run {
     pub faults: Option<inject::Plan>,
     /// Who runs when.
     pub schedule: Option<Plan>,
+    /// Threads run free, in the run of this number.
+    pub free: Option<u64>,
 }
 
 impl Run {
     /// What a report says.
     pub fn of(replay: &Replay) -> Self {
-        let faults = |plan| Self { faults: Some(plan), schedule: None };
+        let faults = |plan| Self { faults: Some(plan), ..Self::default() };
         match replay {
             Replay::Plain => Self::default(),
             Replay::Site(site) => faults(inject::Plan::Site(*site)),
             Replay::Nth(number) => faults(inject::Plan::Nth(*number)),
             Replay::From(number) => faults(inject::Plan::From(*number)),
-            Replay::Choices(choices) => Self { faults: None, schedule: Some(Plan::Given(choices.clone())) },
+            Replay::Choices(choices) => Self::scheduled(Plan::Given(choices.clone())),
+            Replay::Free(run) => Self { free: Some(*run), ..Self::default() },
         }
+    }
+
+    /// Of this schedule.
+    pub(super) fn scheduled(plan: Plan) -> Self {
+        Self { schedule: Some(plan), ..Self::default() }
     }
 }
 
@@ -54,9 +62,13 @@ pub struct Outcome {
 impl Subject {
     /// Plays a scenario on a machine of its own.
     pub fn run(&self, scenario: &Scenario, run: &Run) -> Outcome {
-        let rig = self.builder.clone().build();
+        let mut builder = self.builder.clone();
+        let seed = builder.machine().seed;
+        if let Some(number) = run.free {
+            builder = builder.free(true).seed(seed.wrapping_add(number));
+        }
+        let rig = builder.build();
         sched::limit(LIMIT);
-        let seed = Machine::current().options().seed;
         let before = object::handles_and_objects();
         let stage = Stage {
             rig: &rig,

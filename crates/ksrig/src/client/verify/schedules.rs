@@ -39,7 +39,7 @@ impl Subject {
             if made >= count || !goes_on(made) {
                 return Explored { schedules: made, exhausted, failed: None };
             }
-            let outcome = self.run(scenario, &Run { faults: None, schedule: Some(schedules.begin()) });
+            let outcome = self.run(scenario, &Run::scheduled(schedules.begin()));
             schedules.end(&outcome.explored.choices, outcome.explored.switch_points);
             if !outcome.findings.is_empty() {
                 let choices = taken(&outcome.explored.choices);
@@ -54,7 +54,7 @@ impl Subject {
 
     /// Makes a schedule again.
     pub fn replay(&self, scenario: &Scenario, choices: &Choices) -> Outcome {
-        self.run(scenario, &Run { faults: None, schedule: Some(Plan::Given(choices.clone())) })
+        self.run(scenario, &Run::scheduled(Plan::Given(choices.clone())))
     }
 
     /// The fewest choices with which the same fault is found, as far as one gets while it `goes_on`; `smaller` is told of

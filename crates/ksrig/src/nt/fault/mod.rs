@@ -7,7 +7,7 @@ use core::ffi::c_void;
 use self::exception::{Fault, Outcome};
 use super::{
     bugcheck::{self, Cause},
-    coverage, exports, pnp, residency, seh, shared_data,
+    coverage, exports, pnp, residency, sched, seh, shared_data,
     thread::Thread,
 };
 use crate::pe::{stub::PerThread, unwind::Context};
@@ -121,6 +121,19 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
     // SAFETY: the kernel gives the handler a siginfo_t and a ucontext_t.
     let (code, address, ucontext) =
         unsafe { ((*info).si_code, (*info).si_addr() as usize, &mut *ucontext.cast::<libc::ucontext_t>()) };
+    if signal == libc::SIGTRAP && sched::step::trapped(code, &mut ucontext.uc_mcontext.gregs) {
+        return;
+    }
+    let thread = Thread::try_current();
+    // A thread that runs free holds no lock of the rig's, and may wait.
+    let free = thread.is_some_and(sched::come);
+    handle(signal, code, address, ucontext);
+    if let Some(thread) = thread.filter(|_| free) {
+        sched::leave(thread, None);
+    }
+}
+
+fn handle(signal: i32, code: i32, address: usize, ucontext: &mut libc::ucontext_t) {
     let rip = ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
     let in_driver = pnp::is_driver_address(rip);
     if matches!(signal, libc::SIGSEGV | libc::SIGBUS)

@@ -1,6 +1,6 @@
 //! The PnP manager: drivers, root-enumerated devices, and what is known about the code of drivers.
 
-use std::{collections::BTreeMap, ptr::null_mut};
+use std::{collections::BTreeMap, hint::spin_loop, ptr::null_mut, sync::MutexGuard};
 
 use ks_sys::*;
 
@@ -41,11 +41,15 @@ pub(super) struct State {
     bus: usize,
 }
 
+/// What is known, for a signal handler, which must not wait for ever: a fault may come while the list is being changed.
+fn glance() -> Option<MutexGuard<'static, State>> {
+    let machine = Machine::try_current()?;
+    // Threads that run free glance at the same time as others, for a moment.
+    (0..10_000).find_map(|_| machine.pnp.try_lock().ok().or_else(|| (spin_loop(), None).1))
+}
+
 fn images() -> Vec<&'static pe::Image> {
-    let Some(machine) = Machine::try_current() else { return Vec::new() };
-    // A fault may come while the list is being changed.
-    let Ok(state) = machine.pnp.try_lock() else { return Vec::new() };
-    state.drivers.iter().filter_map(|driver| driver.image()).collect()
+    glance().map_or_else(Vec::new, |state| state.drivers.iter().filter_map(|driver| driver.image()).collect())
 }
 
 /// Unmaps the images of the machine's drivers that have been unloaded: for who makes thousands of machines.
@@ -60,16 +64,20 @@ pub unsafe fn free_images() {
     }
 }
 
-/// Whether the address lies in the image of a driver.
-pub(super) fn is_driver_code(address: usize) -> bool {
-    let Some(machine) = Machine::try_current() else { return false };
-    let state = lock(&machine.pnp);
-    state.drivers.iter().any(|driver| driver.image().is_some_and(|image| image.contains(address)))
+impl State {
+    fn has_code(&self, address: usize) -> bool {
+        self.drivers.iter().any(|driver| driver.image().is_some_and(|image| image.contains(address)))
+    }
 }
 
-/// The same for a signal handler, which must not wait for the list.
+/// Whether the address lies in the image of a driver.
+pub(super) fn is_driver_code(address: usize) -> bool {
+    Machine::try_current().is_some_and(|machine| lock(&machine.pnp).has_code(address))
+}
+
+/// The same for a signal handler.
 pub(super) fn is_driver_address(address: usize) -> bool {
-    images().iter().any(|image| image.contains(address))
+    glance().is_some_and(|state| state.has_code(address))
 }
 
 /// The image that an address lies in.

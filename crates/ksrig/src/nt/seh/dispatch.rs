@@ -10,7 +10,7 @@ use super::{
     disposition,
 };
 use crate::{
-    nt::{bugcheck, pnp, thread::Thread},
+    nt::{bugcheck, pnp, sched, thread::Thread},
     pe::stub::PerThread,
 };
 
@@ -37,6 +37,7 @@ pub unsafe extern "C" fn fault(record: *mut EXCEPTION_RECORD, context: *mut _CON
 /// A valid record, and the state of this thread in driver code. The caller's frames own nothing.
 pub unsafe fn dispatch(record: *mut EXCEPTION_RECORD, context: *mut _CONTEXT) -> ! {
     let thread = Thread::current();
+    sched::come(thread);
     // From here on the thread is in driver code, or in nobody's.
     thread.exports.set(0);
     let depth = thread.exceptions.get();
@@ -61,14 +62,27 @@ pub unsafe fn dispatch(record: *mut EXCEPTION_RECORD, context: *mut _CONTEXT) ->
                 }
                 disposition::CONTINUE_EXECUTION => {
                     thread.exceptions.set(depth);
-                    thread.meter.restart(thread);
-                    context::restore(context)
+                    go_on(thread, context)
                 }
                 _ => unhandled(record, context, "a handler gave an invalid disposition"),
             }
         }
         unhandled(record, context, "no __except of the driver handles it")
     }
+}
+
+/// The driver goes on with this state.
+///
+/// # Safety
+/// As for [`dispatch`].
+pub unsafe fn go_on(thread: &'static Thread, context: *const _CONTEXT) -> ! {
+    thread.meter.restart(thread);
+    // The handlers of a driver that the rig calls keep what the rig has.
+    if thread.seh.get().is_null() {
+        sched::leave(thread, None);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { context::restore(context) }
 }
 
 /// Calls the frame's handler; what it answers.

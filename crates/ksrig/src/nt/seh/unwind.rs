@@ -3,11 +3,15 @@
 use ks_sys::{_CONTEXT, EXCEPTION_RECORD, NTSTATUS, PVOID, STATUS_UNWIND};
 
 use super::{
-    EXIT_UNWIND, TARGET_UNWIND, UNWINDING, boundary::Cursor, context, dispatch::call,
-    dispatcher::DispatcherContext, disposition, record,
+    EXIT_UNWIND, TARGET_UNWIND, UNWINDING,
+    boundary::Cursor,
+    context,
+    dispatch::{call, go_on},
+    dispatcher::DispatcherContext,
+    disposition, record,
 };
 use crate::{
-    nt::{bugcheck, pnp, thread::Thread},
+    nt::{bugcheck, pnp, sched, thread::Thread},
     pe::{stub::PerThread, unwind::Context},
 };
 
@@ -26,6 +30,7 @@ pub unsafe fn unwind_to(
     value: u64,
 ) -> ! {
     let thread = Thread::current();
+    sched::come(thread);
     thread.exports.set(0);
     // SAFETY: the caller's promise.
     unsafe {
@@ -55,8 +60,7 @@ pub unsafe fn unwind_to(
                 let landing = context::to_windows(&landing, None);
                 cursor.abandon_inner();
                 thread.exceptions.set(0);
-                thread.meter.restart(thread);
-                context::restore(&raw const landing)
+                go_on(thread, &raw const landing)
             }
         }
         stop(start, "the frame to unwind to is none of the driver's (STATUS_INVALID_UNWIND_TARGET)")

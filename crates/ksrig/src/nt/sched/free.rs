@@ -1,0 +1,116 @@
+//! Threads that run free: each is in driver code at the same time as the others, on a processor of its own if there is one.
+//! Whatever the rig plays still takes the baton, and the driver waits for it as it would for a lock of the kernel's.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    NOBODY, Scheduler, Status,
+    step::{self, Way},
+};
+use crate::nt::{
+    machine::{Machine, lock},
+    thread::Thread,
+};
+
+impl Scheduler {
+    /// The thread goes on without the baton, which goes to another one that waits for it, or lies there.
+    fn release(&self, me: &'static Thread) {
+        let next = {
+            let mut state = lock(&self.state);
+            state.free += 1;
+            state.slots[me.id() as usize].status = Status::Free;
+            self.left.fetch_add(1, Ordering::Relaxed);
+            let next = self.pick(&mut state);
+            if next.is_none() {
+                self.baton.store(NOBODY, Ordering::Release);
+            }
+            next
+        };
+        if let Some(next) = next {
+            self.hand_over(next);
+        }
+    }
+
+    /// The thread takes the baton if it lies there, or waits for it as one of those that could run.
+    fn acquire(&self, me: &'static Thread) {
+        {
+            let mut state = lock(&self.state);
+            state.free -= 1;
+            let slot = &mut state.slots[me.id() as usize];
+            if self.baton.load(Ordering::Acquire) == NOBODY {
+                slot.status = Status::Running;
+                self.baton.store(me.id(), Ordering::Release);
+            } else {
+                slot.status = Status::Ready;
+                state.ready.push(me.id());
+            }
+        }
+        self.wait_for_baton(me);
+    }
+
+    /// Gives threads that are in driver code the opportunity to come out of it.
+    pub(super) fn let_come(&self, me: &'static Thread) {
+        self.release(me);
+        std::thread::yield_now();
+        self.acquire(me);
+    }
+
+    /// Whether other threads run, or could, beside the one that has the baton.
+    fn has_others(&self) -> bool {
+        let state = lock(&self.state);
+        state.free > 0 || !state.ready.is_empty()
+    }
+
+    /// Whether anything happens while those that are stalled do nothing.
+    fn goes_on(&self) -> bool {
+        let state = lock(&self.state);
+        state.free > state.stalled || self.baton.load(Ordering::Acquire) != NOBODY
+    }
+}
+
+/// From the rig into driver code, the last that is done before it. Chance may stop the thread there, if it knows the way.
+pub fn leave(thread: &'static Thread, way: Option<Way>) {
+    let machine = thread.machine();
+    if !machine.options().free {
+        return;
+    }
+    let scheduler = &machine.scheduler;
+    let way = way.filter(|_| scheduler.has_others());
+    let stall = way.and_then(|way| Some((way, step::draw(|| scheduler.random())?)));
+    scheduler.release(thread);
+    thread.free.set(true);
+    if let Some((way, stall)) = stall {
+        step::begin(thread, stall, way);
+    }
+}
+
+/// From driver code into the rig, the first that is done: true when the thread was free. Then [`leave`] is due for the way
+/// back.
+pub fn come(thread: &'static Thread) -> bool {
+    if !thread.free.get() {
+        return false;
+    }
+    step::end(thread);
+    thread.free.set(false);
+    thread.machine().scheduler.acquire(thread);
+    true
+}
+
+/// Stops where it is while others enter driver code so many times; for a while at most, and not when nobody does.
+pub(super) fn stall(entries: u64) {
+    const WHILE: u32 = 100;
+    let scheduler = &Machine::current().scheduler;
+    let left = || scheduler.left.load(Ordering::Relaxed);
+    let until = left() + entries;
+    lock(&scheduler.state).stalled += 1;
+    for _ in 0..WHILE {
+        if left() >= until || !scheduler.goes_on() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(10));
+    }
+    lock(&scheduler.state).stalled -= 1;
+}
+
+#[cfg(test)]
+mod tests;

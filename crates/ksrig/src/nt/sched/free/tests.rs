@@ -1,0 +1,142 @@
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    nt::{
+        Machine, MachineOptions,
+        callback::{Callback, CallbackKind, Group, call},
+        exports::{self, Export},
+        machine::JoinHandle,
+        pnp, sched,
+    },
+    pe::specimen::Specimen,
+};
+
+const KIND: CallbackKind = CallbackKind::new("Deed", Group::Driver);
+
+fn machine(free: bool) -> &'static Machine {
+    Machine::new(MachineOptions { free, ..MachineOptions::default() })
+}
+
+fn in_driver<R: crate::nt::callback::Returned>(body: impl FnOnce() -> R) -> R {
+    call(Callback { kind: KIND, object: &"a driver" }, body)
+}
+
+/// Two threads are in driver code at the same time on a machine whose threads run free, and never on another one.
+#[test]
+fn driver_code_runs_at_once() {
+    for free in [true, false] {
+        let machine = machine(free);
+        let inside = Arc::new(AtomicU32::new(0));
+        let met = Arc::new(AtomicBool::new(false));
+        let threads = ["one", "two"].map(|name| {
+            let (inside, met) = (Arc::clone(&inside), Arc::clone(&met));
+            machine.spawn(name, move || {
+                in_driver(|| {
+                    inside.fetch_add(1, Ordering::SeqCst);
+                    let patience = Duration::from_millis(if free { 20_000 } else { 100 });
+                    let begun = Instant::now();
+                    while !met.load(Ordering::SeqCst) && begun.elapsed() < patience {
+                        met.fetch_or(inside.load(Ordering::SeqCst) == 2, Ordering::SeqCst);
+                        std::thread::yield_now();
+                    }
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                });
+            })
+        });
+        threads.into_iter().for_each(JoinHandle::join);
+        assert_eq!(met.load(Ordering::SeqCst), free);
+        machine.shutdown();
+    }
+}
+
+/// Virtual time does not pass, and nobody is said to wait for ever, while a thread is in driver code; `settle` waits for it.
+#[test]
+fn time_waits_for_driver_code() {
+    let machine = machine(true);
+    let done = Arc::new(AtomicBool::new(false));
+    let set = |done: &Arc<AtomicBool>| {
+        let done = Arc::clone(done);
+        move || {
+            in_driver(|| {
+                std::thread::sleep(Duration::from_millis(30));
+                assert_eq!(sched::now(), 0, "time has passed");
+                done.store(true, Ordering::SeqCst);
+            });
+        }
+    };
+    let thread = machine.spawn("slow", set(&done));
+    sched::settle();
+    assert!(done.swap(false, Ordering::SeqCst), "settle waits");
+    thread.join();
+    let thread = machine.spawn("slow", set(&done));
+    sched::sleep(10_000_000);
+    assert!(done.load(Ordering::SeqCst) && sched::now() == 10_000_000);
+    thread.join();
+    machine.shutdown();
+}
+
+/// In exports the threads take turns as ever: a counter that is read and written apart there loses nothing.
+#[test]
+fn exports_take_turns() {
+    #[derive(Default)]
+    struct Counter(Cell<u32>);
+    static EXPORT: Export =
+        Export { name: "Count", thunk: std::ptr::null(), irql: 0..=2, rule: ("IrqlDdi", 0) };
+    let machine = machine(true);
+    let threads = ["one", "two", "three"].map(|name| {
+        machine.spawn(name, move || {
+            for _ in 0..200 {
+                in_driver(|| {
+                    let _call = exports::enter(&EXPORT);
+                    let counter = &machine.extension::<Counter>().0;
+                    let before = counter.get();
+                    std::thread::yield_now();
+                    counter.set(before + 1);
+                });
+            }
+        })
+    });
+    threads.into_iter().for_each(JoinHandle::join);
+    assert_eq!(machine.extension::<Counter>().0.get(), 600);
+    machine.shutdown();
+}
+
+/// A driver that adds to a number by reading and writing it apart, with no call in between: threads that run free stop
+/// there, and updates are lost; threads that take turns lose none.
+#[test]
+fn threads_stop_between_two_instructions() {
+    const TIMES: u32 = 1000;
+    for free in [true, false] {
+        let machine = machine(free);
+        // DriverEntry: xor eax, eax; ret. Then: mov eax, [rcx]; inc eax; mov [rcx], eax; ret
+        let code = [&[0x31, 0xC0, 0xC3][..], &[0x8B, 0x01, 0xFF, 0xC0, 0x89, 0x01, 0xC3]].concat();
+        let specimen = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() };
+        let driver = pnp::load("add.sys", &specimen.build()).expect("DriverEntry succeeds");
+        let add = driver.image().expect("an image").entry() + 3;
+        let number = Arc::new(AtomicU32::new(0));
+        let threads = ["one", "two"].map(|name| {
+            let number = Arc::clone(&number);
+            machine.spawn(name, move || {
+                for _ in 0..TIMES {
+                    // SAFETY: the code above is such a function.
+                    let add: unsafe extern "win64" fn(*mut u32) = unsafe { std::mem::transmute(add) };
+                    // SAFETY: the number's address.
+                    in_driver(|| unsafe { add(number.as_ptr()) });
+                    sched::yield_now();
+                }
+            })
+        });
+        threads.into_iter().for_each(JoinHandle::join);
+        let lost = 2 * TIMES - number.load(Ordering::Relaxed);
+        assert_eq!(lost > 0, free, "{lost} lost");
+        driver.unload();
+        machine.shutdown();
+    }
+}

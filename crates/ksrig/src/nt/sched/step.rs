@@ -1,0 +1,92 @@
+//! A thread that stops in the middle of driver code, at an instruction that chance has chosen, while others go on: so that
+//! threads meet there often, and not once in a million runs.
+//!
+//! The processor's trap flag brings a signal after each instruction (Intel SDM, volume 1, 3.4.3.1); the signal handler counts
+//! those of drivers.
+
+use std::arch::asm;
+
+use super::free;
+use crate::{
+    nt::{pnp, thread::Thread},
+    pe::stub,
+};
+
+/// Where a thread stops, and for how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stall {
+    /// The instructions of drivers until then; 0 = it does not stop.
+    instructions: u32,
+    /// Instructions of the rig on the way to the driver after which it is given up; 0 = the thread is in the driver.
+    way: u32,
+    /// So often others enter driver code meanwhile.
+    entries: u32,
+}
+
+/// How a thread gets from the rig into driver code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// An import that a stub leads to returns.
+    Return,
+    /// By a call, or a return that no stub has noted.
+    Call,
+}
+
+/// One entry of driver code in so many has a stall.
+const ONE_IN: u64 = 4;
+const TRAP_FLAG: i64 = 0x100;
+
+/// Whether there is to be one, and where: most are early, as most stretches of driver code between two calls are short.
+pub(super) fn draw(mut random: impl FnMut() -> u64) -> Option<Stall> {
+    if !random().is_multiple_of(ONE_IN) {
+        return None;
+    }
+    let longest = 8 << (random() % 6);
+    Some(Stall { instructions: 1 + (random() % longest) as u32, way: 256, entries: 1 << (random() % 10) })
+}
+
+/// From here on the thread's instructions are counted.
+pub(super) fn begin(thread: &Thread, stall: Stall, way: Way) {
+    thread.stall.set(stall);
+    match way {
+        // SAFETY: the export's work is done; signals are handled on the alternate stack.
+        Way::Return => unsafe { stub::return_stepping() },
+        // SAFETY: sets a flag of this thread's; its signals are handled by `trapped`.
+        Way::Call => unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") },
+    }
+}
+
+/// They are not any more.
+pub(super) fn end(thread: &Thread) {
+    if thread.stall.replace(Stall::default()) != Stall::default() {
+        // SAFETY: clears a flag of this thread's.
+        unsafe { asm!("pushfq", "and qword ptr [rsp], ~0x100", "popfq") };
+    }
+}
+
+/// An instruction has been executed with the trap flag set: true when it was one of those. In the signal handler.
+pub fn trapped(code: i32, registers: &mut [i64]) -> bool {
+    // siginfo.h: TRAP_TRACE
+    const TRACE: i32 = 2;
+    let Some(thread) = Thread::try_current().filter(|_| code == TRACE) else { return false };
+    let mut stall = thread.stall.get();
+    let in_driver = pnp::is_driver_address(registers[libc::REG_RIP as usize] as usize);
+    let goes_on = if in_driver {
+        (stall.way, stall.instructions) = (0, stall.instructions.saturating_sub(1));
+        stall.instructions > 0
+    } else {
+        // Once it has left driver code it is too late.
+        stall.way = stall.way.saturating_sub(1);
+        stall.way > 0
+    };
+    if goes_on {
+        thread.stall.set(stall);
+        return true;
+    }
+    registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
+    let was = thread.stall.replace(Stall::default());
+    if in_driver && was.instructions > 0 {
+        free::stall(u64::from(stall.entries));
+    }
+    true
+}

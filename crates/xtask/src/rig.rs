@@ -111,7 +111,7 @@ pub fn compliance(tests: &mut Command) -> Result<()> {
 
 /// Calls fail one by one, schedules are tried and threads run free, in all scenarios, for as long as that.
 const VERIFY: [&str; 8] =
-    ["--faults", "systematic", "--schedules", "100000", "--stress", "100000", "--seconds", "90"];
+    ["--faults", "systematic", "--schedules", "100000", "--stress", "100000", "--seconds", "240"];
 
 /// Verifies the driver.
 pub fn verify() -> Result<()> {

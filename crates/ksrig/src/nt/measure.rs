@@ -31,13 +31,21 @@ pub(super) struct State {
     start: (u64, Instant),
 }
 
+impl State {
+    /// Nanoseconds of a tick.
+    fn per_tick(&self) -> f64 {
+        self.start.1.elapsed().as_nanos() as f64 / (ticks() - self.start.0).max(1) as f64
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         Self { kinds: BTreeMap::new(), exports: 0, start: (ticks(), Instant::now()) }
     }
 }
 
-fn ticks() -> u64 {
+/// The time stamp counter: at least one tick in a nanosecond.
+pub(super) fn ticks() -> u64 {
     // SAFETY: every x86-64 processor has the instruction.
     unsafe { _rdtsc() }
 }
@@ -52,10 +60,10 @@ pub(super) struct Meter {
     sum: Cell<u64>,
     /// How often the clock stopped.
     stops: Cell<u64>,
-    /// The processor time of the thread when the clock was started, if that is wanted.
-    started: Cell<Option<u64>>,
-    /// Processor time in driver code so far, in nanoseconds.
-    worked: Cell<u64>,
+    /// Ticks in driver code, all together.
+    total: Cell<u64>,
+    /// Ticks in which the thread has waited for the baton.
+    idle: Cell<u64>,
 }
 
 /// The processor time of the calling thread, in nanoseconds.
@@ -84,7 +92,6 @@ impl Meter {
         }
         let running = self.pause();
         let outer = Outer { on, name, running, sum: self.sum.replace(0) };
-        self.started.set(options.watch.timed.then_some(0));
         self.resume(true);
         outer
     }
@@ -111,11 +118,10 @@ impl Meter {
     pub fn pause(&self) -> bool {
         let running = self.running.replace(false);
         if running {
-            self.sum.set(self.sum.get() + (ticks() - self.since.get()));
+            let ticks = ticks() - self.since.get();
+            self.sum.set(self.sum.get() + ticks);
+            self.total.set(self.total.get() + ticks);
             self.stops.set(self.stops.get() + 1);
-            if let Some(started) = self.started.get() {
-                self.worked.set(self.worked.get() + (processor_time() - started));
-            }
         }
         running
     }
@@ -133,23 +139,29 @@ impl Meter {
         if running {
             self.running.set(true);
             self.since.set(ticks());
-            if self.started.get().is_some() {
-                self.started.set(Some(processor_time()));
-            }
         }
     }
 
-    /// Processor time in driver code so far, in nanoseconds. For a thread that is in the rig.
-    pub fn processor_time(&self) -> u64 {
-        self.worked.get()
+    /// The thread has the baton, for which it has waited since then.
+    pub fn waited_since(&self, then: u64) {
+        self.idle.set(self.idle.get() + (ticks() - then));
     }
+
+    /// Ticks in driver code and ticks of waiting so far. For a thread that is in the rig.
+    pub fn ticks(&self) -> (u64, u64) {
+        (self.total.get(), self.idle.get())
+    }
+}
+
+/// So many ticks in nanoseconds.
+pub(super) fn nanoseconds(ticks: u64) -> u64 {
+    (ticks as f64 * lock(&Machine::current().measure).per_tick()) as u64
 }
 
 /// The sums so far; empty when measuring is off.
 pub fn totals() -> Totals {
     let state = lock(&Machine::current().measure);
-    let nanoseconds = state.start.1.elapsed().as_nanos() as f64;
-    let per_tick = nanoseconds / (ticks() - state.start.0).max(1) as f64;
+    let per_tick = state.per_tick();
     let kinds = state.kinds.iter().map(|(name, (ticks, calls))| (*name, (*ticks as f64 * per_tick, *calls)));
     let kinds: BTreeMap<_, _> = kinds.collect();
     Totals {

@@ -18,6 +18,7 @@ pub use self::explore::{Choice, Explored, Plan, mix};
 use super::{
     bugcheck, exports,
     machine::{Machine, lock},
+    measure,
     thread::{Process, Thread},
     timer,
 };
@@ -157,8 +158,12 @@ impl Scheduler {
 
     /// Parks the OS thread until it has the baton.
     pub fn wait_for_baton(&self, thread: &Thread) {
-        while self.baton.load(Ordering::Acquire) != thread.id() {
-            std::thread::park();
+        if self.baton.load(Ordering::Acquire) != thread.id() {
+            let since = measure::ticks();
+            while self.baton.load(Ordering::Acquire) != thread.id() {
+                std::thread::park();
+            }
+            thread.meter.waited_since(since);
         }
         Machine::current().check_stopped();
     }

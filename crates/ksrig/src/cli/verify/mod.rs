@@ -1,19 +1,18 @@
 //! `ksrig verify`
 
+mod course;
 mod job;
 mod worker;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use self::course::{Course, Courses, Time};
 use self::job::{Job, Work};
 use self::worker::Workers;
 use super::args;
@@ -21,7 +20,7 @@ use crate::client::scenario::{SCENARIOS, Scenario, scenario};
 use crate::client::verify::{Subject, faults::Sweep};
 use crate::nt::flags::Flags;
 use crate::report::Verification;
-use crate::verifier::{Finding, Findings, Played, Replay, Verdict};
+use crate::verifier::{Finding, Replay, Verdict};
 
 /// Arguments of `ksrig verify`.
 #[derive(Debug, clap::Args)]
@@ -76,6 +75,9 @@ pub struct Args {
     #[arg(long, hide = true, value_name = "JSON")]
     job: Option<String>,
 }
+
+/// For how many seconds calls of one scenario fail, where time is limited; then another one may take longer.
+const SLICE: f64 = 5.0;
 
 /// How calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -137,24 +139,6 @@ fn quoted(path: &Path) -> String {
     }
 }
 
-/// The time that there is for what takes long.
-struct Time {
-    total: Option<f64>,
-    begun: Instant,
-    processes: usize,
-    /// Jobs that take long and have not begun.
-    left: AtomicUsize,
-}
-
-impl Time {
-    /// The next job's share of what is left.
-    fn share(&self) -> Option<f64> {
-        let jobs = self.left.fetch_sub(1, Ordering::Relaxed).max(1);
-        let rest = self.total? - self.begun.elapsed().as_secs_f64();
-        Some(rest.max(0.0) * self.processes.min(jobs) as f64 / jobs as f64)
-    }
-}
-
 impl Args {
     fn drivers(&self) -> Vec<PathBuf> {
         std::iter::once(&self.machine.driver).chain(&self.machine.also).cloned().collect()
@@ -167,8 +151,8 @@ impl Args {
         SCENARIOS.iter().filter(chosen).collect()
     }
 
-    /// What is done with a scenario, in order.
-    fn works(&self, scenario: &Scenario) -> Vec<Work> {
+    /// What is done with each scenario first, in order.
+    fn works(&self) -> Vec<Work> {
         if let Some(replay) = &self.replay {
             return vec![Work::Again(replay.to_string())];
         }
@@ -176,13 +160,16 @@ impl Args {
         if self.faults == FaultsMode::Systematic {
             works.push(Work::Faults(Sweep::new(1)));
         }
-        if self.schedules > 0 && scenario.races {
-            works.push(Work::Schedules(self.schedules));
-        }
-        if self.stress > 0 && scenario.races {
-            works.push(Work::Stress(self.stress));
-        }
         works
+    }
+
+    /// What is done then with a scenario whose threads race.
+    fn races(&self, scenario: &Scenario) -> Vec<Work> {
+        let wanted =
+            [(self.schedules, Work::Schedules(self.schedules)), (self.stress, Work::Stress(self.stress))];
+        let is_wanted = scenario.races && self.replay.is_none();
+        let wanted = wanted.into_iter().filter(|(count, _)| is_wanted && *count > 0);
+        wanted.map(|(_, work)| work).collect()
     }
 
     fn verify(&self) -> anyhow::Result<Verdict> {
@@ -190,80 +177,86 @@ impl Args {
             program: std::env::current_exe().context("where this program is")?,
             arguments: std::env::args_os().skip(1).collect::<Vec<OsString>>(),
         };
-        let processes = std::thread::available_parallelism().map_or(1, NonZero::get);
         let chosen = self.chosen();
-        let long = chosen.iter().map(|scenario| self.works(scenario).len() - 1).sum();
-        let time =
-            Time { total: self.seconds, begun: Instant::now(), processes, left: AtomicUsize::new(long) };
+        let time = Time::new(self.seconds);
         let bar = ProgressBar::new(chosen.len() as u64);
         bar.set_style(
             ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").map_err(|error| anyhow!(error))?,
         );
-        let queue = Mutex::new(chosen.iter().enumerate());
-        let results = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..processes.min(chosen.len()) {
-                scope.spawn(|| {
-                    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    while let Some((index, scenario)) = next() {
-                        let result = self.play(&workers, scenario, &time, &bar);
-                        bar.inc(1);
-                        bar.suspend(|| println!("{}", result.0));
-                        results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-                    }
-                });
+        let ends = |course: &mut Course| {
+            course.played.found = course.findings.0.len();
+            bar.inc(1);
+            bar.suspend(|| println!("{}", course.played));
+        };
+        let then: Vec<Vec<Work>> = chosen.iter().map(|scenario| self.races(scenario)).collect();
+        let jobs = AtomicUsize::new(then.iter().map(Vec::len).sum());
+        // Faults have an end, and come first; races take all the time that they get.
+        let first = time.part(if jobs.load(Ordering::Relaxed) > 0 { 0.5 } else { 1.0 });
+        let courses = Courses::new(chosen.iter().map(|scenario| Course::new(scenario, self.works())));
+        courses.each(
+            |courses| course::longest(courses, first),
+            |course| {
+                let seconds = first.left().map(|left| left.min(SLICE));
+                self.play(&workers, course, seconds, &bar);
+                if course.left.is_empty() && self.races(course.scenario).is_empty() {
+                    ends(course);
+                }
+            },
+        );
+        let courses = courses.into_inner().zip(then).map(|(mut course, then)| {
+            let cut_short = !course.left.is_empty();
+            course.left = then.into();
+            if cut_short && course.left.is_empty() {
+                ends(&mut course);
             }
+            course
+        });
+        let courses = Courses::new(courses);
+        courses.each(course::first, |course| {
+            while !course.left.is_empty() {
+                let share = time.share(jobs.fetch_sub(1, Ordering::Relaxed));
+                self.play(&workers, course, share, &bar);
+            }
+            ends(course);
         });
         bar.finish_and_clear();
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(index, _)| *index);
         let mut verdict = Verdict {
             driver: self.machine.driver_name(),
             flags: self.flags.to_string(),
             seed: self.machine.seed,
             ..Verdict::default()
         };
-        for (_, (played, findings)) in results {
-            verdict.played.push(played);
-            for finding in findings.0 {
+        for course in courses.into_inner() {
+            verdict.played.push(course.played);
+            for finding in course.findings.0 {
                 verdict.findings.add(finding);
             }
         }
         Ok(verdict)
     }
 
-    /// All that is done with one scenario.
-    fn play(
-        &self,
-        workers: &Workers,
-        scenario: &Scenario,
-        time: &Time,
-        bar: &ProgressBar,
-    ) -> (Played, Findings) {
-        let mut played = Played {
-            scenario: scenario.name.to_owned(),
-            title: scenario.title.to_owned(),
-            ..Played::default()
-        };
-        let mut findings = Findings::default();
-        for work in self.works(scenario) {
-            let is_long = !matches!(work, Work::Play | Work::Again(_));
-            let seconds = if is_long { time.share() } else { None };
-            let job = Job { scenario: scenario.name.to_owned(), work, seconds };
-            let progress = |runs| bar.set_message(format!("{}: {runs} runs", scenario.name));
-            for mut finding in workers.work(job, &mut played, &progress) {
-                if let Ok(Replay::Choices(choices)) = finding.replay.parse()
-                    && !findings.0.iter().any(|known| known.is_same(&finding))
-                    && self.replay.is_none()
-                {
-                    finding = workers.smaller(finding, choices);
-                }
-                finding.command = self.command(&finding);
-                findings.add(finding);
-            }
+    /// The next that is to be done with a scenario, for so many seconds if it takes long. What is cut short is the next
+    /// again.
+    fn play(&self, workers: &Workers, course: &mut Course, seconds: Option<f64>, bar: &ProgressBar) {
+        let Some(work) = course.left.pop_front() else { return };
+        let is_long = !matches!(work, Work::Play | Work::Again(_));
+        let name = course.scenario.name;
+        let job = Job { scenario: name.to_owned(), work, seconds: seconds.filter(|_| is_long) };
+        let progress = |runs| bar.set_message(format!("{name}: {runs} runs"));
+        let (findings, rest) = workers.work(job, &mut course.played, &progress);
+        if let Some(sweep) = rest {
+            course.left.push_front(Work::Faults(sweep));
         }
-        played.found = findings.0.len();
-        (played, findings)
+        for mut finding in findings {
+            if let Ok(Replay::Choices(choices)) = finding.replay.parse()
+                && !course.findings.0.iter().any(|known| known.is_same(&finding))
+                && self.replay.is_none()
+            {
+                finding = workers.smaller(finding, choices);
+            }
+            finding.command = self.command(&finding);
+            course.findings.add(finding);
+        }
     }
 
     /// The command that shows a finding again.

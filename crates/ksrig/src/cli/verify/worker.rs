@@ -64,9 +64,15 @@ impl Workers {
         Ok(())
     }
 
-    /// Does a job, behind every stop again; what came of it is added to `played`, what was found comes back.
-    pub fn work(&self, mut job: Job, played: &mut Played, progress: &dyn Fn(u64)) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    /// Does a job, behind every stop again; what came of it is added to `played`. What was found comes back, and where a
+    /// sweep has got to that was cut short.
+    pub fn work(
+        &self,
+        mut job: Job,
+        played: &mut Played,
+        progress: &dyn Fn(u64),
+    ) -> (Vec<Finding>, Option<Sweep>) {
+        let (mut findings, mut rest) = (Vec::new(), None);
         for _ in 0..MOST_STOPS {
             let mut go_on: Option<Sweep> = None;
             let begun = Instant::now();
@@ -88,6 +94,7 @@ impl Workers {
                     }
                     if let Some(sweep) = sweep {
                         add(&mut played.faults, &sweep, seconds);
+                        rest = Some(sweep).filter(|sweep| !sweep.is_complete());
                     }
                     if let Some(tried) = tried {
                         note(played, &job.work, tried, seconds);
@@ -110,7 +117,7 @@ impl Workers {
                 None => break,
             }
         }
-        findings
+        (findings, rest)
     }
 
     /// The finding with the fewest choices of its schedule that show it.

@@ -59,7 +59,13 @@ impl Sweep {
 
     /// Whether everything has failed that can.
     pub fn is_complete(&self) -> bool {
-        self.sites_done && self.next.0 > self.calls && self.next.1 > self.calls
+        self.runs_left() == Some(0)
+    }
+
+    /// Runs that are still to come; none while that is not known.
+    pub fn runs_left(&self) -> Option<u64> {
+        let left = |next: u64| (self.calls + 1).saturating_sub(next).div_ceil(self.stride);
+        self.sites_done.then(|| left(self.next.0) + left(self.next.1))
     }
 
     /// A call has failed: the process may end before the run does.

@@ -290,7 +290,7 @@ impl system::Machine for UnderTest {
     fn prioritize(&self, seed: u64, changes: usize, steps: u64) {
         let mut random = Random::new(seed);
         let changes = (0..changes).map(|_| 1 + random.number() % steps.max(1)).collect();
-        sched::explore(sched::Plan::Priorities { seed, changes });
+        sched::explore(sched::Plan::Priorities { seed, changes, stop_in: 0 });
     }
 
     fn unprioritize(&self) -> u64 {

@@ -111,9 +111,9 @@ impl Drop for Call {
         self.thread.exports.set(self.thread.exports.get() - 1);
         self.thread.meter.resume(self.running);
         residency::enter_driver(self.thread);
-        if self.free {
-            // The driver calls methods of interfaces without a stub.
-            let way = if self.export.thunk.is_null() { Way::Call } else { Way::Return };
+        // The driver calls methods of interfaces without a stub.
+        let way = if self.export.thunk.is_null() { Way::Call } else { Way::Return };
+        if self.free || self.thread.exports.get() == 0 {
             sched::leave(self.thread, Some(way));
         }
     }

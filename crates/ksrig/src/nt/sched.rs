@@ -46,6 +46,7 @@ mod free;
 pub mod step;
 
 pub use self::free::{come, leave};
+use self::step::Stall;
 
 enum Status {
     Ready,
@@ -304,6 +305,32 @@ impl Scheduler {
             }
             let Some(index) = exploration.choose(Some(me.id()), ready).checked_sub(1) else { return };
             let next = ready.remove(index) as usize;
+            slots[me.id() as usize].status = Status::Ready;
+            ready.push(me.id());
+            slots[next].status = Status::Running;
+            slots[next].thread
+        };
+        self.hand_over(next);
+        self.wait_for_baton(me);
+    }
+
+    /// Where the thread that enters driver code stops there, if the plan says so.
+    fn explored_stop(&self) -> Option<Stall> {
+        let mut state = lock(&self.state);
+        let State { exploration: Some(exploration), ready, .. } = &mut *state else { return None };
+        if ready.is_empty() { None } else { Stall::at(exploration.stop()) }
+    }
+
+    /// The thread stops in the middle of driver code: another one that can run goes on.
+    fn stop(&self, me: &'static Thread) {
+        let next = {
+            let mut state = lock(&self.state);
+            let State { exploration: Some(exploration), ready, slots, .. } = &mut *state else { return };
+            if ready.is_empty() {
+                return;
+            }
+            exploration.fall(me.id());
+            let next = ready.remove(exploration.choose(None, ready)) as usize;
             slots[me.id() as usize].status = Status::Ready;
             ready.push(me.id());
             slots[next].status = Status::Running;

@@ -13,7 +13,7 @@ pub fn taken(choices: &[Choice]) -> Choices {
 }
 
 /// The schedules of one scenario, in turns: all with few deviations from the plainest one, fewest first; priorities by
-/// chance; pure chance.
+/// chance; pure chance. Most of the latter two have stops in the middle of driver code.
 pub struct Schedules {
     seed: u64,
     made: u64,
@@ -49,13 +49,17 @@ impl Schedules {
     pub fn begin(&mut self) -> Plan {
         self.made += 1;
         let seed = mixed(self.seed.wrapping_add(self.made));
+        let has_stops = self.made % 4 == 2 || self.made.is_multiple_of(16);
+        let stop_in = if has_stops { 8 << ((seed >> 8) % 6) } else { 0 };
         self.current = if self.made % 2 == 1 { self.frontier.pop_front() } else { None };
         match &self.current {
             Some(choices) => Plan::Given(choices.clone()),
-            None if self.made.is_multiple_of(4) => Plan::Chance { seed, one_in: 2 + (seed % 15) as u32 },
+            None if self.made.is_multiple_of(8) => {
+                Plan::Chance { seed, one_in: 2 + (seed % 15) as u32, stop_in }
+            }
             None => {
                 let place = |number| 1 + mixed(seed.wrapping_add(number)) % self.switch_points;
-                Plan::Priorities { seed, changes: (0..1 + seed % 4).map(place).collect() }
+                Plan::Priorities { seed, changes: (0..1 + seed % 4).map(place).collect(), stop_in }
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::step;
+
 /// How the choices are made.
 #[derive(Clone, Debug)]
 pub enum Plan {
@@ -11,6 +13,9 @@ pub enum Plan {
         seed: u64,
         /// Once in so many times.
         one_in: u32,
+        /// Once in so many entries of driver code the thread stops there, at an instruction by chance, and another goes on;
+        /// 0 = never.
+        stop_in: u32,
     },
     /// Priorities by chance: the ready thread with the highest runs, and at switch points that were drawn beforehand
     /// whoever runs falls below all others. A fault that takes so many ill-timed changes is met with a probability that
@@ -20,6 +25,8 @@ pub enum Plan {
         seed: u64,
         /// The switch points at which whoever runs falls.
         changes: Vec<u64>,
+        /// As above; the thread that stops falls.
+        stop_in: u32,
     },
     /// These options at these choices; at all others whoever runs goes on, or else who has been ready for longest.
     Given(Vec<(u64, u32)>),
@@ -30,9 +37,10 @@ pub enum Plan {
 pub struct Choice {
     /// The number of the choice.
     pub at: u64,
-    /// What was taken: 0 is whoever runs, or who has been ready for longest if nobody does.
+    /// What was taken: 0 is whoever runs, or who has been ready for longest if nobody does. At an entry of driver code: the
+    /// instruction at which the thread stops there, 0 for none.
     pub taken: u32,
-    /// From so many.
+    /// From so many that are worth trying.
     pub of: u32,
 }
 
@@ -54,7 +62,7 @@ pub fn mix(state: &mut u64) -> u64 {
 }
 
 enum Policy {
-    Chance { random: u64, one_in: u32 },
+    Chance { random: u64, one_in: u32, stop_in: u32 },
     Priorities(Priorities),
     Given(BTreeMap<u64, u32>),
 }
@@ -66,6 +74,7 @@ struct Priorities {
     lowest: u64,
     /// In ascending order.
     changes: Vec<u64>,
+    stop_in: u32,
 }
 
 impl Priorities {
@@ -93,11 +102,19 @@ pub(super) struct Exploration {
 impl Exploration {
     pub fn new(plan: Plan) -> Self {
         let policy = match plan {
-            Plan::Chance { seed, one_in } => Policy::Chance { random: seed, one_in: one_in.max(1) },
-            Plan::Priorities { seed, mut changes } => {
+            Plan::Chance { seed, one_in, stop_in } => {
+                Policy::Chance { random: seed, one_in: one_in.max(1), stop_in }
+            }
+            Plan::Priorities { seed, mut changes, stop_in } => {
                 changes.sort_unstable();
                 let of = BTreeMap::new();
-                Policy::Priorities(Priorities { random: seed, of, lowest: Priorities::FIRST, changes })
+                Policy::Priorities(Priorities {
+                    random: seed,
+                    of,
+                    lowest: Priorities::FIRST,
+                    changes,
+                    stop_in,
+                })
             }
             Plan::Given(choices) => Policy::Given(choices.into_iter().collect()),
         };
@@ -134,7 +151,7 @@ impl Exploration {
     pub fn choose(&mut self, runs: Option<u32>, ready: &[u32]) -> usize {
         let (at, of) = (self.choices.len() as u64, ready.len() + usize::from(runs.is_some()));
         let taken = match &mut self.policy {
-            Policy::Chance { random, one_in } => match runs {
+            Policy::Chance { random, one_in, .. } => match runs {
                 Some(_) if !mix(random).is_multiple_of(u64::from(*one_in)) => 0,
                 Some(_) => 1 + (mix(random) % ready.len() as u64) as usize,
                 None => (mix(random) % of as u64) as usize,
@@ -146,6 +163,22 @@ impl Exploration {
             Policy::Given(given) => given.get(&at).map_or(0, |option| *option as usize).min(of - 1),
         };
         self.choices.push(Choice { at, taken: taken as u32, of: of as u32 });
+        taken
+    }
+
+    /// A thread enters driver code while others are ready: the instruction at which it stops there, from 1; 0 = it does not.
+    pub fn stop(&mut self) -> u32 {
+        let at = self.choices.len() as u64;
+        let taken = match &mut self.policy {
+            Policy::Chance { random, stop_in, .. }
+            | Policy::Priorities(Priorities { random, stop_in, .. }) => {
+                let is_due = *stop_in > 0 && mix(random).is_multiple_of(u64::from(*stop_in));
+                if is_due { step::instruction(|| mix(random)) } else { 0 }
+            }
+            Policy::Given(given) => given.get(&at).copied().unwrap_or(0),
+        };
+        // Too many to try each.
+        self.choices.push(Choice { at, taken, of: 1 });
         taken
     }
 }

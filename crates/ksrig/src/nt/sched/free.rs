@@ -7,10 +7,7 @@ use super::{
     NOBODY, Scheduler, Status,
     step::{self, Way},
 };
-use crate::nt::{
-    machine::{Machine, lock},
-    thread::Thread,
-};
+use crate::nt::{machine::lock, thread::Thread};
 
 impl Scheduler {
     /// The thread goes on without the baton, which goes to another one that waits for it, or lies there.
@@ -71,10 +68,16 @@ impl Scheduler {
 /// From the rig into driver code, the last that is done before it. Chance may stop the thread there, if it knows the way.
 pub fn leave(thread: &'static Thread, way: Option<Way>) {
     let machine = thread.machine();
+    let scheduler = &machine.scheduler;
+    if scheduler.explores.load(Ordering::Relaxed) {
+        if let Some((way, stall)) = way.and_then(|way| Some((way, scheduler.explored_stop()?))) {
+            step::begin(thread, stall, way);
+        }
+        return;
+    }
     if !machine.options().free {
         return;
     }
-    let scheduler = &machine.scheduler;
     let way = way.filter(|_| scheduler.has_others());
     let stall = way.and_then(|way| Some((way, step::draw(|| scheduler.random())?)));
     scheduler.release(thread);
@@ -84,22 +87,25 @@ pub fn leave(thread: &'static Thread, way: Option<Way>) {
     }
 }
 
-/// From driver code into the rig, the first that is done: true when the thread was free. Then [`leave`] is due for the way
-/// back.
+/// From driver code into the rig, the first that is done: true when the thread was free.
 pub fn come(thread: &'static Thread) -> bool {
+    step::end(thread);
     if !thread.free.get() {
         return false;
     }
-    step::end(thread);
     thread.free.set(false);
     thread.machine().scheduler.acquire(thread);
     true
 }
 
-/// Stops where it is while others enter driver code so many times; for a while at most, and not when nobody does.
-pub(super) fn stall(entries: u64) {
+/// Stops where it is: while others enter driver code so many times, for a while at most, and not when nobody does; or, where
+/// threads take turns, until it is its turn again.
+pub(super) fn stall(thread: &'static Thread, entries: u64) {
     const WHILE: u32 = 100;
-    let scheduler = &Machine::current().scheduler;
+    let scheduler = &thread.machine().scheduler;
+    if !thread.free.get() {
+        return scheduler.stop(thread);
+    }
     let left = || scheduler.left.load(Ordering::Relaxed);
     let until = left() + entries;
     lock(&scheduler.state).stalled += 1;

@@ -23,6 +23,13 @@ pub struct Stall {
     entries: u32,
 }
 
+impl Stall {
+    /// At this instruction, from 1, and until it is the thread's turn again; none for 0.
+    pub(super) fn at(instructions: u32) -> Option<Self> {
+        (instructions > 0).then_some(Self { instructions, way: WAY, entries: 1 })
+    }
+}
+
 /// How a thread gets from the rig into driver code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -34,15 +41,23 @@ pub enum Way {
 
 /// One entry of driver code in so many has a stall.
 const ONE_IN: u64 = 4;
+/// Instructions of the rig's on the way to the driver, at most.
+const WAY: u32 = 256;
 const TRAP_FLAG: i64 = 0x100;
 
-/// Whether there is to be one, and where: most are early, as most stretches of driver code between two calls are short.
+/// Whether there is to be one, and where.
 pub(super) fn draw(mut random: impl FnMut() -> u64) -> Option<Stall> {
     if !random().is_multiple_of(ONE_IN) {
         return None;
     }
+    let instructions = instruction(&mut random);
+    Some(Stall { instructions, way: WAY, entries: 1 << (random() % 10) })
+}
+
+/// An instruction to stop at: most are early, as most stretches of driver code between two calls are short.
+pub(super) fn instruction(mut random: impl FnMut() -> u64) -> u32 {
     let longest = 8 << (random() % 6);
-    Some(Stall { instructions: 1 + (random() % longest) as u32, way: 256, entries: 1 << (random() % 10) })
+    1 + (random() % longest) as u32
 }
 
 /// From here on the thread's instructions are counted.
@@ -86,7 +101,7 @@ pub fn trapped(code: i32, registers: &mut [i64]) -> bool {
     registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
     let was = thread.stall.replace(Stall::default());
     if in_driver && was.instructions > 0 {
-        free::stall(u64::from(stall.entries));
+        free::stall(thread, u64::from(stall.entries));
     }
     true
 }

@@ -40,7 +40,7 @@ fn counted(seed: u64, changes: Vec<u64>) -> (u32, u64) {
     #[derive(Default)]
     struct Counter(Cell<u32>);
     let machine = Machine::new(MachineOptions { preemption: 0, ..MachineOptions::default() });
-    explore(Plan::Priorities { seed, changes });
+    explore(Plan::Priorities { seed, changes, stop_in: 0 });
     let add = move || {
         let counter = &machine.extension::<Counter>().0;
         switch_point();

@@ -13,7 +13,8 @@ use crate::{
         callback::{Callback, CallbackKind, Group, call},
         exports::{self, Export},
         machine::JoinHandle,
-        pnp, sched,
+        pnp,
+        sched::{self, Plan},
     },
     pe::specimen::Specimen,
 };
@@ -108,35 +109,60 @@ fn exports_take_turns() {
     machine.shutdown();
 }
 
-/// A driver that adds to a number by reading and writing it apart, with no call in between: threads that run free stop
-/// there, and updates are lost; threads that take turns lose none.
-#[test]
-fn threads_stop_between_two_instructions() {
+/// Additions of two threads that a driver loses which reads and writes the number apart, with no call in between; and the
+/// choices of the plan.
+fn lost(free: bool, plan: Option<Plan>) -> (u32, Vec<(u64, u32)>) {
     const TIMES: u32 = 1000;
-    for free in [true, false] {
-        let machine = machine(free);
-        // DriverEntry: xor eax, eax; ret. Then: mov eax, [rcx]; inc eax; mov [rcx], eax; ret
-        let code = [&[0x31, 0xC0, 0xC3][..], &[0x8B, 0x01, 0xFF, 0xC0, 0x89, 0x01, 0xC3]].concat();
-        let specimen = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() };
-        let driver = pnp::load("add.sys", &specimen.build()).expect("DriverEntry succeeds");
-        let add = driver.image().expect("an image").entry() + 3;
-        let number = Arc::new(AtomicU32::new(0));
-        let threads = ["one", "two"].map(|name| {
-            let number = Arc::clone(&number);
-            machine.spawn(name, move || {
-                for _ in 0..TIMES {
-                    // SAFETY: the code above is such a function.
-                    let add: unsafe extern "win64" fn(*mut u32) = unsafe { std::mem::transmute(add) };
-                    // SAFETY: the number's address.
-                    in_driver(|| unsafe { add(number.as_ptr()) });
-                    sched::yield_now();
-                }
-            })
-        });
-        threads.into_iter().for_each(JoinHandle::join);
-        let lost = 2 * TIMES - number.load(Ordering::Relaxed);
-        assert_eq!(lost > 0, free, "{lost} lost");
-        driver.unload();
-        machine.shutdown();
+    let machine = machine(free);
+    // DriverEntry: xor eax, eax; ret. Then: mov eax, [rcx]; inc eax; mov [rcx], eax; ret
+    let code = [&[0x31, 0xC0, 0xC3][..], &[0x8B, 0x01, 0xFF, 0xC0, 0x89, 0x01, 0xC3]].concat();
+    let specimen = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() };
+    let driver = pnp::load("add.sys", &specimen.build()).expect("DriverEntry succeeds");
+    let add = driver.image().expect("an image").entry() + 3;
+    let number = Arc::new(AtomicU32::new(0));
+    let threads = ["one", "two"].map(|name| {
+        let number = Arc::clone(&number);
+        machine.spawn(name, move || {
+            for _ in 0..TIMES {
+                // SAFETY: the code above is such a function.
+                let add: unsafe extern "win64" fn(*mut u32) = unsafe { std::mem::transmute(add) };
+                // SAFETY: the number's address.
+                in_driver(|| unsafe { add(number.as_ptr()) });
+                sched::yield_now();
+            }
+        })
+    });
+    if let Some(plan) = plan {
+        sched::explore(plan);
+    }
+    threads.into_iter().for_each(JoinHandle::join);
+    let taken = sched::explored().choices.into_iter().filter(|choice| choice.taken != 0);
+    let choices = taken.map(|choice| (choice.at, choice.taken)).collect();
+    driver.unload();
+    machine.shutdown();
+    (2 * TIMES - number.load(Ordering::Relaxed), choices)
+}
+
+/// Threads that run free stop between two instructions of a driver; those that take turns do not.
+#[test]
+fn free_threads_stop_in_the_middle() {
+    assert!(lost(true, None).0 > 0);
+    assert_eq!(lost(false, None).0, 0);
+}
+
+/// Schedules have such stops, too, where their plan has; and one that has them comes back by its choices.
+#[test]
+fn schedules_stop_in_the_middle() {
+    let chance = |seed, stop_in| Plan::Chance { seed, one_in: 5, stop_in };
+    let priorities = |seed, stop_in| Plan::Priorities { seed, changes: vec![], stop_in };
+    for seed in 0..3 {
+        for plan in [chance(seed, 0), priorities(seed, 0)] {
+            assert_eq!(lost(false, Some(plan)).0, 0);
+        }
+        for plan in [chance(seed, 4), priorities(seed, 4)] {
+            let (first, choices) = lost(false, Some(plan));
+            assert!(first > 0);
+            assert_eq!(lost(false, Some(Plan::Given(choices.clone()))), (first, choices));
+        }
     }
 }

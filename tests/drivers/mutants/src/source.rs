@@ -3,11 +3,11 @@
 use core::ptr::null;
 
 use ks_sys::{
-    DEVICE_POWER_STATE, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
+    DEVICE_POWER_STATE, KSPIN_DISPATCH, KSPROCESSPIN, KSSTATE, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
     KsCompletePendingRequest, KsGetDevice, KsPinGetLeadingEdgeStreamPointer,
-    KsPinRegisterIrpCompletionCallback, KsPinRegisterPowerCallbacks, KsStreamPointerAdvanceOffsetsAndUnlock,
-    NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
-    STATUS_SUCCESS,
+    KsPinRegisterIrpCompletionCallback, KsPinRegisterPowerCallbacks, KsProcessPinUpdate,
+    KsStreamPointerAdvanceOffsetsAndUnlock, NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS,
 };
 use ks_sys::{KSATTRIBUTE_LIST, KSDATARANGE};
 use wdk_sys::POOL_FLAG_NON_PAGED;
@@ -113,6 +113,10 @@ unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, from: KSSTATE::Ty
     // SAFETY: a live pin at PASSIVE_LEVEL, whose context Create has made.
     unsafe {
         let timer = (*pin).Context.cast::<Timer>();
+        if mutant::once("KsProcessPinUpdate") {
+            let mut own = KSPROCESSPIN { Pin: pin, ..KSPROCESSPIN::default() };
+            KsProcessPinUpdate(&raw mut own);
+        }
         if to == KSSTATE::KSSTATE_RUN {
             if mutant::once("KsPinRegisterCallback") {
                 KsPinRegisterIrpCompletionCallback(pin, Some(completed));

@@ -22,6 +22,8 @@ unsafe extern "C" {
     pub fn KfRaiseIrql(irql: KIRQL) -> KIRQL;
     /// Lowers the IRQL.
     pub fn KeLowerIrql(irql: KIRQL);
+    /// Unwinds to a frame of the caller's stack.
+    pub fn RtlUnwind(frame: PVOID, ip: PVOID, record: PVOID, result: PVOID);
 }
 
 /// The tag of this driver's pool.

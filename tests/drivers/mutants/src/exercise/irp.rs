@@ -13,7 +13,7 @@ use wdk_sys::{
 };
 
 use crate::{
-    ddi::{IoGetNextIrpStackLocation, IoSetCompletionRoutine, KeRaiseIrqlToDpcLevel},
+    ddi::{IoGetNextIrpStackLocation, IoSetCancelRoutine, IoSetCompletionRoutine, KeRaiseIrqlToDpcLevel},
     mutant,
 };
 
@@ -50,11 +50,19 @@ pub unsafe fn exercise(device: PKSDEVICE) {
         (*next).MinorFunction = IRP_MN_QUERY_CAPABILITIES as u8;
         (*next).Parameters.DeviceCapabilities.Capabilities = &raw mut capabilities;
         IoSetCompletionRoutine(irp, Some(completed), (&raw mut done).cast());
+        if mutant::once("IoCallDriver") {
+            IoSetCancelRoutine(irp, Some(cancel));
+        }
         let _ = IofCallDriver(below, irp);
         let _ = KeWaitForSingleObject((&raw mut done).cast(), Executive, KernelMode as i8, 0, null_mut());
         IoFreeIrp(irp);
+        if mutant::once("IrpFreedTwice") {
+            IoFreeIrp(irp);
+        }
     }
 }
+
+unsafe extern "C" fn cancel(_device: PDEVICE_OBJECT, _irp: PIRP) {}
 
 unsafe extern "C" fn completed(_device: PDEVICE_OBJECT, _irp: PIRP, done: PVOID) -> NTSTATUS {
     // SAFETY: the event of who waits.

@@ -1,6 +1,9 @@
 //! Calls with what they do not take: only mutants make them.
 
-use core::ptr::{null, null_mut};
+use core::{
+    hint::black_box,
+    ptr::{null, null_mut, without_provenance_mut},
+};
 
 use ks_sys::{
     KSPIN_LOCK, KsDiscardEvent, KsGetDevice, KsHandleSizedListQuery, KsQueueWorkItem, LIST_ENTRY, PIRP,
@@ -10,11 +13,11 @@ use wdk_sys::{
     FILE_DEVICE_UNKNOWN, WORK_QUEUE_ITEM,
     ntddk::{
         ExInterlockedInsertTailList, IoCreateDevice, IoDeleteDevice, KeBugCheckEx, ObfDereferenceObject,
-        ObfReferenceObject,
+        ObfReferenceObject, ProbeForRead,
     },
 };
 
-use crate::mutant;
+use crate::{ddi::RtlUnwind, mutant};
 
 /// As its name says. PASSIVE_LEVEL, in the handler of a property.
 ///
@@ -47,6 +50,15 @@ pub unsafe fn exercise(device: PKSDEVICE, irp: PIRP) {
         if mutant::once("KeBugCheckEx") {
             KeBugCheckEx(0xDEAD, 1, 2, 3, 4);
         }
+        if mutant::once("MisalignedData") {
+            ProbeForRead(without_provenance_mut(0x1001), 4, 4);
+        }
+        if mutant::once("StackOverflow") {
+            deep(1);
+        }
+        if mutant::once("InvalidUnwind") {
+            RtlUnwind(nothing.cast(), null_mut(), null_mut(), null_mut());
+        }
         if mutant::once("ListEntry") {
             list();
         }
@@ -68,6 +80,12 @@ unsafe fn list() {
         *head = LIST_ENTRY { Flink: first, Blink: first };
         ExInterlockedInsertTailList(head, &raw mut entry, &raw mut lock);
     }
+}
+
+/// Calls itself without end; what is added keeps it from being a loop.
+#[inline(never)]
+fn deep(level: u64) -> u64 {
+    if black_box(level) == 0 { 0 } else { deep(level + 1) + level }
 }
 
 /// Makes a device object and deletes it twice.

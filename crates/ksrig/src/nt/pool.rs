@@ -186,12 +186,7 @@ fn free(address: PVOID, tag: Option<u32>) {
         (slist::any_in(&range), 0xCC, "a lookaside list that was not deleted"),
     ];
     if dpc::any_in(&range) || timer::any_dpc_in(&range) {
-        violation::report(
-            "UnloadPending",
-            0x01,
-            &name,
-            "the memory holds a DPC that is queued, or a set timer's",
-        );
+        violation::report("UnloadPending", 0x01, &name, "the memory holds a queued DPC, or a set timer's");
     }
     if work::any_in(&range) {
         violation::report("PoolFree", 0, &name, "the memory holds a queued work item");

@@ -196,20 +196,22 @@ fn compare(path: &Path, text: &str) -> Option<String> {
     (kept != text).then(|| format!("the text is another one:\n{text}--- but kept is\n{kept}"))
 }
 
-/// What is found when each place of a driver fails once, in a scenario that makes all pins.
+/// What is found when a driver's calls fail, in scenarios that make all pins and enable all events.
 fn after_failures(name: &str) -> Vec<Value> {
     let subject = Subject::new(builder().watch(Flags::ALL), &[images::mutant(name)]).expect("it loads");
     let mut found = Vec::new();
-    Sweep::new(1).go_on(
-        &subject,
-        scenario("states").expect("a scenario"),
-        |_, _| (),
-        |sweep, outcome, _| {
-            let values = outcome.findings.iter().map(|finding| serde_json::to_value(finding).expect("JSON"));
-            found.extend(values);
-            if sweep.sites_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    );
+    for name in ["states", "events"] {
+        Sweep::new(1).go_on(
+            &subject,
+            scenario(name).expect("a scenario"),
+            |_, _| (),
+            |_, outcome, _| {
+                let value = |finding| serde_json::to_value(finding).expect("JSON");
+                found.extend(outcome.findings.iter().map(value));
+                ControlFlow::Continue(())
+            },
+        );
+    }
     found
 }
 

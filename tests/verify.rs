@@ -271,6 +271,22 @@ fn a_late_stop_keeps_its_cause() {
     }
 }
 
+/// A callback that never returns ends its own scenario and no other: the finding names the rule, and the exit code is 1.
+#[test]
+fn a_run_without_end_is_told() {
+    let some = ["--scenario", "load", "--scenario", "connect", "--scenario", "states", "--patience", "2"];
+    let (code, text, verdict) = verify(&images::raw("endless"), &some);
+    assert_eq!(code, Some(1), "{text}");
+    let [finding] = &verdict.findings.0[..] else { panic!("{text}") };
+    assert_eq!((finding.rule.as_str(), finding.scenario.as_str()), ("no end", "connect"), "{text}");
+    assert_eq!(finding.message, "the run goes on after 2 s");
+    let others: Vec<_> = verdict.played.iter().filter(|played| played.scenario != "connect").collect();
+    assert_eq!(others.len(), 2, "{text}");
+    assert!(others.iter().all(|played| played.found == 0 && !played.done.is_empty()), "{text}");
+    let (code, text, _) = verify(&images::raw("sound"), &some);
+    assert_eq!(code, Some(0), "{text}");
+}
+
 /// A driver that cannot be loaded is said to be that, with the reason, once.
 #[test]
 fn a_driver_that_does_not_load_is_told() {

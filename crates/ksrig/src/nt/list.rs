@@ -24,11 +24,10 @@ pub unsafe fn IsListEmpty(ListHead: *const LIST_ENTRY) -> bool {
 /// KERNEL_SECURITY_CHECK_FAILURE
 const CORRUPT: (&str, u32, u32) = ("ListEntry", 0x139, 3);
 
-unsafe fn insert(previous: PLIST_ENTRY, Entry: PLIST_ENTRY) {
+unsafe fn insert(previous: PLIST_ENTRY, next: PLIST_ENTRY, Entry: PLIST_ENTRY) {
     // SAFETY: the caller's list; a list whose links do not agree is not followed.
     unsafe {
-        let next = (*previous).Flink;
-        if (*next).Blink != previous {
+        if (*previous).Flink != next || (*next).Blink != previous {
             bugcheck::stop(CORRUPT, "a LIST_ENTRY is corrupted (FAST_FAIL_CORRUPT_LIST_ENTRY)");
         }
         Entry.write(LIST_ENTRY { Flink: next, Blink: previous });
@@ -40,13 +39,13 @@ unsafe fn insert(previous: PLIST_ENTRY, Entry: PLIST_ENTRY) {
 /// Adds at the end.
 pub unsafe fn InsertTailList(ListHead: PLIST_ENTRY, Entry: PLIST_ENTRY) {
     // SAFETY: the caller's list.
-    unsafe { insert((*ListHead).Blink, Entry) };
+    unsafe { insert((*ListHead).Blink, ListHead, Entry) };
 }
 
 /// Adds at the start.
 pub unsafe fn InsertHeadList(ListHead: PLIST_ENTRY, Entry: PLIST_ENTRY) {
     // SAFETY: the caller's list.
-    unsafe { insert(ListHead, Entry) };
+    unsafe { insert(ListHead, (*ListHead).Flink, Entry) };
 }
 
 /// Takes an entry out; true when the list is empty now. A corrupted list is fatal (0x139).
@@ -116,5 +115,67 @@ pub unsafe fn ExInterlockedRemoveHeadList(ListHead: PLIST_ENTRY, Lock: PKSPIN_LO
         let first = RemoveHeadList(ListHead);
         KeReleaseSpinLock(Lock, irql);
         first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nt::{
+        fault::child::{self, Case},
+        flags::Flags,
+    };
+
+    /// A list of two entries, one link of which leads elsewhere, if that is said.
+    fn list(spoil: Option<fn(&mut [LIST_ENTRY; 3])>, deed: unsafe fn(PLIST_ENTRY, PLIST_ENTRY)) {
+        let mut entries = [LIST_ENTRY::default(); 3];
+        let first = entries.as_mut_ptr();
+        let mut new = LIST_ENTRY::default();
+        // SAFETY: local memory.
+        unsafe {
+            InitializeListHead(first);
+            InsertTailList(first, first.add(1));
+            InsertHeadList(first, first.add(2));
+            if let Some(spoil) = spoil {
+                spoil(&mut *first.cast());
+            }
+            deed(first, &raw mut new);
+        }
+    }
+
+    fn last_is_astray(entries: &mut [LIST_ENTRY; 3]) {
+        let at = &raw mut entries[1];
+        entries[1].Flink = at;
+    }
+
+    fn first_is_astray(entries: &mut [LIST_ENTRY; 3]) {
+        let at = &raw mut entries[2];
+        entries[2].Blink = at;
+    }
+
+    unsafe fn remove_head(head: PLIST_ENTRY, _: PLIST_ENTRY) {
+        // SAFETY: the caller's list.
+        unsafe { RemoveHeadList(head) };
+    }
+
+    const CORRUPTED: &str = "STOP: ListEntry (bug check 0x139, 0x3)";
+    const CASES: &[Case] = &[
+        ("sound", Flags::ALL, || list(None, InsertTailList), ""),
+        ("tail", Flags::ALL, || list(Some(last_is_astray), InsertTailList), CORRUPTED),
+        ("head", Flags::ALL, || list(Some(first_is_astray), InsertHeadList), CORRUPTED),
+        ("removal", Flags::ALL, || list(Some(first_is_astray), remove_head), CORRUPTED),
+    ];
+
+    #[test]
+    #[ignore = "ends its process"]
+    fn deed() {
+        child::run(CASES);
+    }
+
+    /// The neighbours of a place in a list agree about it before anything is put there or taken from there: the checks of
+    /// the headers' own list functions.
+    #[test]
+    fn links_agree() {
+        child::check("nt::list::tests::deed", CASES);
     }
 }

@@ -185,8 +185,8 @@ fn free(address: PVOID, tag: Option<u32>) {
         (resource::any_in(&range), 0xD2, "a resource that was not deleted"),
         (slist::any_in(&range), 0xCC, "a lookaside list that was not deleted"),
     ];
-    if dpc::any_in(&range) {
-        violation::report("UnloadPending", 0x01, &name, "the memory holds a queued DPC");
+    if dpc::any_in(&range) || timer::any_dpc_in(&range) {
+        violation::report("UnloadPending", 0x01, &name, "the memory holds a queued DPC, or a set timer's");
     }
     if work::any_in(&range) {
         violation::report("PoolFree", 0, &name, "the memory holds a queued work item");

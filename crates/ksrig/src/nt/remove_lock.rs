@@ -57,17 +57,19 @@ pub unsafe fn IoAcquireRemoveLockEx(
     STATUS_SUCCESS
 }
 
+fn too_often() -> ! {
+    bugcheck::stop(("RemoveLock", 0xC4, 0xD6), "a remove lock is released more often than it was acquired")
+}
+
 /// Gives one acquisition back. (`nf-wdm-ioreleaseremovelock.md`)
 pub unsafe fn IoReleaseRemoveLockEx(RemoveLock: PIO_REMOVE_LOCK, _Tag: PVOID, _RemlockSize: ULONG) {
     // SAFETY: the caller's lock.
     unsafe {
         let common = &mut (*RemoveLock).Common;
         common.IoCount -= 1;
-        if common.IoCount < 0 {
-            bugcheck::stop(
-                ("RemoveLock", 0xC4, 0xD6),
-                "a remove lock is released more often than it was acquired",
-            );
+        // The owner's count is the removal's to give back.
+        if common.IoCount < i32::from(common.Removed == 0) {
+            too_often();
         }
         if common.IoCount == 0 {
             KeSetEvent(&raw mut common.RemoveEvent, 0, 0);
@@ -84,6 +86,9 @@ pub unsafe fn IoReleaseRemoveLockAndWaitEx(RemoveLock: PIO_REMOVE_LOCK, Tag: PVO
         IoReleaseRemoveLockEx(RemoveLock, Tag, RemlockSize);
         let left = (*RemoveLock).Common.IoCount - 1;
         (*RemoveLock).Common.IoCount = left;
+        if left < 0 {
+            too_often();
+        }
         if left > 0 {
             let event = &raw mut (*RemoveLock).Common.RemoveEvent;
             let reason = _KWAIT_REASON::Executive;
@@ -95,7 +100,12 @@ pub unsafe fn IoReleaseRemoveLockAndWaitEx(RemoveLock: PIO_REMOVE_LOCK, Tag: PVO
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nt::{Machine, MachineOptions, sched};
+    use crate::nt::{
+        Machine, MachineOptions,
+        fault::child::{self, Case},
+        flags::Flags,
+        sched,
+    };
 
     /// The removal waits for the last holder; whoever comes later is told that the device goes.
     #[test]
@@ -122,5 +132,45 @@ mod tests {
             removal.join();
         }
         machine.shutdown();
+    }
+
+    /// Acquires a lock and releases it as often as given; then the device is removed, if it is to be.
+    fn use_lock(acquired: u32, released: u32, removed: bool) {
+        // SAFETY: plain data, for which zero is a value; the lock lives to the end.
+        unsafe {
+            let mut lock = std::mem::zeroed::<IO_REMOVE_LOCK>();
+            IoInitializeRemoveLockEx(&raw mut lock, 0, 0, 0, 32);
+            for _ in 0..acquired {
+                assert_eq!(
+                    IoAcquireRemoveLockEx(&raw mut lock, null_mut(), std::ptr::null(), 0, 32),
+                    STATUS_SUCCESS
+                );
+            }
+            for _ in 0..released {
+                IoReleaseRemoveLockEx(&raw mut lock, null_mut(), 32);
+            }
+            if removed {
+                IoReleaseRemoveLockAndWaitEx(&raw mut lock, null_mut(), 32);
+            }
+        }
+    }
+
+    const TOO_OFTEN: &str = "STOP: RemoveLock (bug check 0xC4, 0xD6)";
+    const CASES: &[Case] = &[
+        ("as often", Flags::ALL, || use_lock(3, 2, true), ""),
+        ("once more", Flags::ALL, || use_lock(1, 2, false), TOO_OFTEN),
+        ("at the removal", Flags::ALL, || use_lock(1, 1, true), TOO_OFTEN),
+    ];
+
+    #[test]
+    #[ignore = "ends its process"]
+    fn deed() {
+        child::run(CASES);
+    }
+
+    /// The first release too many is seen, before the removal and by it: the owner's count is nobody else's.
+    #[test]
+    fn releases_are_counted() {
+        child::check("nt::remove_lock::tests::deed", CASES);
     }
 }

@@ -7,9 +7,9 @@ use ks_sys::*;
 
 use super::{
     callback::{CallbackKind, Group},
-    dispatcher,
+    dispatcher, dpc,
     flags::Flags,
-    handle, io, irql, object, pool, resource, slist, thread, violation,
+    handle, io, irql, object, pool, resource, slist, thread, timer, violation,
     wait::KeWaitForSingleObject,
     work,
 };
@@ -130,6 +130,34 @@ fn what_is_freed_is_dead() {
     assert_eq!(queued, NOTHING);
 }
 
+/// Memory that is freed holds no DPC that is queued, or that a timer will queue.
+#[test]
+fn what_is_freed_runs_no_more() {
+    unsafe extern "win64" fn routine(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {}
+    let free = |queue: bool, set: bool| {
+        let mut timer = KTIMER::default();
+        // SAFETY: the memory is large enough for a DPC; what runs later is taken back before anybody else runs.
+        unsafe {
+            let dpc: PRKDPC = pool::driver_pool_with_tag(0, size_of::<KDPC>() as SIZE_T, TAG).cast();
+            super::KeInitializeDpc(dpc, Some(routine), null_mut());
+            timer::KeInitializeTimer(&raw mut timer);
+            timer::KeSetTimer(&raw mut timer, LARGE_INTEGER { QuadPart: -1000 }, dpc);
+            if !set {
+                timer::KeCancelTimer(&raw mut timer);
+            }
+            if queue {
+                dpc::KeInsertQueueDpc(dpc, null_mut(), null_mut());
+            }
+            pool::ExFreePool(dpc.cast());
+            timer::KeCancelTimer(&raw mut timer);
+            dpc::KeRemoveQueueDpc(dpc);
+        }
+    };
+    assert_eq!(broken(|| free(false, false)), NOTHING);
+    assert_eq!(broken(|| free(true, false)), [("UnloadPending", 1)]);
+    assert_eq!(broken(|| free(false, true)), [("UnloadPending", 1)]);
+}
+
 /// Critical regions are entered and left below DISPATCH_LEVEL.
 #[test]
 fn critical_regions() {
@@ -181,26 +209,38 @@ fn handles() {
     assert_eq!(broken(|| thread::as_kernel(|| reference(kernel_handle, user))), [("HandleReference", 0xF7)]);
 }
 
-/// A lock in pageable memory is one that the kernel cannot take; a work item is looked at too.
+/// A lock in pageable memory is one that the kernel cannot take, an ERESOURCE too; a work item is looked at as well.
 #[test]
 fn objects_are_resident() {
     let watch = Flags { force_irql: true, ..Flags::default() };
-    let place = |sort: POOL_TYPE, item: bool| {
+    unsafe fn spin_lock(at: PVOID) {
+        // SAFETY: the caller's memory.
+        unsafe { super::spinlock::KeInitializeSpinLock(at.cast()) };
+    }
+    unsafe fn resource(at: PVOID) {
+        // SAFETY: the caller's memory.
+        unsafe {
+            resource::ExInitializeResourceLite(at.cast());
+            resource::ExDeleteResourceLite(at.cast());
+        }
+    }
+    unsafe fn item(at: PVOID) {
+        // SAFETY: the caller's zeroed memory.
+        unsafe { work::ExQueueWorkItem(at.cast(), 0) };
+        super::sched::settle();
+    }
+    let place = |sort: POOL_TYPE, make: unsafe fn(PVOID)| {
         // SAFETY: the memory is large enough.
         unsafe {
-            let memory = pool::driver_pool_with_tag(sort, 64, TAG);
-            memory.cast::<u8>().write_bytes(0, 64);
-            if item {
-                work::ExQueueWorkItem(memory.cast(), 0);
-                super::sched::settle();
-            } else {
-                super::spinlock::KeInitializeSpinLock(memory.cast());
-            }
+            let memory = pool::driver_pool_with_tag(sort, 128, TAG);
+            memory.cast::<u8>().write_bytes(0, 128);
+            make(memory);
         }
     };
-    for (item, code) in [(false, 0xE1), (true, 0x131)] {
-        assert_eq!(broken_in(kind("Deed"), watch, || place(0, item)), NOTHING);
-        let found = broken_in(kind("Deed"), watch, || place(_POOL_TYPE::PagedPool, item));
+    let objects: [(unsafe fn(PVOID), u32); 3] = [(spin_lock, 0xE1), (resource, 0xE1), (item, 0x131)];
+    for (make, code) in objects {
+        assert_eq!(broken_in(kind("Deed"), watch, || place(0, make)), NOTHING);
+        let found = broken_in(kind("Deed"), watch, || place(_POOL_TYPE::PagedPool, make));
         assert_eq!(found, [("PageableObject", code)]);
     }
 }

@@ -12,15 +12,31 @@ use super::{
     wait::due,
 };
 
-/// The timers that are set: address to alarm.
+/// The timers that are set, by their addresses.
 #[derive(Default)]
 pub(super) struct Timers {
-    set: BTreeMap<usize, (u64, u64)>,
+    set: BTreeMap<usize, Armed>,
+}
+
+struct Armed {
+    alarm: (u64, u64),
+    /// Its DPC's address, and that of the DPC's routine; 0 without a DPC.
+    dpc: (usize, usize),
 }
 
 /// Whether a timer in this range of memory is set.
 pub(super) fn any_in(range: &Range<usize>) -> bool {
     lock(&Machine::current().timers).set.range(range.clone()).next().is_some()
+}
+
+/// Whether a timer is set whose DPC lies in this range of memory.
+pub(super) fn any_dpc_in(range: &Range<usize>) -> bool {
+    lock(&Machine::current().timers).set.values().any(|timer| range.contains(&timer.dpc.0))
+}
+
+/// Whether a timer is set whose DPC has a routine in this range of memory.
+pub(super) fn any_routine_in(range: &Range<usize>) -> bool {
+    lock(&Machine::current().timers).set.values().any(|timer| range.contains(&timer.dpc.1))
 }
 
 /// The timer's time has come.
@@ -45,10 +61,15 @@ pub(super) unsafe fn expire(address: usize) {
 
 unsafe fn arm(address: usize, time: u64) {
     let machine = Machine::current();
-    // SAFETY: the caller's timer.
-    unsafe { (*(address as PKTIMER)).DueTime.QuadPart = time };
+    // SAFETY: the caller's timer, and its DPC, which lives as long as the timer is set.
+    let dpc = unsafe {
+        (*(address as PKTIMER)).DueTime.QuadPart = time;
+        let dpc = (*(address as PKTIMER)).Dpc;
+        let routine = dpc.as_ref().and_then(|dpc| dpc.DeferredRoutine);
+        (dpc as usize, routine.map_or(0, |routine| routine as usize))
+    };
     let alarm = machine.scheduler.set_alarm(time, Alarm::Timer(address));
-    lock(&machine.timers).set.insert(address, alarm);
+    lock(&machine.timers).set.insert(address, Armed { alarm, dpc });
 }
 
 /// Initialises a notification timer.
@@ -94,8 +115,8 @@ pub unsafe fn KeSetTimerEx(Timer: PKTIMER, DueTime: LARGE_INTEGER, Period: LONG,
 /// Stops a timer; TRUE when it was running.
 pub unsafe fn KeCancelTimer(Timer: PKTIMER) -> BOOLEAN {
     let machine = Machine::current();
-    let Some(alarm) = lock(&machine.timers).set.remove(&(Timer as usize)) else { return 0 };
-    machine.scheduler.cancel_alarm(alarm);
+    let Some(timer) = lock(&machine.timers).set.remove(&(Timer as usize)) else { return 0 };
+    machine.scheduler.cancel_alarm(timer.alarm);
     1
 }
 

@@ -129,3 +129,66 @@ impl<'i> Code<'i> {
         self.starts.iter().map(|start| whole(*start)).filter(|block| block.end > block.start).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pe::{
+        Import,
+        specimen::{ENTRY, Specimen},
+    };
+
+    /// One function; what lies at 15 and from 24 on is reached by no instruction that is certainly code.
+    const CODE: [u8; 25] = [
+        0x48, 0x83, 0xEC, 0x28, // 0: sub rsp, 28h
+        0x85, 0xC9, // 4: test ecx, ecx
+        0x74, 5, // 6: je 13
+        0xE8, 7, 0, 0, 0, // 8: call 20
+        0xFF, 0xE0, // 13: jmp rax
+        6, 6, 6, 6, 6, // 15: no instructions
+        0x31, 0xC0, // 20: xor eax, eax
+        0xEB, 0xFC, // 22: jmp 20
+        0xC3, // 24: ret
+    ];
+    const AFTER: u32 = 24;
+
+    fn image() -> Image {
+        let file = Specimen { code: CODE.to_vec(), ..Specimen::default() }.build();
+        Image::load("specimen.sys", &file, &mut |_, _| Some(Import::function(1))).unwrap()
+    }
+
+    /// Where the blocks begin and end in the code.
+    fn places(found: &Found) -> Vec<(u32, u32)> {
+        found.blocks.iter().map(|block| (block.start - ENTRY, block.end - ENTRY)).collect()
+    }
+
+    /// Blocks end where the flow of control parts or ends and where another begins; a call goes on behind it, and what it
+    /// calls is code too. A jump to a register is noted with the register; bytes that nothing leads to are no code.
+    #[test]
+    fn only_what_is_certainly_code_is_found() {
+        let found = find(&image(), []);
+        assert_eq!(places(&found), [(0, 8), (8, 13), (13, 15), (20, 24)]);
+        assert_eq!(found.jumps, BTreeMap::from([(ENTRY + 13, 0)]));
+    }
+
+    /// A place that is known to run is code, whoever leads there; one that is none ends there and then.
+    #[test]
+    fn what_runs_is_code() {
+        let image = image();
+        assert_eq!(places(&find(&image, [ENTRY + AFTER])).last(), Some(&(AFTER, AFTER + 1)));
+        assert_eq!(find(&image, [ENTRY + 15]), find(&image, []));
+    }
+
+    /// From one place on what is known already is not followed once more; data is never code.
+    #[test]
+    fn what_is_known_is_left_out() {
+        let image = image();
+        let from = |place: u32, known: &dyn Fn(u32) -> bool| find_from(&image, place, known);
+        assert_eq!(places(&from(ENTRY + 8, &|_| false)), [(8, 15), (20, 24)]);
+        let found = from(ENTRY + 8, &|place| place == ENTRY + 13);
+        assert_eq!((places(&found), found.jumps.len()), (vec![(8, 13), (20, 24)], 0));
+        assert_eq!(from(ENTRY, &|_| true), Found::default());
+        let data = image.import_section().map_or(0, |section| section.rva);
+        assert_eq!((data > ENTRY, from(data, &|_| false)), (true, Found::default()));
+    }
+}

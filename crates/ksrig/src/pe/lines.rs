@@ -64,3 +64,43 @@ pub fn lines(pdb: &Path) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
     found.retain(|line| line.line != 0 && line.len != 0);
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::pe::{Image, Import};
+
+    /// What is missing or no program database is an error, and no reason to stop.
+    #[test]
+    fn what_is_no_database_is_refused() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for path in ["Cargo.toml", "none.pdb", ""] {
+            assert!(lines(&here.join(path)).is_err(), "{path}");
+        }
+    }
+
+    /// All lines of the built driver lie in its code, the entry point has one, and functions of the library that were inlined
+    /// have theirs.
+    #[test]
+    fn lines_of_the_built_driver() {
+        let driver =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/driver/default/loopcam.sys");
+        if !driver.exists() {
+            eprintln!("skipped: run `cargo xtask build` first");
+            return;
+        }
+        let image = Image::open(&driver, &mut |_, _| Some(Import::function(1))).unwrap();
+        let found = lines(image.pdb().unwrap()).unwrap();
+        for line in &found {
+            let section = image.headers().section_of(line.rva).unwrap();
+            let end = section.rva + section.size;
+            assert!(section.executable() && line.rva + line.len <= end && line.line > 0, "{line:?}");
+        }
+        let entry = image.headers().entry;
+        assert!(found.iter().any(|line| line.rva == entry && line.file.ends_with(".rs")), "{entry:#x}");
+        let library = |line: &Line| line.file.replace('\\', "/").contains("library/core/src/");
+        assert!(found.iter().any(library));
+    }
+}

@@ -3,18 +3,19 @@
 
 use core::{
     ptr::{null, null_mut},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
 
 use ks_sys::{
-    GUID, KSAUTOMATION_TABLE, KSEVENT_ITEM, KSEVENT_SET, KSEVENTDATA, KSIDENTIFIER, KSOBJECTTYPE,
-    KSPROPERTY_ITEM, KSPROPERTY_ITEM__bindgen_ty_1, KSPROPERTY_ITEM__bindgen_ty_2, KSPROPERTY_SET,
-    KsAcquireDevice, KsGetDevice, KsGetFilterFromIrp, KsGetObjectTypeFromIrp, KsGetPinFromIrp,
-    KsPinAcquireProcessingMutex, KsPinReleaseProcessingMutex, KsReleaseDevice, NTSTATUS, PFILE_OBJECT, PIRP,
-    PKSDEVICE, PKSEVENT_ENTRY, PKSFILTER, PKSIDENTIFIER, PKSPIN, PVOID, STATUS_PENDING, STATUS_SUCCESS, guid,
+    GUID, KSAUTOMATION_TABLE, KSEVENT_ENTRY, KSEVENT_ITEM, KSEVENT_SET, KSEVENTDATA, KSIDENTIFIER,
+    KSOBJECTTYPE, KSPROPERTY_ITEM, KSPROPERTY_ITEM__bindgen_ty_1, KSPROPERTY_ITEM__bindgen_ty_2,
+    KSPROPERTY_SET, KsAcquireDevice, KsAddEvent, KsDiscardEvent, KsGetDevice, KsGetFilterFromIrp,
+    KsGetObjectTypeFromIrp, KsGetPinFromIrp, KsPinAcquireProcessingMutex, KsPinReleaseProcessingMutex,
+    KsReleaseDevice, NTSTATUS, PDEVICE_OBJECT, PFILE_OBJECT, PIRP, PKSDEVICE, PKSEVENT_ENTRY, PKSEVENTDATA,
+    PKSFILTER, PKSIDENTIFIER, PKSPIN, PVOID, STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS, guid,
     inline::{KsFilterAcquireControl, KsFilterReleaseControl, KsPinAcquireControl, KsPinReleaseControl},
 };
-use wdk_sys::ntddk::IofCompleteRequest;
+use wdk_sys::ntddk::{IoCancelIrp, IofCompleteRequest};
 
 use crate::{
     Constant,
@@ -41,7 +42,7 @@ unsafe extern "C" fn get(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTS
         if KsGetObjectTypeFromIrp(irp) == KSOBJECTTYPE::KsObjectTypePin {
             processing(KsGetPinFromIrp(irp));
         }
-        exercise::locks::without_mutexes(device);
+        exercise::in_handler(device, irp);
         if mutant::once("SystemThread") {
             device::register(device);
         }
@@ -63,6 +64,12 @@ unsafe fn answer(irp: PIRP, device: PKSDEVICE) -> NTSTATUS {
         (*irp).IoStatus.Information = SIZE as u64;
         if mutant::once("IrpCancelRoutine") {
             IoSetCancelRoutine(irp, Some(cancel));
+        }
+        if mutant::once("CancelRoutine") {
+            IoMarkIrpPending(irp);
+            IoSetCancelRoutine(irp, Some(keep_lock));
+            IoCancelIrp(irp);
+            return STATUS_PENDING;
         }
         if mutant::once("IrpStatusPending") {
             IoMarkIrpPending(irp);
@@ -88,7 +95,13 @@ unsafe fn answer(irp: PIRP, device: PKSDEVICE) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
-unsafe extern "C" fn cancel(_device: ks_sys::PDEVICE_OBJECT, _irp: PIRP) {}
+unsafe extern "C" fn cancel(_device: PDEVICE_OBJECT, _irp: PIRP) {}
+
+/// A cancel routine that does not release the cancel spin lock.
+unsafe extern "C" fn keep_lock(_device: PDEVICE_OBJECT, irp: PIRP) {
+    // SAFETY: the request that the handler has kept.
+    unsafe { complete(irp, STATUS_CANCELLED, 0) };
+}
 
 #[inline(never)]
 unsafe fn finish(irp: PIRP) {
@@ -168,6 +181,33 @@ static PROPERTY_SETS: Constant<KSPROPERTY_SET> = Constant(KSPROPERTY_SET {
     FastIoTable: null(),
 });
 
+/// The event that the driver has kept in a list of its own, or null.
+static KEPT: AtomicPtr<KSEVENT_ENTRY> = AtomicPtr::new(null_mut());
+
+unsafe extern "C" fn add(irp: PIRP, _data: PKSEVENTDATA, entry: PKSEVENT_ENTRY) -> NTSTATUS {
+    if mutant::once("KsEventLeft") {
+        KEPT.store(entry, Ordering::Relaxed);
+        return STATUS_SUCCESS;
+    }
+    // SAFETY: an event request to a filter or a pin, at PASSIVE_LEVEL; the entry is in no list.
+    unsafe {
+        let is_pin = KsGetObjectTypeFromIrp(irp) == KSOBJECTTYPE::KsObjectTypePin;
+        let object: PVOID = if is_pin { KsGetPinFromIrp(irp).cast() } else { KsGetFilterFromIrp(irp).cast() };
+        KsAddEvent(object, entry);
+    }
+    STATUS_SUCCESS
+}
+
+/// Discards the event that was kept, long after its object was closed. PASSIVE_LEVEL.
+#[inline(never)]
+pub fn discard_kept() {
+    let entry = KEPT.swap(null_mut(), Ordering::Relaxed);
+    if !entry.is_null() {
+        // SAFETY: an entry that is in no list of AVStream's.
+        unsafe { KsDiscardEvent(entry) };
+    }
+}
+
 unsafe extern "C" fn remove(_file: PFILE_OBJECT, entry: PKSEVENT_ENTRY) {
     if !mutant::once("KsRemoveEvent") {
         // SAFETY: AVStream calls with an entry of its list, whose lock it holds.
@@ -179,7 +219,7 @@ static EVENT: Constant<KSEVENT_ITEM> = Constant(KSEVENT_ITEM {
     EventId: TICK,
     DataInput: size_of::<KSEVENTDATA>() as u32,
     ExtraEntryData: 0,
-    AddHandler: None,
+    AddHandler: Some(add),
     RemoveHandler: Some(remove),
     SupportHandler: None,
 });

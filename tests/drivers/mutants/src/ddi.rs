@@ -3,12 +3,13 @@
 use core::ptr::null_mut;
 
 use ks_sys::{
-    FAST_MUTEX, KIRQL, LARGE_INTEGER, LIST_ENTRY, NTSTATUS, PDRIVER_CANCEL, PFAST_MUTEX, PIO_STACK_LOCATION,
-    PIRP, PVOID, SL_PENDING_RETURNED,
+    FAST_MUTEX, KIRQL, LARGE_INTEGER, LIST_ENTRY, NTSTATUS, PDRIVER_CANCEL, PFAST_MUTEX,
+    PIO_COMPLETION_ROUTINE, PIO_STACK_LOCATION, PIRP, PVOID, SL_PENDING_RETURNED,
 };
 use wdk_sys::{
     _EVENT_TYPE::SynchronizationEvent,
     _MODE::KernelMode,
+    SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS,
     ntddk::{
         ExAllocatePool2, ExFreePoolWithTag, IofCompleteRequest, KeDelayExecutionThread, KeInitializeEvent,
     },
@@ -21,6 +22,8 @@ unsafe extern "C" {
     pub fn KfRaiseIrql(irql: KIRQL) -> KIRQL;
     /// Lowers the IRQL.
     pub fn KeLowerIrql(irql: KIRQL);
+    /// Unwinds to a frame of the caller's stack.
+    pub fn RtlUnwind(frame: PVOID, ip: PVOID, record: PVOID, result: PVOID);
 }
 
 /// The tag of this driver's pool.
@@ -83,6 +86,31 @@ pub unsafe fn RemoveEntryList(entry: *mut LIST_ENTRY) {
 unsafe fn IoGetCurrentIrpStackLocation(irp: PIRP) -> PIO_STACK_LOCATION {
     // SAFETY: every view of the unions is of a request that a driver owns.
     unsafe { (*irp).Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation }
+}
+
+/// The place in a request of the driver that it is sent to.
+///
+/// # Safety
+///
+/// The request is the caller's, and has one for it.
+pub unsafe fn IoGetNextIrpStackLocation(irp: PIRP) -> PIO_STACK_LOCATION {
+    // SAFETY: the caller's promise.
+    unsafe { IoGetCurrentIrpStackLocation(irp).sub(1) }
+}
+
+/// Has a routine called when the request has been completed, however.
+///
+/// # Safety
+///
+/// As above.
+pub unsafe fn IoSetCompletionRoutine(irp: PIRP, routine: PIO_COMPLETION_ROUTINE, context: PVOID) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let next = IoGetNextIrpStackLocation(irp);
+        (*next).CompletionRoutine = routine;
+        (*next).Context = context;
+        (*next).Control = (SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL) as u8;
+    }
 }
 
 /// Says that the request is completed later.

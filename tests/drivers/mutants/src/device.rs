@@ -3,23 +3,23 @@
 use core::{cell::UnsafeCell, ptr::null_mut};
 
 use ks_sys::{
-    DEVICE_POWER_STATE, ERESOURCE, FAST_MUTEX, KSDEVICE_DISPATCH, KSPIN_LOCK, KTIMER, KsAddItemToObjectBag,
-    KsAllocateObjectBag, KsFreeObjectBag, KsNullDriverUnload, NTSTATUS, PCM_RESOURCE_LIST, PDRIVER_OBJECT,
-    PIRP, PKSDEVICE, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
-    UNICODE_STRING,
+    DEVICE_POWER_STATE, ERESOURCE, FAST_MUTEX, KSDEVICE_DISPATCH, KSMAPPING, KSPIN_LOCK, KTIMER,
+    KsAddItemToObjectBag, KsAllocateObjectBag, KsDeviceRegisterAdapterObject, KsFreeObjectBag, NTSTATUS,
+    PCM_RESOURCE_LIST, PIRP, PKSDEVICE, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS,
+    STATUS_UNSUCCESSFUL, UNICODE_STRING,
 };
 use wdk_sys::{
-    LARGE_INTEGER, POOL_FLAG_NON_PAGED, WORK_QUEUE_ITEM,
+    IO_REMOVE_LOCK, LARGE_INTEGER, POOL_FLAG_NON_PAGED,
     ntddk::{
-        ExDeleteResourceLite, ExInitializeResourceLite, ExQueueWorkItem, IoRegisterDeviceInterface,
+        ExDeleteResourceLite, ExInitializeResourceLite, IoDetachDevice, IoRegisterDeviceInterface,
         KeCancelTimer, KeInitializeTimer, KeSetTimer, RtlFreeUnicodeString,
     },
 };
 
 use crate::{
-    Constant,
+    Constant, controls,
     ddi::{ExInitializeFastMutex, KeRaiseIrqlToDpcLevel, allocate, free, sleep},
-    exercise::levels,
+    exercise::locks,
     filter, mutant,
 };
 
@@ -33,7 +33,7 @@ pub static DISPATCH: Constant<KSDEVICE_DISPATCH> = Constant(KSDEVICE_DISPATCH {
     Stop: Some(stop),
     QueryRemove: Some(query_remove),
     CancelRemove: None,
-    Remove: Some(stop),
+    Remove: Some(remove),
     QueryCapabilities: None,
     SurpriseRemoval: Some(stop),
     QueryPower: None,
@@ -51,6 +51,8 @@ pub struct Device {
     pub mutex: FAST_MUTEX,
     /// As well.
     pub resource: ERESOURCE,
+    /// Held by who needs the device.
+    pub removal: IO_REMOVE_LOCK,
 }
 
 impl Device {
@@ -66,7 +68,7 @@ impl Device {
 }
 
 /// What lies in the image and is alive for as long as it is used.
-struct InImage<T>(UnsafeCell<T>);
+pub struct InImage<T>(pub UnsafeCell<T>);
 
 // SAFETY: the kernel's own objects, which it guards itself.
 unsafe impl<T> Sync for InImage<T> {}
@@ -76,53 +78,8 @@ static TIMER: InImage<KTIMER> = InImage(UnsafeCell::new(
     // SAFETY: numbers and null pointers; initialised by Start.
     unsafe { core::mem::zeroed() },
 ));
-/// Queued by the mutant that does so too late.
-static ITEM: InImage<WORK_QUEUE_ITEM> = InImage(UnsafeCell::new(
-    // SAFETY: numbers and null pointers.
-    unsafe { core::mem::zeroed() },
-));
-
-/// For as long as the driver is loaded.
-static RESOURCE: InImage<ERESOURCE> = InImage(UnsafeCell::new(
-    // SAFETY: numbers and null pointers; initialised by DriverEntry.
-    unsafe { core::mem::zeroed() },
-));
-
-/// What DriverEntry does beside AVStream's part. PASSIVE_LEVEL.
-///
-/// # Safety
-///
-/// The kernel's driver object, with AVStream on it.
-pub unsafe fn in_driver_entry(driver: PDRIVER_OBJECT) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        (*driver).DriverUnload = Some(unload);
-        let _ = ExInitializeResourceLite(RESOURCE.0.get());
-    }
-    if mutant::is("PoolLeak") {
-        let _ = allocate(POOL_FLAG_NON_PAGED, 100);
-    }
-}
-
-unsafe extern "C" fn unload(driver: PDRIVER_OBJECT) {
-    // SAFETY: what AVStream does when a driver has no DriverUnload of its own.
-    unsafe { KsNullDriverUnload(driver) };
-    levels::free_left();
-    if !mutant::is("UnloadResource") {
-        // SAFETY: initialised by DriverEntry; nobody holds it.
-        let _ = unsafe { ExDeleteResourceLite(RESOURCE.0.get()) };
-    }
-    if mutant::is("UnloadWorkItem") {
-        let item = ITEM.0.get();
-        // SAFETY: a work item of the image.
-        unsafe {
-            (*item).WorkerRoutine = Some(nothing);
-            ExQueueWorkItem(item, wdk_sys::_WORK_QUEUE_TYPE::DelayedWorkQueue);
-        }
-    }
-}
-
-unsafe extern "C" fn nothing(_: PVOID) {}
+/// In 100 ns units.
+pub const HOUR: i64 = 36_000_000_000;
 
 unsafe extern "C" fn start(
     device: PKSDEVICE,
@@ -139,9 +96,11 @@ unsafe extern "C" fn start(
             }
         }
         register(device);
+        if mutant::once("KsMappings") {
+            KsDeviceRegisterAdapterObject(device, null_mut(), 4096, size_of::<KSMAPPING>() as u32);
+        }
         let timer = TIMER.0.get();
         KeInitializeTimer(timer);
-        const HOUR: i64 = 36_000_000_000;
         KeSetTimer(timer, LARGE_INTEGER { QuadPart: -HOUR }, null_mut());
     }
     if mutant::once("KsTimedDeviceCallbacks") {
@@ -165,6 +124,7 @@ unsafe fn make(device: PKSDEVICE) -> NTSTATUS {
     unsafe {
         ExInitializeFastMutex(&raw mut (*context).mutex);
         let _ = ExInitializeResourceLite(&raw mut (*context).resource);
+        locks::initialize_remove_lock(&raw mut (*context).removal);
         let status = KsAddItemToObjectBag((*device).Bag, context.cast(), Some(unmake));
         if status < 0 {
             unmake(context.cast());
@@ -210,6 +170,20 @@ unsafe extern "C" fn stop(_device: PKSDEVICE, _irp: PIRP) {
     if !mutant::is("UnloadTimer") {
         // SAFETY: a timer of the image, which Start has initialised.
         unsafe { KeCancelTimer(TIMER.0.get()) };
+    }
+}
+
+unsafe extern "C" fn remove(device: PKSDEVICE, irp: PIRP) {
+    controls::discard_kept();
+    // SAFETY: AVStream calls Remove with a live device, whose context Start has made, if it ever was; PASSIVE_LEVEL.
+    unsafe {
+        stop(device, irp);
+        if !(*device).Context.is_null() {
+            locks::wait_for_removal(device);
+        }
+        if mutant::is("IoDetachDevice") {
+            IoDetachDevice((*device).FunctionalDeviceObject);
+        }
     }
 }
 

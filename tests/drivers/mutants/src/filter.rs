@@ -1,19 +1,21 @@
-//! The descriptors of the two filters and their pins, and what both filters do.
+//! The descriptors of the filters and their pins, and what all filters do.
 
 use ks_sys::{
     GUID, KSALLOCATOR_FRAMING_EX, KSCATEGORY_VIDEO, KSFILTER_DESCRIPTOR, KSFILTER_DISPATCH,
-    KSPIN_COMMUNICATION, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPIN_DISPATCH,
-    KSPIN_FLAG_DISPATCH_LEVEL_PROCESSING, KsGetDevice, NTSTATUS, PIRP, PKSFILTER, STATUS_SUCCESS, guid,
+    KSPIN_COMMUNICATION, KSPIN_DATAFLOW, KSPIN_DESCRIPTOR_EX, KSPIN_DISPATCH, KSPIN_FLAG_CRITICAL_PROCESSING,
+    KSPIN_FLAG_DISPATCH_LEVEL_PROCESSING, KSPIN_FLAG_HYPERCRITICAL_PROCESSING, KsFilterCreatePinFactory,
+    KsGetDevice, NTSTATUS, PIRP, PKSFILTER, STATUS_SUCCESS, guid,
 };
 
 use crate::{
     Constant, controls,
     ddi::{KeRaiseIrqlToDpcLevel, sleep},
-    descriptor, exercise, mutant, sink, source,
+    descriptor, drain, exercise, mutant, sink, source,
 };
 
 static SINK_GUID: GUID = guid(0x9D41_C6B0_2F83_4A57_8E16_70B3_5C2A_1001);
 static SOURCE_GUID: GUID = guid(0x9D41_C6B0_2F83_4A57_8E16_70B3_5C2A_1002);
+static DRAIN_GUID: GUID = guid(0x9D41_C6B0_2F83_4A57_8E16_70B3_5C2A_1003);
 /// The category of the filters.
 pub static CATEGORY: GUID = KSCATEGORY_VIDEO;
 
@@ -30,8 +32,12 @@ const fn pin(
 static DISPATCH: Constant<KSFILTER_DISPATCH> =
     Constant(KSFILTER_DISPATCH { Create: Some(create), Close: None, Process: None, Reset: None });
 
-const fn filter(guid: &'static GUID, pin: *const KSPIN_DESCRIPTOR_EX) -> KSFILTER_DESCRIPTOR {
-    descriptor::filter(DISPATCH.get(), controls::TABLE.get(), guid, &CATEGORY, pin)
+const fn filter(
+    dispatch: *const KSFILTER_DISPATCH,
+    guid: &'static GUID,
+    pin: *const KSPIN_DESCRIPTOR_EX,
+) -> KSFILTER_DESCRIPTOR {
+    descriptor::filter(dispatch, controls::TABLE.get(), guid, &CATEGORY, pin)
 }
 
 static SINK_PIN: Constant<KSPIN_DESCRIPTOR_EX> = Constant(pin(
@@ -50,15 +56,43 @@ static SOURCE_PIN: Constant<KSPIN_DESCRIPTOR_EX> = Constant(KSPIN_DESCRIPTOR_EX 
     )
 });
 
+static DRAIN_PIN: Constant<KSPIN_DESCRIPTOR_EX> = Constant(pin(
+    &drain::PIN_DISPATCH.0,
+    KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN,
+    KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SINK,
+));
+
+/// A pin type that nobody can make: two of its flags exclude each other.
+static CONTRADICTORY_PIN: Constant<KSPIN_DESCRIPTOR_EX> = Constant(KSPIN_DESCRIPTOR_EX {
+    Flags: KSPIN_FLAG_CRITICAL_PROCESSING | KSPIN_FLAG_HYPERCRITICAL_PROCESSING,
+    ..pin(&sink::DISPATCH.0, KSPIN_DATAFLOW::KSPIN_DATAFLOW_IN, KSPIN_COMMUNICATION::KSPIN_COMMUNICATION_SINK)
+});
+
 /// Filter *Sink*.
-pub static SINK: Constant<KSFILTER_DESCRIPTOR> = Constant(filter(&SINK_GUID, SINK_PIN.get()));
+pub static SINK: Constant<KSFILTER_DESCRIPTOR> = Constant(filter(DISPATCH.get(), &SINK_GUID, SINK_PIN.get()));
 
 /// Filter *Source*. Its pin can also be read by a client.
-pub static SOURCE: Constant<KSFILTER_DESCRIPTOR> = Constant(filter(&SOURCE_GUID, SOURCE_PIN.get()));
+pub static SOURCE: Constant<KSFILTER_DESCRIPTOR> =
+    Constant(filter(DISPATCH.get(), &SOURCE_GUID, SOURCE_PIN.get()));
 
-unsafe extern "C" fn create(filter: PKSFILTER, _irp: PIRP) -> NTSTATUS {
-    // SAFETY: AVStream calls Create with a live filter at PASSIVE_LEVEL.
-    unsafe { exercise::at_passive(KsGetDevice(filter.cast())) };
+/// Filter *Drain*.
+pub static DRAIN: Constant<KSFILTER_DESCRIPTOR> =
+    Constant(filter(drain::DISPATCH.get(), &DRAIN_GUID, DRAIN_PIN.get()));
+
+/// The filters' Create.
+///
+/// # Safety
+///
+/// AVStream calls it with a live filter.
+pub unsafe extern "C" fn create(filter: PKSFILTER, _irp: PIRP) -> NTSTATUS {
+    // SAFETY: AVStream calls Create with a live filter at PASSIVE_LEVEL, the control mutex held.
+    unsafe {
+        exercise::at_passive(KsGetDevice(filter.cast()));
+        if mutant::once("KsDescriptor") {
+            let mut id = 0;
+            let _ = KsFilterCreatePinFactory(filter, CONTRADICTORY_PIN.get(), &raw mut id);
+        }
+    }
     if mutant::once("KsTimedFilterCallbacks") {
         sleep(600);
     }

@@ -2,7 +2,7 @@
 //! right in all it does.
 //!
 //! A filter *Sink* with a pin that data goes into and whose newest frame is kept, a filter *Source* with a pin that a
-//! timer drives. mutants.tsv lists the names: what each does wrong, which rule says so, and what follows from it.
+//! timer drives, a filter *Drain* that processes its pins itself. mutants.tsv lists the names: what each does wrong, which rule says so, and what follows from it.
 
 #![no_std]
 #![cfg(windows)]
@@ -19,6 +19,7 @@ mod ddi;
 #[path = "../../../specimen/descriptor.rs"]
 mod descriptor;
 mod device;
+mod drain;
 mod exercise;
 mod filter;
 #[path = "../../../specimen/format.rs"]
@@ -28,6 +29,7 @@ mod shared;
 mod sink;
 mod source;
 mod timer;
+mod unload;
 mod work;
 
 use constant::Constant;
@@ -38,12 +40,12 @@ use ks_sys::{
 /// The size of a frame in a format.
 const SAMPLE_SIZE: u32 = format::FRAME;
 
-static FILTERS: Constant<[*const KSFILTER_DESCRIPTOR; 2]> =
-    Constant([filter::SINK.get(), filter::SOURCE.get()]);
+static FILTERS: Constant<[*const KSFILTER_DESCRIPTOR; 3]> =
+    Constant([filter::SINK.get(), filter::SOURCE.get(), filter::DRAIN.get()]);
 
 static DEVICE: Constant<KSDEVICE_DESCRIPTOR> = Constant(KSDEVICE_DESCRIPTOR {
     Dispatch: device::DISPATCH.get(),
-    FilterDescriptorsCount: 2,
+    FilterDescriptorsCount: 3,
     FilterDescriptors: FILTERS.get().cast(),
     Version: 0,
 });
@@ -66,7 +68,7 @@ pub unsafe extern "system" fn driver_entry(
     };
     if status >= 0 {
         // SAFETY: the kernel's driver object, at PASSIVE_LEVEL.
-        unsafe { device::in_driver_entry(driver) };
+        unsafe { unload::in_driver_entry(driver) };
     }
     status
 }

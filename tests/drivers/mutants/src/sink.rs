@@ -183,7 +183,9 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
         let callback: PFNKSSTREAMPOINTER =
             if mutant::is("KsStreamPointerClone") { None } else { Some(cancelled) };
         if KsStreamPointerClone(edge, callback, 0, &raw mut clone) >= 0 {
-            KsStreamPointerUnlock(clone, 0);
+            if !mutant::is("IrpCancelled") {
+                KsStreamPointerUnlock(clone, 0);
+            }
             replace(pin, clone);
         }
         let used = (*edge).OffsetIn.Remaining;

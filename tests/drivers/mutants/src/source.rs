@@ -1,13 +1,16 @@
 //! The source pin: at each tick of its timer it fills a frame with the number of the frame.
 
-use core::ptr::null;
+use core::{
+    ptr::null,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use ks_sys::{
-    DEVICE_POWER_STATE, KSPIN_DISPATCH, KSSTATE, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
+    DEVICE_POWER_STATE, KSPIN_DISPATCH, KSPROCESSPIN, KSSTATE, KSSTREAM_POINTER_STATE, KsAddItemToObjectBag,
     KsCompletePendingRequest, KsGetDevice, KsPinGetLeadingEdgeStreamPointer,
-    KsPinRegisterIrpCompletionCallback, KsPinRegisterPowerCallbacks, KsStreamPointerAdvanceOffsetsAndUnlock,
-    NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
-    STATUS_SUCCESS,
+    KsPinRegisterIrpCompletionCallback, KsPinRegisterPowerCallbacks, KsProcessPinUpdate,
+    KsStreamPointerAdvanceOffsetsAndUnlock, NTSTATUS, PIRP, PKSDATAFORMAT, PKSMULTIPLE_ITEM, PKSPIN,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS,
 };
 use ks_sys::{KSATTRIBUTE_LIST, KSDATARANGE};
 use wdk_sys::POOL_FLAG_NON_PAGED;
@@ -34,9 +37,16 @@ pub static DISPATCH: Constant<KSPIN_DISPATCH> = Constant(KSPIN_DISPATCH {
     Allocator: null(),
 });
 
+/// Whether no pin is made any more, since there was no memory for one.
+static REFUSES: AtomicBool = AtomicBool::new(false);
+
 unsafe extern "C" fn create(pin: PKSPIN, _irp: PIRP) -> NTSTATUS {
+    if REFUSES.load(Ordering::Relaxed) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
     let timer = allocate(POOL_FLAG_NON_PAGED, size_of::<Timer>()).cast::<Timer>();
     if timer.is_null() {
+        REFUSES.store(mutant::is("Recovery"), Ordering::Relaxed);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     // SAFETY: a live pin at PASSIVE_LEVEL, its filter's control mutex held; the bag has the memory from then on.
@@ -113,6 +123,10 @@ unsafe extern "C" fn set_state(pin: PKSPIN, to: KSSTATE::Type, from: KSSTATE::Ty
     // SAFETY: a live pin at PASSIVE_LEVEL, whose context Create has made.
     unsafe {
         let timer = (*pin).Context.cast::<Timer>();
+        if mutant::once("KsProcessPinUpdate") {
+            let mut own = KSPROCESSPIN { Pin: pin, ..KSPROCESSPIN::default() };
+            KsProcessPinUpdate(&raw mut own);
+        }
         if to == KSSTATE::KSSTATE_RUN {
             if mutant::once("KsPinRegisterCallback") {
                 KsPinRegisterIrpCompletionCallback(pin, Some(completed));

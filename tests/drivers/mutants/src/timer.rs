@@ -6,12 +6,13 @@ use ks_sys::{KDPC, KSPIN_LOCK, KTIMER, KsGenerateEvents, KsPinAttemptProcessing,
 use wdk_sys::{
     LARGE_INTEGER, PKDPC,
     ntddk::{
-        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeCancelTimer, KeFlushQueuedDpcs,
-        KeInitializeDpc, KeInitializeTimer, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeSetTimerEx,
+        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeCancelTimer, KeEnterCriticalRegion,
+        KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeReleaseSpinLock,
+        KeReleaseSpinLockFromDpcLevel, KeSetTimerEx,
     },
 };
 
-use crate::{controls, exercise, format};
+use crate::{controls, exercise, format, mutant};
 
 /// In nonpaged memory, where it stays.
 pub struct Timer {
@@ -99,7 +100,10 @@ unsafe extern "C" fn tick(_dpc: PKDPC, this: PVOID, _: PVOID, _: PVOID) {
         KeReleaseSpinLockFromDpcLevel(&raw mut (*this).lock);
         let pin = (*this).pin;
         exercise::at_dispatch(pin);
-        KsPinAttemptProcessing(pin, 0);
+        if mutant::once("DpcApcCount") {
+            KeEnterCriticalRegion();
+        }
+        KsPinAttemptProcessing(if mutant::once("KsPinAttemptProcessing") { null_mut() } else { pin }, 0);
         KsGenerateEvents(
             pin.cast(),
             &raw const controls::EVENTS,

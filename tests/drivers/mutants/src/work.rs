@@ -39,6 +39,9 @@ pub fn run(device: PDEVICE_OBJECT, look_at: *const u8) {
             return;
         }
         IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
+        if mutant::once("WorkItem") {
+            IoQueueWorkItem(item, Some(worker), DelayedWorkQueue, (&raw mut task).cast());
+        }
         let done = (&raw mut task.done).cast();
         // In UserMode the stack, and the event on it, could be paged out.
         let mode = if mutant::once("KeWaitStack") { UserMode } else { KernelMode };

@@ -24,6 +24,7 @@
 //! | `unchecked-pool` | the source's Create writes to memory that it may not have got |
 //! | `leaky-failure` | the source's Create keeps what it has got of two pieces of memory when one is missing |
 //! | `late-crash` | DriverUnload writes to a null pointer's neighbourhood if the source's Create has ever got no memory, or if two of them met |
+//! | `endless` | Connect never returns |
 //! | `clock` | nothing: the sink's pin has a clock, which goes as a test has set it |
 
 use core::{
@@ -150,6 +151,9 @@ pub fn in_connect(_pin: PKSPIN) -> NTSTATUS {
     if cfg!(feature = "access-violation") {
         // SAFETY: none; that is the fault.
         unsafe { core::ptr::without_provenance_mut::<u32>(8).write_volatile(1) };
+    }
+    while cfg!(feature = "endless") {
+        core::hint::spin_loop();
     }
     if cfg!(feature = "not-emulated") {
         // SAFETY: nothing here is a resource; never comes back on the rig.

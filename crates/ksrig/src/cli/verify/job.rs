@@ -115,8 +115,8 @@ pub fn on_start(machine: &'static Machine) {
     }
 }
 
-/// The drivers are about to be asked what they are, for that job.
-pub fn survey(job: &Job, seed: u64) {
+/// The drivers are about to be asked what they are, for that job. Nothing of it may take longer than the patience.
+pub fn survey(job: &Job, seed: u64, patience: Duration) {
     let replay = match &job.work {
         Work::Again(replay) => replay.parse().unwrap_or_default(),
         _ => Replay::Plain,
@@ -124,7 +124,7 @@ pub fn survey(job: &Job, seed: u64) {
     if let Some(scenario) = scenario(&job.scenario) {
         begin(scenario.name, seed, replay, None, None);
     }
-    watch();
+    watch(patience);
 }
 
 /// The drivers cannot be asked anything: tells so, and that it is over.
@@ -163,23 +163,20 @@ pub fn on_stop(stop: &Stop) {
     ends(Finding::of_stop(stop, &trace::last(usize::MAX)));
 }
 
-/// How long a run may take, real time.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Free runs in which a fault of one is looked for again.
 const FREE_AGAIN: u64 = 1000;
 
 /// Ends the process when a run does not end.
-fn watch() {
-    std::thread::spawn(|| {
+fn watch(patience: Duration) {
+    std::thread::spawn(move || {
         loop {
             std::thread::sleep(Duration::from_millis(200));
-            let late = |current: &Current| current.since.elapsed() > PATIENCE;
+            let late = |current: &Current| current.since.elapsed() > patience;
             if current().as_ref().is_some_and(late) {
                 ends(Finding::of_process(
                     "no end",
                     "a run ends, and by itself",
-                    format!("the run goes on after {} s", PATIENCE.as_secs()),
+                    format!("the run goes on after {} s", patience.as_secs()),
                 ));
                 // SAFETY: ends the process, whose machine cannot be ended.
                 unsafe { libc::_exit(EXIT_CODE) };

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -71,6 +72,9 @@ pub struct Args {
     /// Writes a report that is one HTML file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// How long one run may take, seconds of real time: none takes as long that comes to its end
+    #[arg(long, hide = true, default_value_t = 30, value_name = "S")]
+    patience: u64,
     /// Does a job in this process
     #[arg(long, hide = true, value_name = "JSON")]
     job: Option<String>,
@@ -105,7 +109,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         let job: Job = serde_json::from_str(job)?;
         let rig = args.machine.rig()?;
         let builder = rig.watch(args.flags).on_start(job::on_start).on_stop(job::on_stop);
-        job::survey(&job, args.machine.seed);
+        job::survey(&job, args.machine.seed, Duration::from_secs(args.patience));
         match Subject::new(builder, &args.drivers()) {
             Ok(subject) => job::work(&subject, args.machine.seed, &job)?,
             Err(error) => job::not_loaded(&job, args.machine.seed, &error),

@@ -14,6 +14,7 @@ mod allocators;
 mod bags;
 mod chains;
 mod clocks;
+mod closing;
 mod connecting;
 mod contexts;
 mod creating;

@@ -90,6 +90,14 @@ impl Fault {
         instruction.virtual_address(operand, 0, |register, _, _| Some(self.register(register)))
     }
 
+    /// Whether memory was touched just below the calling thread's stack, as a stack that grows does.
+    pub fn is_below_stack(&self) -> bool {
+        let Some(thread) = Thread::try_current() else { return false };
+        let (low, _) = thread.stack();
+        let memory = matches!(self.signal, libc::SIGSEGV | libc::SIGBUS) && self.code != libc::SI_KERNEL;
+        memory && (low.saturating_sub(PAGE_SIZE as usize)..low).contains(&self.address)
+    }
+
     fn record(&self, code: NTSTATUS) -> EXCEPTION_RECORD {
         seh::record(code, 0, self.context.rip)
     }

@@ -21,6 +21,9 @@ const STACK: usize = 256 << 10;
 /// What an exception's handlers need of the driver's stack.
 const ROOM: usize = 128 << 10;
 
+/// UNEXPECTED_KERNEL_MODE_TRAP, EXCEPTION_DOUBLE_FAULT
+const OVERFLOW: Cause = Cause { rule: "stack overflow", bug_check: 0x7F, code: Some(8) };
+
 /// Installs the handler for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGTRAP in this process, once.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
@@ -188,16 +191,14 @@ fn driver_fault(fault: &Fault, outcome: Outcome, ucontext: &mut libc::ucontext_t
     };
     let record = match outcome {
         Outcome::Exception(record) => record,
+        Outcome::Stop(..) if fault.is_below_stack() => stop(OVERFLOW, "the stack is used up, "),
         Outcome::Stop(cause, message) => stop(cause, &message),
     };
     let registers = &mut ucontext.uc_mcontext.gregs;
     let rsp = registers[libc::REG_RSP as usize] as usize;
     let (low, high) = Thread::current().stack();
     if !(low.saturating_add(ROOM)..high).contains(&rsp) {
-        stop(
-            ("stack overflow", 0x7F, 8).into(),
-            "the stack pointer is at the end of the stack or outside of it, ",
-        );
+        stop(OVERFLOW, "the stack pointer is at the end of the stack or outside of it, ");
     }
     // SAFETY: the kernel gives the handler the state of the vector unit.
     let mxcsr = unsafe { (*ucontext.uc_mcontext.fpregs).mxcsr };
@@ -273,7 +274,7 @@ mod tests {
         Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() }.build()
     }
 
-    const FAULTS: [(&str, &[u8], &str); 5] = [
+    const FAULTS: [(&str, &[u8], &str); 8] = [
         // xor eax, eax; mov [rax], eax
         ("null", &[0x31, 0xC0, 0x89, 0x00], "access violation"),
         // ud2
@@ -284,6 +285,12 @@ mod tests {
         ("divide", &[0x31, 0xC9, 0x31, 0xD2, 0xF7, 0xF1], "divide error"),
         // hlt
         ("hlt", &[0xF4, 0x90], "general protection"),
+        // int 3
+        ("int3", &[0xCC, 0x90], "breakpoint"),
+        // int 2Ch
+        ("assertion", &[0xCD, 0x2C], "assertion"),
+        // call to itself
+        ("recursion", &[0xE8, 0xFB, 0xFF, 0xFF, 0xFF], "stack overflow (bug check 0x7F, 0x8)"),
     ];
 
     /// What the test below runs in a process of its own.

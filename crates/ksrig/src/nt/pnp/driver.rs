@@ -196,6 +196,7 @@ impl Driver {
                 violation::report("PnpRemove", 0x0004_3006, &self.name, message);
             }
         }
+        // ASSUMED: DPCs that are queued run before the image goes; only timers can then have one called later.
         dpc::KeFlushQueuedDpcs();
         self.forget();
     }
@@ -206,9 +207,15 @@ impl Driver {
         pool::report_leaks(&self.name);
         if let Some(image) = self.image() {
             let range = image.base()..image.base() + image.len();
+            // The first of them is what Windows stops with.
             let left = [
                 (timer::any_in(&range), 0x00, "a timer in the image is set"),
-                (dpc::any_in(&range), 0x01, "a DPC in the image is queued"),
+                (timer::any_dpc_in(&range), 0x01, "a timer is set whose DPC lies in the image"),
+                (
+                    timer::any_routine_in(&range),
+                    0x02,
+                    "a timer is set whose DPC has its routine in the image",
+                ),
             ];
             let kept = [
                 (work::any_in(&range), "a work item of the driver is queued"),
@@ -218,7 +225,7 @@ impl Driver {
             for (_, message) in kept.into_iter().filter(|(left, _)| *left) {
                 violation::report("UnloadUncancelled", 0, &self.name, message);
             }
-            for (_, code, message) in left.into_iter().filter(|(left, ..)| *left) {
+            if let Some((_, code, message)) = left.into_iter().find(|(left, ..)| *left) {
                 violation::report("UnloadPending", code, &self.name, message);
             }
         }

@@ -1,14 +1,20 @@
-//! Spin locks, a fast mutex, a resource, critical regions.
+//! Spin locks, a fast mutex, a resource, critical regions, a remove lock.
 
-use ks_sys::PKSDEVICE;
-use wdk_sys::ntddk::{
-    ExAcquireFastMutex, ExAcquireResourceExclusiveLite, ExReleaseFastMutex, ExReleaseResourceLite,
-    KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeLeaveCriticalRegion,
-    KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel,
+use core::ptr::{null, null_mut};
+
+use ks_sys::{NTSTATUS, PKSDEVICE};
+use wdk_sys::{
+    IO_REMOVE_LOCK, PIO_REMOVE_LOCK,
+    ntddk::{
+        ExAcquireFastMutex, ExAcquireResourceExclusiveLite, ExReleaseFastMutex, ExReleaseResourceLite,
+        IoAcquireRemoveLockEx, IoInitializeRemoveLockEx, IoReleaseRemoveLockAndWaitEx, IoReleaseRemoveLockEx,
+        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion,
+        KeLeaveCriticalRegion, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel,
+    },
 };
 
 use crate::{
-    ddi::{KeLowerIrql, KeRaiseIrqlToDpcLevel},
+    ddi::{KeLowerIrql, KeRaiseIrqlToDpcLevel, TAG},
     device::Device,
     mutant,
 };
@@ -39,6 +45,7 @@ pub unsafe fn without_mutexes(device: PKSDEVICE) {
     // SAFETY: the caller's promise; the regions are left as often as they are entered, but for the mutants.
     unsafe {
         resource(Device::of(device));
+        remove_lock(Device::of(device));
         if mutant::once("CriticalRegion") {
             KeEnterCriticalRegion();
         }
@@ -102,6 +109,21 @@ unsafe fn resource(locks: *mut Device) {
     }
 }
 
+/// Holds the device for a moment, which does not go meanwhile.
+#[inline(never)]
+unsafe fn remove_lock(locks: *mut Device) {
+    // SAFETY: as above.
+    unsafe {
+        let lock = &raw mut (*locks).removal;
+        if acquire_remove_lock(lock) >= 0 {
+            release_remove_lock(lock);
+            if mutant::once("RemoveLock") {
+                release_remove_lock(lock);
+            }
+        }
+    }
+}
+
 /// Takes both spin locks: the first, then the second. IRQL <= DISPATCH_LEVEL.
 ///
 /// # Safety
@@ -126,4 +148,41 @@ fn turned() -> bool {
     use core::sync::atomic::{AtomicU32, Ordering};
     static TIMES: AtomicU32 = AtomicU32::new(0);
     TIMES.fetch_add(1, Ordering::Relaxed) % 2 == 1
+}
+
+const REMOVE_LOCK: u32 = size_of::<IO_REMOVE_LOCK>() as u32;
+
+/// Makes a remove lock. PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// The place is the caller's.
+pub unsafe fn initialize_remove_lock(lock: PIO_REMOVE_LOCK) {
+    // SAFETY: the caller's promise.
+    unsafe { IoInitializeRemoveLockEx(lock, TAG, 0, 0, REMOVE_LOCK) };
+}
+
+unsafe fn acquire_remove_lock(lock: PIO_REMOVE_LOCK) -> NTSTATUS {
+    // SAFETY: the caller's lock, which lives.
+    unsafe { IoAcquireRemoveLockEx(lock, null_mut(), null(), 0, REMOVE_LOCK) }
+}
+
+unsafe fn release_remove_lock(lock: PIO_REMOVE_LOCK) {
+    // SAFETY: as above.
+    unsafe { IoReleaseRemoveLockEx(lock, null_mut(), REMOVE_LOCK) };
+}
+
+/// The device goes: waits for whoever holds it. PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// A live device, for the last time.
+pub unsafe fn wait_for_removal(device: PKSDEVICE) {
+    // SAFETY: the caller's promise; the lock lives as long as the device.
+    unsafe {
+        let lock = &raw mut (*Device::of(device)).removal;
+        if acquire_remove_lock(lock) >= 0 {
+            IoReleaseRemoveLockAndWaitEx(lock, null_mut(), REMOVE_LOCK);
+        }
+    }
 }

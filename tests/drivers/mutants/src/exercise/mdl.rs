@@ -23,7 +23,7 @@ pub fn exercise() {
     if memory.is_null() {
         return;
     }
-    // SAFETY: memory of that size; locked, unlocked and freed once each, but for the mutant.
+    // SAFETY: memory of that size; locked, unlocked and freed once each, but for the mutants.
     unsafe {
         let mdl = IoAllocateMdl(memory, SIZE as u32, 0, 0, null_mut());
         if !mdl.is_null() {
@@ -32,7 +32,9 @@ pub fn exercise() {
             if mutant::once("MdlTwice") {
                 MmUnlockPages(mdl);
             }
-            IoFreeMdl(mdl);
+            if !mutant::once("ObjectLeft") {
+                IoFreeMdl(mdl);
+            }
         }
         free(memory);
     }

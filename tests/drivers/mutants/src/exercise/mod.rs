@@ -1,12 +1,14 @@
 //! The kernel's services, used as their pages say; and the places where mutants do not.
 
+mod irp;
 pub mod levels;
 pub mod locks;
 mod mdl;
 mod pool;
 pub mod registry;
+mod wrong;
 
-use ks_sys::{PKSDEVICE, PKSPIN};
+use ks_sys::{PIRP, PKSDEVICE, PKSPIN};
 
 /// What a thread may do at PASSIVE_LEVEL.
 ///
@@ -20,6 +22,22 @@ pub unsafe fn at_passive(device: PKSDEVICE) {
     levels::exercise();
     // SAFETY: the caller's promise.
     unsafe { locks::exercise(device) };
+}
+
+/// What the handler of a property may do, with no mutex held.
+///
+/// # Safety
+///
+/// A live, started device, and the handler's request; PASSIVE_LEVEL.
+#[inline(always)]
+pub unsafe fn in_handler(device: PKSDEVICE, request: PIRP) {
+    pool::lookaside();
+    // SAFETY: the caller's promise.
+    unsafe {
+        locks::without_mutexes(device);
+        irp::exercise(device);
+        wrong::exercise(device, request);
+    }
 }
 
 /// What a DPC may do.

@@ -7,11 +7,17 @@ use core::{
 
 use ks_sys::{PVOID, ULONG};
 use wdk_sys::{
-    LARGE_INTEGER, POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED_EXECUTE,
-    ntddk::{ExAllocatePool2, ExFreePoolWithTag, KeCancelTimer, KeInitializeTimer, KeSetTimer},
+    LARGE_INTEGER, NPAGED_LOOKASIDE_LIST, POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED_EXECUTE,
+    ntddk::{
+        ExAllocatePool2, ExDeleteNPagedLookasideList, ExFreePoolWithTag, ExInitializeNPagedLookasideList,
+        KeCancelTimer, KeInitializeTimer, KeSetTimer,
+    },
 };
 
-use crate::{ddi::TAG, mutant};
+use crate::{
+    ddi::{TAG, allocate, free},
+    mutant,
+};
 
 unsafe extern "C" {
     /// Not the compiler's, which may put a few moves in its place.
@@ -49,6 +55,28 @@ pub fn exercise() {
         copy(to.cast(), memory, half);
         set_timer(memory);
         release(memory, tag);
+    }
+}
+
+/// Makes a lookaside list and ends it. IRQL <= DISPATCH_LEVEL.
+#[inline(never)]
+pub fn lookaside() {
+    let list = allocate(POOL_FLAG_NON_PAGED, size_of::<NPAGED_LOOKASIDE_LIST>());
+    if list.is_null() {
+        return;
+    }
+    let initialize = || {
+        // SAFETY: memory of that size; entries come from the kernel's own routines.
+        unsafe { ExInitializeNPagedLookasideList(list.cast(), None, None, 0, SIZE as u64, TAG, 0) }
+    };
+    initialize();
+    if mutant::once("Lookaside") {
+        initialize();
+    }
+    // SAFETY: initialised above, and nobody's any more.
+    unsafe {
+        ExDeleteNPagedLookasideList(list.cast());
+        free(list);
     }
 }
 

@@ -23,6 +23,9 @@ unsafe extern "C" {
     pub fn KeLowerIrql(irql: KIRQL);
 }
 
+/// With a page priority: the mapping holds data (wdm.h).
+pub const MdlMappingNoExecute: i32 = 0x4000_0000;
+
 /// The tag of this driver's pool.
 pub const TAG: u32 = u32::from_le_bytes(*b"Muta");
 

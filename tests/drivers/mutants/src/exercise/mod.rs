@@ -2,7 +2,7 @@
 
 pub mod levels;
 pub mod locks;
-mod mdl;
+pub mod mdl;
 mod pool;
 pub mod registry;
 

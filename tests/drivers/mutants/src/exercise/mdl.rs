@@ -56,7 +56,15 @@ pub unsafe fn of_program(irp: PIRP) {
             return;
         }
         MmProbeAndLockPages(mdl, mode, IoReadAccess);
-        let priority = NormalPagePriority | MdlMappingNoExecute;
+        if mutant::once("LockedPages") {
+            IoFreeMdl(mdl);
+            return;
+        }
+        if mutant::once("LockedPagesLeft") {
+            return;
+        }
+        let flag = if mutant::once("MdlExecutable") { 0 } else { MdlMappingNoExecute };
+        let priority = NormalPagePriority | flag;
         let mapped = MmMapLockedPagesSpecifyCache(mdl, KernelMode as i8, MmCached, null_mut(), 0, priority);
         if !mapped.is_null() {
             read_raised(mapped.cast());

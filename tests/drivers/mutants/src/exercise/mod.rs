@@ -5,6 +5,7 @@ pub mod locks;
 pub mod mdl;
 mod pool;
 pub mod registry;
+mod removal;
 
 use ks_sys::{PKSDEVICE, PKSPIN};
 
@@ -18,6 +19,7 @@ pub unsafe fn at_passive(device: PKSDEVICE) {
     pool::exercise();
     mdl::exercise();
     levels::exercise();
+    removal::exercise();
     // SAFETY: the caller's promise.
     unsafe { locks::exercise(device) };
 }

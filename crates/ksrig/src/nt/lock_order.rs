@@ -259,6 +259,9 @@ pub(super) fn released(given: usize, kind: Kind, below: bool) {
     let taken = place.map_or(kind, |place| held.remove(place).1);
     // ASSUMED: releasing in another order is an error where the IRQL falls under a spin lock that is still held.
     let left = held.iter().find(|(_, kind)| below && kind.is_spin()).copied();
+    if left.is_none() && taken == kind {
+        return;
+    }
     let name = state.name(given, kind);
     let left = left.map(|(left, kind)| state.name(left, kind));
     drop(state);

@@ -155,7 +155,7 @@ pub const RULES: &[Rule] = &[
     rule("IrpCancelled", 0x135, "an IRP that was cancelled is completed in time", BUGCHECK_C4),
     own("ObjectLeft", "no file, object or MDL that came about through a driver is alive when it has been unloaded", devtest!("pool-tracking")),
     own("Recovery", "when what failed works again, the driver does what it did before", devtest!("systematic-low-resource-simulation")),
-    rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
+    rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed, and requests that must not fail do not", devtest!("wdm-pnpremove")),
 
     // What nothing goes on after.
     with("ObjectReference", (0x18, None), "a reference is to a live object", bugcheck!("18--reference-by-pointer")),

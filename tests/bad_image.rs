@@ -9,7 +9,7 @@ use ksrig::{
 };
 use loopcam_tests::{
     images,
-    movie::Folder,
+    movie::{self, Folder},
     stand::{Alive, builder},
 };
 
@@ -123,6 +123,47 @@ fn not_native() {
     const WINDOWS_GUI: u16 = 2;
     let error = refused_bytes("program", &with_field(&loopcam(), 24 + 68, WINDOWS_GUI));
     assert!(matches!(error, LoadError::NotNative(WINDOWS_GUI)), "{error}");
+}
+
+/// The image with the checksum that it has to have.
+fn with_checksum(mut image: Vec<u8>) -> Vec<u8> {
+    let at = pe(&image) + 24 + 64;
+    if let LoadError::BadChecksum { computed, .. } = refused_bytes("checksum", &image) {
+        image[at..at + 4].copy_from_slice(&computed.to_le_bytes());
+    }
+    image
+}
+
+/// An image that Driver Verifier's code integrity checks stop at is refused, and is a finding with Windows' number: a section
+/// that can be written and executed, sections that share pages. (devtest/code-integrity-checking)
+#[test]
+fn no_code_integrity() {
+    const WRITE: u32 = 0x8000_0000;
+    let good = loopcam();
+    let at = pe(&good);
+    let optional = usize::from(u16::from_le_bytes([good[at + 20], good[at + 21]]));
+    let characteristics = at + 24 + optional + 36;
+    let mut writable = good.clone();
+    let old = u32::from_le_bytes(writable[characteristics..][..4].try_into().expect("four bytes"));
+    writable[characteristics..][..4].copy_from_slice(&(old | WRITE).to_le_bytes());
+    let unaligned = with_field(&good, 24 + 32, 0x200);
+    for (name, image, parameter) in [("writable", writable, 0x2003), ("unaligned", unaligned, 0x2004)] {
+        let image = with_checksum(image);
+        let error = refused_bytes(name, &image);
+        assert_eq!(error.integrity(), Some(parameter), "{error}");
+        let folder = Folder::new(&format!("verified-{name}"));
+        let (path, json) = (folder.file("bad.sys"), folder.file("verdict.json"));
+        fs::write(&path, image).expect("the file");
+        let [path, file] = [&path, &json].map(|path| path.display().to_string());
+        let done = movie::ksrig(env!("CARGO_BIN_EXE_ksrig-under-test"), &["verify", &path, "--json", &file]);
+        assert_eq!(done.status.code(), Some(1));
+        let verdict: serde_json::Value =
+            serde_json::from_slice(&fs::read(&json).expect("the verdict")).expect("JSON");
+        let findings = verdict["findings"].as_array().expect("findings");
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0]["rule"], "CodeIntegrity");
+        assert_eq!(findings[0]["bug_check"], serde_json::json!([0xC4, parameter]));
+    }
 }
 
 /// An import that nobody provides is named.

@@ -1,6 +1,7 @@
 //! What can go wrong between a client and a driver, said so that a person knows what to do.
 
 use super::Status;
+use crate::nt::pnp;
 
 /// A failure of a client's action.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +12,7 @@ pub enum Error {
         /// Its file.
         driver: String,
         /// Why.
-        reason: crate::nt::pnp::Error,
+        reason: pnp::Error,
     },
     /// The file could not be read.
     #[error("cannot read {path}: {source}")]
@@ -70,6 +71,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The number of the code integrity check of Driver Verifier's that the driver's image does not pass.
+    pub fn integrity(&self) -> Option<u32> {
+        match self {
+            Self::Load { reason: pnp::Error::Image(error), .. } => error.integrity(),
+            _ => None,
+        }
+    }
+
     /// For `map_err`: a status with what was tried.
     pub fn status(action: impl Into<String>) -> impl FnOnce(Status) -> Self {
         let action = action.into();

@@ -52,9 +52,9 @@ macro_rules! exports {
                 {
                     return result;
                 }
-                if const { $crate::nt::security::is_service(stringify!($name)) } {
+                if const { $crate::nt::security::is_checked(stringify!($name), &[$(stringify!($ty)),*]) } {
                     let arguments = [$((stringify!($ty), $crate::nt::security::word(&$arg))),*];
-                    $crate::nt::security::service(stringify!($name), &arguments);
+                    $crate::nt::security::check(stringify!($name), &arguments);
                 }
                 #[allow(unused_unsafe)]
                 // SAFETY: the driver's promise, as the function's page asks for it.

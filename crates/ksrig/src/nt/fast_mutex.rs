@@ -23,28 +23,39 @@ pub unsafe fn ExInitializeFastMutex(FastMutex: PFAST_MUTEX) {
     }
 }
 
-unsafe fn acquire(FastMutex: PFAST_MUTEX) {
+unsafe fn acquire(FastMutex: PFAST_MUTEX, kind: Kind) {
     // SAFETY: the caller's mutex.
     unsafe {
+        check_initialized(FastMutex);
         if fast_mutex_is_mine(FastMutex) {
             bugcheck::stop(lock_order::SELF, "the thread acquires a fast mutex that it holds already");
         }
-        lock_order::waits(FastMutex as usize, Kind::Fast);
-        take(FastMutex);
+        lock_order::waits(FastMutex as usize, kind);
+        take(FastMutex, kind);
     }
 }
 
-unsafe fn take(FastMutex: PFAST_MUTEX) {
+/// Count is 1, or somebody holds it.
+unsafe fn check_initialized(FastMutex: PFAST_MUTEX) {
+    // SAFETY: the caller's mutex.
+    if unsafe { (*FastMutex).Count } != 1 && lock_order::is_uninitialized(FastMutex as usize) {
+        let message =
+            "the thread acquires a fast mutex that was not initialised: it is not free, and nobody holds it";
+        bugcheck::stop(lock_order::UNINITIALIZED, message);
+    }
+}
+
+unsafe fn take(FastMutex: PFAST_MUTEX, kind: Kind) {
     // SAFETY: the caller's mutex.
     unsafe {
         spinlock::wait_until(FastMutex as usize, "a fast mutex", || (*FastMutex).Count == 1);
         (*FastMutex).Count = 0;
         (*FastMutex).Owner = Thread::current().kthread();
-        lock_order::acquired(FastMutex as usize, Kind::Fast);
+        lock_order::acquired(FastMutex as usize, kind);
     }
 }
 
-unsafe fn release(FastMutex: PFAST_MUTEX) {
+unsafe fn release(FastMutex: PFAST_MUTEX, kind: Kind) {
     // SAFETY: the caller's mutex.
     unsafe {
         if !fast_mutex_is_mine(FastMutex) {
@@ -55,7 +66,7 @@ unsafe fn release(FastMutex: PFAST_MUTEX) {
         (*FastMutex).Owner = null_mut();
         (*FastMutex).Count = 1;
     }
-    lock_order::released(FastMutex as usize, false);
+    lock_order::released(FastMutex as usize, kind, false);
     spinlock::wake(FastMutex as usize);
 }
 
@@ -65,7 +76,7 @@ pub unsafe fn ExAcquireFastMutex(FastMutex: PFAST_MUTEX) {
     unsafe { raise_and(FastMutex, acquire) };
 }
 
-unsafe fn raise_and(FastMutex: PFAST_MUTEX, acquire: unsafe fn(PFAST_MUTEX)) {
+unsafe fn raise_and(FastMutex: PFAST_MUTEX, acquire: unsafe fn(PFAST_MUTEX, Kind)) {
     let thread = Thread::current();
     let old = thread.irql();
     if old > APC_LEVEL as KIRQL {
@@ -75,7 +86,7 @@ unsafe fn raise_and(FastMutex: PFAST_MUTEX, acquire: unsafe fn(PFAST_MUTEX)) {
     }
     // SAFETY: the caller's mutex.
     unsafe {
-        acquire(FastMutex);
+        acquire(FastMutex, Kind::Fast);
         (*FastMutex).OldIrql = ULONG::from(old);
     }
 }
@@ -84,6 +95,7 @@ unsafe fn raise_and(FastMutex: PFAST_MUTEX, acquire: unsafe fn(PFAST_MUTEX)) {
 pub unsafe fn ExTryToAcquireFastMutex(FastMutex: PFAST_MUTEX) -> BOOLEAN {
     // SAFETY: the caller's mutex.
     unsafe {
+        check_initialized(FastMutex);
         if (*FastMutex).Count != 1 {
             return 0;
         }
@@ -103,7 +115,7 @@ pub unsafe fn ExReleaseFastMutex(FastMutex: PFAST_MUTEX) {
     // SAFETY: the caller's mutex.
     unsafe {
         let old = (*FastMutex).OldIrql as KIRQL;
-        release(FastMutex);
+        release(FastMutex, Kind::Fast);
         thread.set_irql(old);
     }
 }
@@ -115,7 +127,7 @@ pub unsafe fn ExAcquireFastMutexUnsafe(FastMutex: PFAST_MUTEX) {
         violation::report("FastMutex", 0x39, thread.name(), "ExAcquireFastMutexUnsafe without APCs disabled");
     }
     // SAFETY: the caller's mutex.
-    unsafe { acquire(FastMutex) };
+    unsafe { acquire(FastMutex, Kind::Unsafe) };
 }
 
 /// Releases a fast mutex that was acquired by ExAcquireFastMutexUnsafe.
@@ -125,7 +137,7 @@ pub unsafe fn ExReleaseFastMutexUnsafe(FastMutex: PFAST_MUTEX) {
         violation::report("FastMutex", 0x3A, thread.name(), "ExReleaseFastMutexUnsafe without APCs disabled");
     }
     // SAFETY: the caller's mutex.
-    unsafe { release(FastMutex) };
+    unsafe { release(FastMutex, Kind::Unsafe) };
 }
 
 /// Whether the calling thread owns it (not an NT function).

@@ -11,9 +11,10 @@ pub struct Flags {
     /// With [`special_pool`](Self::special_pool): not the end but the beginning of an allocation is at an inaccessible
     /// page. (`!verifier` calls it Verify Start)
     pub pool_start: bool,
-    /// Pageable memory cannot be reached at DISPATCH_LEVEL and above. (Force IRQL checking, 0x2)
+    /// Pageable memory, a program's too, cannot be reached at DISPATCH_LEVEL and above. (Force IRQL checking, 0x2)
     pub force_irql: bool,
-    /// The order in which locks are taken has no cycle. (Deadlock detection, 0x20)
+    /// The order in which locks are taken has no cycle; they are initialised, and used by the functions that fit them.
+    /// (Deadlock detection, 0x20)
     pub deadlock: bool,
     /// Memory of a program can be reached in its process only, and what it gives to system calls is looked at.
     /// (Security checks, 0x100)

@@ -6,7 +6,8 @@ use ks_sys::*;
 
 use super::{
     bugcheck,
-    spinlock::{KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock},
+    lock_order::Kind,
+    spinlock::{KeReleaseSpinLock, raise_and_acquire},
 };
 
 /// Makes an empty list.
@@ -83,7 +84,7 @@ pub unsafe fn ExInterlockedInsertTailList(
 ) -> PLIST_ENTRY {
     // SAFETY: the caller's list and lock.
     unsafe {
-        let irql = KeAcquireSpinLockRaiseToDpc(Lock);
+        let irql = raise_and_acquire(Lock, Kind::Spin);
         let last = if IsListEmpty(ListHead) { null_mut() } else { (*ListHead).Blink };
         InsertTailList(ListHead, ListEntry);
         KeReleaseSpinLock(Lock, irql);
@@ -99,7 +100,7 @@ pub unsafe fn ExInterlockedInsertHeadList(
 ) -> PLIST_ENTRY {
     // SAFETY: the caller's list and lock.
     unsafe {
-        let irql = KeAcquireSpinLockRaiseToDpc(Lock);
+        let irql = raise_and_acquire(Lock, Kind::Spin);
         let first = if IsListEmpty(ListHead) { null_mut() } else { (*ListHead).Flink };
         InsertHeadList(ListHead, ListEntry);
         KeReleaseSpinLock(Lock, irql);
@@ -111,7 +112,7 @@ pub unsafe fn ExInterlockedInsertHeadList(
 pub unsafe fn ExInterlockedRemoveHeadList(ListHead: PLIST_ENTRY, Lock: PKSPIN_LOCK) -> PLIST_ENTRY {
     // SAFETY: the caller's list and lock.
     unsafe {
-        let irql = KeAcquireSpinLockRaiseToDpc(Lock);
+        let irql = raise_and_acquire(Lock, Kind::Spin);
         let first = RemoveHeadList(ListHead);
         KeReleaseSpinLock(Lock, irql);
         first

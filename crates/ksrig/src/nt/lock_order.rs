@@ -25,12 +25,39 @@ pub(super) const OTHER: (&str, u32, u32) = ("DeadlockDetection", 0xC4, 0x1004);
 /// A lock that is released and was not taken.
 pub(super) const NOT_HELD: (&str, u32, u32) = ("DeadlockDetection", 0xC4, 0x1007);
 
-/// A sort of lock.
+/// A lock that is acquired and was not initialised.
+pub(super) const UNINITIALIZED: (&str, u32, u32) = ("DeadlockDetection", 0xC4, 0x1002);
+
+/// A sort of lock, and the functions that it is taken and given back with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// A spin lock.
     Spin,
+    /// The same, as an in-stack queued one.
+    Queued,
+    /// A fast mutex.
     Fast,
+    /// The same, by the functions that leave the IRQL alone.
+    Unsafe,
+    /// A kernel mutex.
     Mutex,
+}
+
+impl Kind {
+    fn is_spin(self) -> bool {
+        matches!(self, Self::Spin | Self::Queued)
+    }
+
+    /// What its functions make of a lock.
+    fn manner(self) -> &'static str {
+        match self {
+            Self::Spin => "an ordinary spin lock",
+            Self::Queued => "an in-stack queued spin lock",
+            Self::Fast => "a fast mutex that raises the IRQL",
+            Self::Unsafe => "a fast mutex that leaves the IRQL alone",
+            Self::Mutex => "a mutex",
+        }
+    }
 }
 
 /// The first time that a lock was taken under another.
@@ -48,6 +75,8 @@ pub(super) struct State {
     /// From the lock that is held to the one that is taken.
     edges: BTreeMap<usize, BTreeMap<usize, Edge>>,
     names: BTreeMap<usize, String>,
+    /// How spin locks were acquired the first time.
+    manners: BTreeMap<usize, Kind>,
     ignored: BTreeSet<usize>,
 }
 
@@ -87,18 +116,19 @@ impl State {
             to.retain(|to, _| !range.contains(to));
         }
         self.names.retain(|lock, _| !range.contains(lock));
+        self.manners.retain(|lock, _| !range.contains(lock));
         self.ignored.retain(|lock| !range.contains(lock));
     }
 
     /// What a lock is called in reports; never its address.
     fn name(&mut self, lock: usize, kind: Kind) -> String {
         let name = self.names.entry(lock).or_insert_with(|| {
-            let (series, what) = match kind {
-                Kind::Spin => ("spin lock", "spin lock"),
-                Kind::Fast => ("fast mutex", "fast mutex"),
-                Kind::Mutex => ("mutex", "mutex"),
+            let what = match kind {
+                Kind::Spin | Kind::Queued => "spin lock",
+                Kind::Fast | Kind::Unsafe => "fast mutex",
+                Kind::Mutex => "mutex",
             };
-            let number = Machine::current().ordinal(series);
+            let number = Machine::current().ordinal(what);
             let place = pnp::image_at(lock).and_then(|image| Some((image.name(), image.offset(lock)?)));
             match place {
                 Some((image, offset)) => format!("{what} {number} ({image}+{offset:#x})"),
@@ -132,6 +162,32 @@ pub fn name(lock_address: usize, name: &str) {
 pub fn ignore(lock_address: usize) {
     if let Some(machine) = watched() {
         lock(&machine.lock_order).ignored.insert(lock_address);
+    }
+}
+
+/// Whether a lock that is not free is one that was never made: nobody holds it.
+pub(super) fn is_uninitialized(taken: usize) -> bool {
+    watched().is_some_and(|machine| {
+        let state = lock(&machine.lock_order);
+        state.holder(&(taken..taken + 1)).is_none() && !state.ignored.contains(&taken)
+    })
+}
+
+/// A spin lock is acquired so: always in the same manner. Locks on a stack are left out, as what lies there a moment later
+/// may be another one. (`kernel/queued-spin-locks.md`)
+pub(super) fn used(taken: usize, kind: Kind) {
+    let Some(machine) = watched() else { return };
+    let (low, high) = Thread::current().stack();
+    if (low..high).contains(&taken) {
+        return;
+    }
+    let mut state = lock(&machine.lock_order);
+    let first = *state.manners.entry(taken).or_insert(kind);
+    if first != kind {
+        let name = state.name(taken, kind);
+        drop(state);
+        let (now, before) = (kind.manner(), first.manner());
+        report(0x1008, &name, format!("{name} is acquired as {now}, and was acquired as {before}"));
     }
 }
 
@@ -195,19 +251,26 @@ pub(super) fn acquired(taken: usize, kind: Kind) {
 }
 
 /// The calling thread gives a lock up. `below`: its IRQL falls below DISPATCH_LEVEL with it.
-pub(super) fn released(given: usize, below: bool) {
+pub(super) fn released(given: usize, kind: Kind, below: bool) {
     let Some(machine) = watched() else { return };
     let mut state = lock(&machine.lock_order);
     let held = state.held.entry(Thread::current().id()).or_default();
-    if let Some(place) = held.iter().rposition(|(lock, _)| *lock == given) {
-        held.remove(place);
-    }
+    let place = held.iter().rposition(|(lock, _)| *lock == given);
+    let taken = place.map_or(kind, |place| held.remove(place).1);
     // ASSUMED: releasing in another order is an error where the IRQL falls under a spin lock that is still held.
-    let left = held.iter().find(|(_, kind)| below && *kind == Kind::Spin).copied();
-    if let Some((left, kind)) = left {
-        let (left, given) = (state.name(left, kind), state.name(given, kind));
-        drop(state);
-        report(0x1003, &given, format!("{given} is released to a low IRQL while {left} is held"));
+    let left = held.iter().find(|(_, kind)| below && kind.is_spin()).copied();
+    if left.is_none() && taken == kind {
+        return;
+    }
+    let name = state.name(given, kind);
+    let left = left.map(|(left, kind)| state.name(left, kind));
+    drop(state);
+    if let Some(left) = left {
+        report(0x1003, &name, format!("{name} is released to a low IRQL while {left} is held"));
+    }
+    if taken != kind {
+        let (now, before) = (kind.manner(), taken.manner());
+        report(0x1009, &name, format!("{name} is released as {now}, and was acquired as {before}"));
     }
 }
 

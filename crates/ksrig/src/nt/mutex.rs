@@ -32,7 +32,7 @@ pub unsafe fn KeReleaseMutex(Mutex: PRKMUTEX, _Wait: BOOLEAN) -> LONG {
         (*Mutex).Header.SignalState = old + 1;
         if old + 1 == 1 {
             (*Mutex).OwnerThread = std::ptr::null_mut();
-            lock_order::released(Mutex as usize, false);
+            lock_order::released(Mutex as usize, Kind::Mutex, false);
             if (*Mutex).ApcDisable != 0 {
                 Thread::current().add_apc_disable(-1);
             }

@@ -10,6 +10,7 @@ use ks_sys::*;
 use super::{
     bugcheck, dispatcher, handle, io, lock_order,
     machine::{Machine, lock},
+    remove_lock,
     string::units,
     thread::Thread,
     work,
@@ -138,6 +139,7 @@ unsafe fn end(body: PVOID) {
         let layout = header.layout;
         let start = &raw const *header as usize;
         lock_order::gone(&(start..start + layout.size()));
+        remove_lock::gone(&(start..start + layout.size()));
         let block: *mut Header = header;
         block.drop_in_place();
         dealloc(block.cast(), layout);

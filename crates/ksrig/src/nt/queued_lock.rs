@@ -7,10 +7,8 @@ use ks_sys::*;
 
 use super::{
     exports::{Export, exports},
-    spinlock::{
-        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock,
-        KeReleaseSpinLockFromDpcLevel,
-    },
+    lock_order::{self, Kind},
+    spinlock::{acquire_raised, raise_and_acquire, release_and_lower, release_raised},
 };
 
 exports! {
@@ -26,9 +24,10 @@ pub(super) static EXPORTS: &[&Export] = TABLE;
 
 /// Raises to DISPATCH_LEVEL and acquires. (`nf-wdm-keacquireinstackqueuedspinlock.md`)
 pub unsafe fn KeAcquireInStackQueuedSpinLock(SpinLock: PKSPIN_LOCK, LockHandle: PKLOCK_QUEUE_HANDLE) {
+    lock_order::used(SpinLock as usize, Kind::Queued);
     // SAFETY: the caller's lock and handle.
     unsafe {
-        (*LockHandle).OldIrql = KeAcquireSpinLockRaiseToDpc(SpinLock);
+        (*LockHandle).OldIrql = raise_and_acquire(SpinLock, Kind::Queued);
         (*LockHandle).LockQueue = KSPIN_LOCK_QUEUE { Next: null_mut(), Lock: SpinLock };
     }
 }
@@ -40,7 +39,7 @@ pub unsafe fn KeAcquireInStackQueuedSpinLockAtDpcLevel(
 ) {
     // SAFETY: the caller's lock and handle.
     unsafe {
-        KeAcquireSpinLockAtDpcLevel(SpinLock);
+        acquire_raised(SpinLock, Kind::Queued);
         (*LockHandle).LockQueue = KSPIN_LOCK_QUEUE { Next: null_mut(), Lock: SpinLock };
     }
 }
@@ -48,13 +47,13 @@ pub unsafe fn KeAcquireInStackQueuedSpinLockAtDpcLevel(
 /// Releases, and restores the IRQL that the handle holds. (`nf-wdm-kereleaseinstackqueuedspinlock.md`)
 pub unsafe fn KeReleaseInStackQueuedSpinLock(LockHandle: PKLOCK_QUEUE_HANDLE) {
     // SAFETY: the caller's handle, which holds a lock.
-    unsafe { KeReleaseSpinLock((*LockHandle).LockQueue.Lock, (*LockHandle).OldIrql) };
+    unsafe { release_and_lower((*LockHandle).LockQueue.Lock, (*LockHandle).OldIrql, Kind::Queued) };
 }
 
 /// Releases; the IRQL stays.
 pub unsafe fn KeReleaseInStackQueuedSpinLockFromDpcLevel(LockHandle: PKLOCK_QUEUE_HANDLE) {
     // SAFETY: the caller's handle, which holds a lock.
-    unsafe { KeReleaseSpinLockFromDpcLevel((*LockHandle).LockQueue.Lock) };
+    unsafe { release_raised((*LockHandle).LockQueue.Lock, Kind::Queued) };
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Memory that is taken away and comes back at the next touch: pageable memory while its toucher's IRQL is raised, a
-//! program's memory outside of its process.
+//! Memory that is taken away and comes back at the next touch: pageable memory, a program's too, while its toucher's IRQL
+//! is raised; a program's memory outside of its process.
 //!
-//! Whenever a thread gets to where an area must not be reached, all areas of the sort that somebody has touched are
-//! made inaccessible, as Driver Verifier trims the working set. A touch from where it is allowed brings the area back;
-//! any other is an error of the driver. So it costs two system calls for each area that is really used in between, and
-//! needs no protection keys, which not every processor has.
+//! Whenever a thread gets to where areas must not be reached, all of them that somebody has touched are made
+//! inaccessible, as Driver Verifier trims the working set. A touch from where it is allowed brings the area back; any
+//! other is an error of the driver. So it costs two system calls for each area that is really used in between, and needs
+//! no protection keys, which not every processor has.
 
 use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
@@ -21,8 +21,17 @@ use super::{
 pub(super) enum Kind {
     /// Paged pool and sections whose name begins with PAGE: not at DISPATCH_LEVEL and above.
     Pageable,
-    /// Memory of a program: not outside of its process.
+    /// Memory of a program: neither at DISPATCH_LEVEL and above nor outside of its process.
     User,
+}
+
+/// Why the calling thread does not reach an area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Its IRQL is raised, and the area is pageable.
+    Irql(Kind),
+    /// It runs in another process than the program whose memory it is.
+    Process,
 }
 
 struct Area {
@@ -56,11 +65,12 @@ impl Areas {
         self.present.push(start);
     }
 
-    fn trim(&mut self, kind: Kind) {
+    /// Takes away what a thread must not reach.
+    fn trim(&mut self, thread: &Thread) {
         let areas = &mut self.areas;
         self.present.retain(|start| {
             let Some(area) = areas.get_mut(start) else { return false };
-            let stays = area.kind != kind || area.locks > 0;
+            let stays = area.refusal(thread).is_none();
             if !stays {
                 area.present = false;
                 protect(*start, area.bytes, libc::PROT_NONE);
@@ -77,14 +87,19 @@ fn protect(start: usize, bytes: usize, protection: i32) {
 }
 
 thread_local! {
-    /// The rig itself has reached a program's memory outside of its process: the driver must not find it there.
+    /// The rig itself has reached what the driver must not find there, or has unlocked it.
     static REACHED: Cell<bool> = const { Cell::new(false) };
 }
 
-fn allowed(kind: Kind, thread: &Thread) -> bool {
-    match kind {
-        Kind::Pageable => thread.irql() < DISPATCH_LEVEL as u8,
-        Kind::User => thread.process() != Process::System,
+impl Area {
+    /// Why the thread must not reach it, if so. Pages that an MDL keeps locked are there at any IRQL.
+    fn refusal(&self, thread: &Thread) -> Option<Refusal> {
+        let watch = &thread.machine().options().watch;
+        if self.kind == Kind::User && watch.security && thread.process() == Process::System {
+            return Some(Refusal::Process);
+        }
+        let raised = watch.force_irql && thread.irql() >= DISPATCH_LEVEL as u8;
+        (raised && self.locks == 0).then_some(Refusal::Irql(self.kind))
     }
 }
 
@@ -114,11 +129,13 @@ pub(super) fn lock_pages(range: &Range<usize>, locked: bool) {
     let starts: Vec<usize> = areas.areas.range(first..range.end).map(|(start, _)| *start).collect();
     for start in starts {
         let Some(area) = areas.areas.get_mut(&start) else { continue };
-        if area.kind != Kind::Pageable || start + area.bytes <= range.start {
+        if start + area.bytes <= range.start {
             continue;
         }
         area.locks = if locked { area.locks + 1 } else { area.locks.saturating_sub(1) };
-        areas.bring(start);
+    }
+    if !locked {
+        REACHED.set(true);
     }
 }
 
@@ -127,11 +144,9 @@ pub(super) fn lock_pages(range: &Range<usize>, locked: bool) {
 pub(super) fn arrive(thread: &Thread) {
     let machine = thread.machine();
     let watch = &machine.options().watch;
-    if watch.force_irql && !allowed(Kind::Pageable, thread) {
-        lock(&machine.areas).trim(Kind::Pageable);
-    }
-    if watch.security && !allowed(Kind::User, thread) {
-        lock(&machine.areas).trim(Kind::User);
+    let raised = watch.force_irql && thread.irql() >= DISPATCH_LEVEL as u8;
+    if raised || watch.security && thread.process() == Process::System {
+        lock(&machine.areas).trim(thread);
     }
 }
 
@@ -153,7 +168,7 @@ pub(super) fn fault(address: usize, driver: bool) -> bool {
     // What the rig does with a program's memory is the I/O manager's business; with a driver's pageable memory it
     // does nothing but what the driver has asked for.
     let own = !driver && area.kind == Kind::User;
-    let allowed = allowed(area.kind, thread);
+    let allowed = area.refusal(thread).is_none();
     if allowed || own {
         if !allowed {
             REACHED.set(true);
@@ -164,10 +179,11 @@ pub(super) fn fault(address: usize, driver: bool) -> bool {
     false
 }
 
-/// The kind of an area that is not there.
-pub(super) fn refused(address: usize) -> Option<Kind> {
-    let mut areas = Machine::try_current()?.areas.try_lock().ok()?;
-    areas.at(address).filter(|(_, area)| !area.present).map(|(_, area)| area.kind)
+/// Why an address is not there.
+pub(super) fn refused(address: usize) -> Option<Refusal> {
+    let thread = Thread::try_current()?;
+    let mut areas = thread.machine().areas.try_lock().ok()?;
+    areas.at(address).filter(|(_, area)| !area.present)?.1.refusal(thread)
 }
 
 /// A lock or an object to wait for is initialised: the kernel reaches it at DISPATCH_LEVEL.

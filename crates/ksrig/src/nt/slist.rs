@@ -11,7 +11,7 @@ use super::{
     exports::{Export, exports},
     lock_order,
     machine::Machine,
-    ntoskrnl, violation,
+    ntoskrnl, remove_lock, violation,
 };
 
 exports! {
@@ -60,7 +60,9 @@ pub unsafe fn ExpInterlockedPushEntrySList(ListHead: PSLIST_HEADER, ListEntry: P
         // The driver gives memory back, with whatever locks are in it: for the next user it is new.
         // SAFETY: a lookaside list that is alive, which begins with its head.
         let bytes = unsafe { (&raw const (*ListHead.cast::<GENERAL_LOOKASIDE>()).Size).read() };
-        lock_order::gone(&(ListEntry as usize..ListEntry as usize + bytes as usize));
+        let memory = ListEntry as usize..ListEntry as usize + bytes as usize;
+        lock_order::gone(&memory);
+        remove_lock::gone(&memory);
     }
     // SAFETY: the caller's list and entry, which is aligned to 16 bytes.
     unsafe {

@@ -37,20 +37,24 @@ fn owner_word() -> KSPIN_LOCK {
     KSPIN_LOCK::from(Thread::current().id()) + 1
 }
 
-unsafe fn acquire(SpinLock: PKSPIN_LOCK) {
+unsafe fn acquire(SpinLock: PKSPIN_LOCK, kind: Kind) {
     // SAFETY: the caller's lock.
     unsafe {
+        if *SpinLock != 0 && lock_order::is_uninitialized(SpinLock as usize) {
+            let message = "the thread acquires a spin lock that was not initialised: it is not zero, and nobody holds it";
+            bugcheck::stop(lock_order::UNINITIALIZED, message);
+        }
         if *SpinLock == owner_word() {
             bugcheck::stop(lock_order::SELF, "the thread acquires a spin lock that it holds already");
         }
-        lock_order::waits(SpinLock as usize, Kind::Spin);
+        lock_order::waits(SpinLock as usize, kind);
         wait_until(SpinLock as usize, "a spin lock", || *SpinLock == 0);
         *SpinLock = owner_word();
-        lock_order::acquired(SpinLock as usize, Kind::Spin);
+        lock_order::acquired(SpinLock as usize, kind);
     }
 }
 
-unsafe fn release(SpinLock: PKSPIN_LOCK, irql: KIRQL) {
+unsafe fn release(SpinLock: PKSPIN_LOCK, irql: KIRQL, kind: Kind) {
     // SAFETY: the caller's lock.
     unsafe {
         if *SpinLock != owner_word() {
@@ -62,7 +66,7 @@ unsafe fn release(SpinLock: PKSPIN_LOCK, irql: KIRQL) {
         }
         *SpinLock = 0;
     }
-    lock_order::released(SpinLock as usize, irql < DISPATCH_LEVEL as KIRQL);
+    lock_order::released(SpinLock as usize, kind, irql < DISPATCH_LEVEL as KIRQL);
     wake(SpinLock as usize);
 }
 
@@ -76,48 +80,74 @@ pub unsafe fn KeInitializeSpinLock(SpinLock: PKSPIN_LOCK) {
 
 /// Acquires a spin lock, raises to DISPATCH_LEVEL and gives the old IRQL. IRQL <= DISPATCH_LEVEL.
 pub unsafe fn KeAcquireSpinLockRaiseToDpc(SpinLock: PKSPIN_LOCK) -> KIRQL {
+    lock_order::used(SpinLock as usize, Kind::Spin);
+    // SAFETY: the caller's lock.
+    unsafe { raise_and_acquire(SpinLock, Kind::Spin) }
+}
+
+/// The same in another manner, or in none.
+pub(super) unsafe fn raise_and_acquire(SpinLock: PKSPIN_LOCK, kind: Kind) -> KIRQL {
     let thread = Thread::current();
     let old = thread.set_irql(DISPATCH_LEVEL as KIRQL);
     if old > DISPATCH_LEVEL as KIRQL {
         violation::report("SpinLock", 0x42, thread.name(), format_args!("KeAcquireSpinLock at IRQL {old}"));
     }
     // SAFETY: the caller's lock.
-    unsafe { acquire(SpinLock) };
+    unsafe { acquire(SpinLock, kind) };
     old
 }
 
 /// Releases a spin lock and lowers the IRQL.
 pub unsafe fn KeReleaseSpinLock(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL) {
+    // SAFETY: the caller's lock.
+    unsafe { release_and_lower(SpinLock, NewIrql, Kind::Spin) };
+}
+
+/// The same in another manner.
+pub(super) unsafe fn release_and_lower(SpinLock: PKSPIN_LOCK, NewIrql: KIRQL, kind: Kind) {
     let thread = Thread::current();
     if thread.irql() != DISPATCH_LEVEL as KIRQL {
         let message = format!("KeReleaseSpinLock at IRQL {}", thread.irql());
         violation::report("SpinLock", 0x32, thread.name(), message);
     }
     // SAFETY: the caller's lock.
-    unsafe { release(SpinLock, NewIrql) };
+    unsafe { release(SpinLock, NewIrql, kind) };
     thread.set_irql(NewIrql);
 }
 
 /// Acquires a spin lock at DISPATCH_LEVEL.
 pub unsafe fn KeAcquireSpinLockAtDpcLevel(SpinLock: PKSPIN_LOCK) {
+    // SAFETY: the caller's lock.
+    unsafe { acquire_raised(SpinLock, Kind::Spin) };
+}
+
+/// The same in another manner.
+pub(super) unsafe fn acquire_raised(SpinLock: PKSPIN_LOCK, kind: Kind) {
+    lock_order::used(SpinLock as usize, kind);
     let thread = Thread::current();
     if thread.irql() < DISPATCH_LEVEL as KIRQL {
         let message = format!("KeAcquireSpinLockAtDpcLevel at IRQL {}", thread.irql());
         violation::report("SpinLock", 0x40, thread.name(), message);
     }
     // SAFETY: the caller's lock.
-    unsafe { acquire(SpinLock) };
+    unsafe { acquire(SpinLock, kind) };
 }
 
 /// Releases a spin lock and stays at DISPATCH_LEVEL.
 pub unsafe fn KeReleaseSpinLockFromDpcLevel(SpinLock: PKSPIN_LOCK) {
+    // SAFETY: the caller's lock.
+    unsafe { release_raised(SpinLock, Kind::Spin) };
+}
+
+/// The same in another manner.
+pub(super) unsafe fn release_raised(SpinLock: PKSPIN_LOCK, kind: Kind) {
     let thread = Thread::current();
     if thread.irql() < DISPATCH_LEVEL as KIRQL {
         let message = format!("KeReleaseSpinLockFromDpcLevel at IRQL {}", thread.irql());
         violation::report("SpinLock", 0x41, thread.name(), message);
     }
     // SAFETY: the caller's lock.
-    unsafe { release(SpinLock, thread.irql().max(DISPATCH_LEVEL as KIRQL)) };
+    unsafe { release(SpinLock, thread.irql().max(DISPATCH_LEVEL as KIRQL), kind) };
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(super) struct Arena {
     /// The same memory at the kernel's addresses, where pages are while they are locked and mapped; 0 = it is at its
     /// own addresses only.
     system: usize,
+    /// Whether it comes and goes (`residency`).
+    watched: bool,
     /// By page: how often it is mapped there.
     mapped: BTreeMap<usize, u32>,
     next: usize,
@@ -35,7 +37,10 @@ pub(super) struct Arena {
 impl Arena {
     fn reserve(&mut self) {
         if self.base == 0 {
-            let file = if Machine::current().options().watch.security { shared() } else { -1 };
+            let watch = &Machine::current().options().watch;
+            let file = if watch.security { shared() } else { -1 };
+            // Where there are no second addresses, the kernel's are the program's, which it reaches from everywhere.
+            self.watched = if watch.security { file >= 0 } else { watch.force_irql };
             let sort = if file < 0 { libc::MAP_PRIVATE | libc::MAP_ANONYMOUS } else { libc::MAP_SHARED };
             let flags = sort | libc::MAP_NORESERVE;
             // SAFETY: a new mapping, at an address where nothing is.
@@ -93,7 +98,7 @@ impl Arena {
             bugcheck::stop("out of memory", "no memory for the user process");
         }
         self.next += bytes + PAGE;
-        if self.system != 0 {
+        if self.watched {
             residency::add(start, bytes, residency::Kind::User, libc::PROT_READ | libc::PROT_WRITE);
         }
         self.free
@@ -144,8 +149,10 @@ impl Arena {
     /// Gives the address space back.
     pub fn release(&mut self) {
         if self.base != 0 && self.live.is_empty() {
-            if self.system != 0 {
+            if self.watched {
                 residency::remove(&(self.base..self.base + SPACE));
+            }
+            if self.system != 0 {
                 // SAFETY: nothing in the range is in use.
                 unsafe { libc::munmap(self.system as *mut c_void, SPACE) };
             }

@@ -72,8 +72,11 @@ pub enum LoadError {
     #[error("imports that nobody provides: {}", list(.0))]
     MissingImport(Vec<Missing>),
     /// A section asks to be writable and executable at once.
-    #[error("section {0} is writable and executable")]
+    #[error("section {0} is writable and executable (bug check 0xC4, 0x2003)")]
     WriteExecute(String),
+    /// A section shares a page with what is before it, or may.
+    #[error("section {0} is not aligned to pages (bug check 0xC4, 0x2004)")]
+    Unaligned(String),
     /// The image is bound to its preferred address.
     #[error("the image has no relocations (it was linked with /FIXED)")]
     NoRelocations,
@@ -93,6 +96,17 @@ pub enum LoadError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl LoadError {
+    /// The number of the code integrity check of Driver Verifier's that stops at the image as well.
+    pub fn integrity(&self) -> Option<u32> {
+        match self {
+            Self::WriteExecute(_) => Some(0x2003),
+            Self::Unaligned(_) => Some(0x2004),
+            _ => None,
+        }
+    }
 }
 
 fn list(missing: &[Missing]) -> String {

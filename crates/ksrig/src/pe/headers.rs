@@ -121,8 +121,8 @@ impl Headers {
         }
         let (size, headers) = (optional.size_of_image.get(LE), optional.size_of_headers.get(LE));
         let align = optional.section_alignment.get(LE);
-        if align < PAGE as u32 || !align.is_power_of_two() {
-            return Err(damaged("sections are not aligned to pages"));
+        if !align.is_power_of_two() {
+            return Err(damaged("SectionAlignment is no power of two"));
         }
         if size == 0 || size > MAX_IMAGE || !size.is_multiple_of(PAGE as u32) {
             return Err(damaged("SizeOfImage is impossible"));
@@ -147,7 +147,7 @@ impl Headers {
                 characteristics: section.characteristics.get(LE).0,
             })
             .collect::<Vec<_>>();
-        check_sections(&sections, headers, size, bytes.len())?;
+        check_sections(&sections, align, headers, size, bytes.len())?;
         let directories =
             directories.iter().map(|d| (d.virtual_address.get(LE), d.size.get(LE))).collect::<Vec<_>>();
         check_directories(&directories, size)?;
@@ -179,13 +179,23 @@ impl Headers {
     }
 }
 
-/// Sections lie behind the headers, ascend, do not overlap, stay in image and file, and are never W+X.
-fn check_sections(sections: &[Section], headers: u32, size: u32, file: usize) -> Result<(), LoadError> {
+/// Sections have pages of their own, lie behind the headers, ascend, do not overlap, stay in image and file, and are never
+/// W+X.
+fn check_sections(
+    sections: &[Section],
+    align: u32,
+    headers: u32,
+    size: u32,
+    file: usize,
+) -> Result<(), LoadError> {
     let mut end = u64::from(headers).next_multiple_of(PAGE as u64);
     for section in sections {
         let name = &section.name;
         let range = u64::from(section.rva)..u64::from(section.rva) + u64::from(section.size);
-        if !section.rva.is_multiple_of(PAGE as u32) || range.start < end || range.end > u64::from(size) {
+        if align < PAGE as u32 || !section.rva.is_multiple_of(PAGE as u32) {
+            return Err(LoadError::Unaligned(name.clone()));
+        }
+        if range.start < end || range.end > u64::from(size) {
             return Err(damaged(&format!("section {name} lies outside the image or overlaps another")));
         }
         if section.file.end > file {

@@ -9,6 +9,8 @@ use super::checksum;
 pub struct Specimen {
     pub machine: pe::Machine,
     pub subsystem: pe::Subsystem,
+    /// The oldest Windows that loads it.
+    pub windows: (u16, u16),
     pub characteristics: pe::FileFlags,
     pub text: pe::SectionFlags,
     pub import: &'static str,
@@ -27,6 +29,7 @@ impl Default for Specimen {
         Self {
             machine: pe::IMAGE_FILE_MACHINE_AMD64,
             subsystem: pe::IMAGE_SUBSYSTEM_NATIVE,
+            windows: (10, 0),
             characteristics: pe::IMAGE_FILE_EXECUTABLE_IMAGE | pe::IMAGE_FILE_LARGE_ADDRESS_AWARE,
             text: pe::IMAGE_SCN_CNT_CODE | pe::IMAGE_SCN_MEM_EXECUTE | pe::IMAGE_SCN_MEM_READ,
             import: "KeGetAnswer",
@@ -85,8 +88,8 @@ impl Specimen {
             minor_operating_system_version: 0,
             major_image_version: 0,
             minor_image_version: 0,
-            major_subsystem_version: 10,
-            minor_subsystem_version: 0,
+            major_subsystem_version: self.windows.0,
+            minor_subsystem_version: self.windows.1,
             subsystem: self.subsystem,
             dll_characteristics: pe::IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE,
             size_of_stack_reserve: 0,

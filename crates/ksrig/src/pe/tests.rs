@@ -89,6 +89,15 @@ fn missing_imports_are_all_named() {
 }
 
 #[test]
+fn sections_that_share_pages_are_refused() {
+    let mut bytes = Specimen::default().build();
+    let nt = u32::from_le_bytes(bytes[0x3c..0x40].try_into().unwrap()) as usize;
+    bytes[nt + 24 + 32..][..4].copy_from_slice(&0x200_u32.to_le_bytes());
+    set_checksum(&mut bytes);
+    assert!(matches!(load(&bytes), Err(LoadError::Unaligned(name)) if name == ".text"));
+}
+
+#[test]
 fn a_writable_executable_section_is_refused() {
     let good = Specimen::default();
     let bytes = Specimen { text: good.text | pe::IMAGE_SCN_MEM_WRITE, ..good }.build();

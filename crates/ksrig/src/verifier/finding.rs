@@ -100,6 +100,17 @@ impl Finding {
         }
     }
 
+    /// An image that does not pass the code integrity check of that number, and is not loaded therefore.
+    pub fn of_image(code: u32, message: String) -> Self {
+        const RULE: &str = "CodeIntegrity";
+        let rule = rule(RULE);
+        Self {
+            bug_check: rule.and_then(|rule| bug_check(rule, code.into())),
+            page: rule.map_or_else(String::new, |rule| rule.page.to_owned()),
+            ..Self::of_process(RULE, rule.map_or("", |rule| rule.title), message)
+        }
+    }
+
     /// What the process of the run came to, when nothing else is known.
     pub fn of_process(rule: &str, expected: &str, message: String) -> Self {
         Self { rule: rule.to_owned(), expected: expected.to_owned(), message, times: 1, ..Self::default() }

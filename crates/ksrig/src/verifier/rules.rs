@@ -142,7 +142,7 @@ pub const RULES: &[Rule] = &[
     rule("CompletionRoutine", 0xFA, "a completion routine keeps the IRQL and the APC disable count", BUGCHECK_C4),
     with("DpcApcCount", (0xC7, Some(4)), "a DPC keeps the APC disable count", bugcheck!("c7--timer-or-dpc-invalid")),
     with("UnloadUncancelled", (0xCE, None), "no work item, lookaside list or resource of a driver is alive when it is unloaded", bugcheck!("ce--driver-unloaded-without-cancelling-pending-operations")),
-    rule("CodeIntegrity", 0x2000, "pool is not executable", devtest!("code-integrity-checking")),
+    rule("CodeIntegrity", 0x2000, "pool and mappings are not executable, nor are writable sections, and sections begin on pages", devtest!("code-integrity-checking")),
     with("UnloadPending", (0xC7, Some(0)), "no timer or DPC is alive in memory that is freed, or in the image of a driver that is unloaded", bugcheck!("c7--timer-or-dpc-invalid")),
     rule("MemcpyOverlap", 0xF0, "memcpy is not used for buffers that overlap", BUGCHECK_C4),
     rule("Mdl", 0x7C, "an MDL is locked, mapped, unmapped, unlocked and freed in this order, once", BUGCHECK_C4),
@@ -155,7 +155,7 @@ pub const RULES: &[Rule] = &[
     rule("IrpCancelled", 0x135, "an IRP that was cancelled is completed in time", BUGCHECK_C4),
     own("ObjectLeft", "no file, object or MDL that came about through a driver is alive when it has been unloaded", devtest!("pool-tracking")),
     own("Recovery", "when what failed works again, the driver does what it did before", devtest!("systematic-low-resource-simulation")),
-    rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed", devtest!("wdm-pnpremove")),
+    rule("PnpRemove", 0x43006, "a device that nobody uses lets itself be removed, and requests that must not fail do not", devtest!("wdm-pnpremove")),
 
     // What nothing goes on after.
     with("ObjectReference", (0x18, None), "a reference is to a live object", bugcheck!("18--reference-by-pointer")),
@@ -164,7 +164,7 @@ pub const RULES: &[Rule] = &[
     with("WorkItem", (0x96, None), "a work item is queued once, and freed when it has run", bugcheck!("96--invalid-work-queue-item")),
     with("IrpLocations", (0x35, None), "an IRP has a stack location for each driver", bugcheck!("35--no-more-irp-stack-locations")),
     own("KeWait", "objects that are waited for are initialised, and not too many", ddi!("wdm/nf-wdm-kewaitforsingleobject")),
-    rule("RemoveLock", 0xD6, "a remove lock is released as often as it is acquired", BUGCHECK_C4),
+    rule("RemoveLock", 0xD5, "a remove lock is initialised once, and released as often as it is acquired, with the same tags", BUGCHECK_C4),
     with("KeBugCheckEx", (0, None), "the driver has no reason to stop the system", ddi!("wdm/nf-wdm-kebugcheckex")),
     own("IoDeleteDevice", "a device object is deleted once", ddi!("wdm/nf-wdm-iodeletedevice")),
     with("IoCallDriver", (0xC9, Some(0x203)), "an IRP is sent on without a cancel routine, to a driver that has a dispatch routine for it", BUGCHECK_C9),
@@ -178,6 +178,8 @@ pub const RULES: &[Rule] = &[
     with("general protection", (0x1E, None), "addresses are canonical", EXCEPTION),
     with("stack overflow", (0x7F, Some(8)), "a thread's stack suffices", bugcheck!("7f--unexpected-kernel-mode-trap")),
     own("invalid unwind", "the frame to unwind to is one of the driver's", EXCEPTION),
+    with("LockedPages", (0xCB, None), "a program's pages that a driver locks are unlocked", bugcheck!("cb--driver-left-locked-pages-in-process")),
+    with("RemoveDevice", (0xC9, Some(0x306)), "at REMOVE_DEVICE a driver detaches and deletes its device object, and reports success", BUGCHECK_C9),
     own("no end", "a run comes to its end", devtest!("deadlock-detection")),
     own("deadlock", "some thread can go on", devtest!("deadlock-detection")),
 ];

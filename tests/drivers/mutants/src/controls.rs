@@ -48,6 +48,8 @@ unsafe extern "C" fn get(irp: PIRP, _request: PKSIDENTIFIER, data: PVOID) -> NTS
         }
         let user = (*irp).UserBuffer;
         exercise::registry::read(if mutant::once("ZwUserPointer") { user } else { null_mut() });
+        exercise::mdl::of_program(irp);
+        exercise::locks::of_program(irp);
         let elsewhere = mutant::once("UserMemoryElsewhere");
         work::run((*device).FunctionalDeviceObject, if elsewhere { user.cast() } else { null() });
         // MinData says that the buffer has room.

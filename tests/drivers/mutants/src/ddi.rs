@@ -26,6 +26,9 @@ unsafe extern "C" {
     pub fn RtlUnwind(frame: PVOID, ip: PVOID, record: PVOID, result: PVOID);
 }
 
+/// With a page priority: the mapping holds data (wdm.h).
+pub const MdlMappingNoExecute: i32 = 0x4000_0000;
+
 /// The tag of this driver's pool.
 pub const TAG: u32 = u32::from_le_bytes(*b"Muta");
 

@@ -129,8 +129,11 @@ pub fn survey(job: &Job, seed: u64, patience: Duration) {
 
 /// The drivers cannot be asked anything: tells so, and that it is over.
 pub fn not_loaded(job: &Job, seed: u64, error: &Error) {
-    let mut finding =
-        Finding::of_process("not loaded", "the drivers load, and their devices start", error.to_string());
+    let message = error.to_string();
+    let mut finding = match error.integrity() {
+        Some(code) => Finding::of_image(code, message),
+        None => Finding::of_process("not loaded", "the drivers load, and their devices start", message),
+    };
     finding.scenario.clone_from(&job.scenario);
     finding.seed = seed;
     tell(&Message::Found(finding));

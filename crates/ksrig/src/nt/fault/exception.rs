@@ -7,7 +7,7 @@ use crate::{
     nt::{
         bugcheck::Cause,
         pnp, pool,
-        residency::{self, Kind},
+        residency::{self, Kind, Refusal},
         seh,
         thread::Thread,
         user,
@@ -47,15 +47,19 @@ pub fn memory(address: usize) -> Option<(Cause, String)> {
     let irql = Thread::try_current().map_or(0, Thread::irql);
     Some(match residency::refused(address) {
         // DRIVER_PORTION_MUST_BE_NONPAGED, DRIVER_IRQL_NOT_LESS_OR_EQUAL
-        Some(Kind::Pageable) if pnp::image_at(address).is_some() => {
+        Some(Refusal::Irql(Kind::Pageable)) if pnp::image_at(address).is_some() => {
             (("ForceIrql", 0xD3).into(), format!("pageable section at {address:#x}, at IRQL {irql}"))
         }
-        Some(Kind::Pageable) => {
+        Some(Refusal::Irql(Kind::Pageable)) => {
             let what = pool::block_of(address).unwrap_or_else(|| format!("address {address:#x}"));
             (("ForceIrql", 0xD1).into(), format!("pageable memory, {what}, at IRQL {irql}"))
         }
+        Some(Refusal::Irql(Kind::User)) => {
+            let what = format!("user memory at {address:#x}, which no MDL keeps locked, at IRQL {irql}");
+            (("ForceIrql", 0xD1).into(), what)
+        }
         // PAGE_FAULT_IN_NONPAGED_AREA
-        Some(Kind::User) => {
+        Some(Refusal::Process) => {
             let what = format!("user memory at {address:#x} outside of its process");
             (("UserMemory", 0x50).into(), what)
         }

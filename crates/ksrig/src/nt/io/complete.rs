@@ -17,6 +17,7 @@ use crate::nt::{
     callback::{self, CallbackKind, Group},
     event::KeSetEvent,
     object::{self, ObfDereferenceObject},
+    pnp,
     pool::ExFreePool,
     trace, violation,
 };
@@ -39,10 +40,36 @@ unsafe fn check_completion(irp: PIRP) {
         if (*irp).CancelRoutine.is_some() {
             violation::report("IoCompleteRequest", 0x07, &name, "completed with its cancel routine set");
         }
+        check_removal(irp, status, &name);
         if trace::enabled() {
             let (code, information) = (format!("{:#010x}", status as u32), (*irp).IoStatus.Information);
             trace::event_with("complete", &name, "", &[("status", &code), ("information", &information)]);
         }
+    }
+}
+
+/// Requests that a driver must not fail. (`devtest/wdm-pnpremove.md`)
+unsafe fn check_removal(irp: PIRP, status: NTSTATUS, name: &str) {
+    // SAFETY: the caller's IRP is alive.
+    unsafe {
+        if status >= 0 || (*irp).CurrentLocation > (*irp).StackCount {
+            return;
+        }
+        let IO_STACK_LOCATION { MajorFunction, MinorFunction, DeviceObject, .. } =
+            *IoGetCurrentIrpStackLocation(irp);
+        // The lowest device is the bus's.
+        if pnp::device_of(DeviceObject).is_some() {
+            return;
+        }
+        let (rule, code, request) = match (u32::from(MajorFunction), u32::from(MinorFunction)) {
+            (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE) => ("RemoveDevice", 0x306, "REMOVE_DEVICE"),
+            (IRP_MJ_PNP, IRP_MN_SURPRISE_REMOVAL) => ("PnpRemove", 0x0004_3006, "SURPRISE_REMOVAL"),
+            (IRP_MJ_PNP, IRP_MN_CANCEL_REMOVE_DEVICE) => ("PnpRemove", 0x0004_3006, "CANCEL_REMOVE_DEVICE"),
+            (IRP_MJ_PNP, IRP_MN_CANCEL_STOP_DEVICE) => ("PnpRemove", 0x0004_3006, "CANCEL_STOP_DEVICE"),
+            _ => return,
+        };
+        let message = format!("{request} is completed with {:#010x}", status as u32);
+        violation::report(rule, code, name, message);
     }
 }
 

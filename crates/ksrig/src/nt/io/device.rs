@@ -175,6 +175,28 @@ pub unsafe fn IoDetachDevice(TargetDevice: PDEVICE_OBJECT) {
     }
 }
 
+/// The devices of a stack above its lowest one, each referenced.
+pub(in crate::nt) unsafe fn stack_above(lowest: PDEVICE_OBJECT) -> Vec<PDEVICE_OBJECT> {
+    let mut devices = Vec::new();
+    // SAFETY: the caller's device object; a stack is a chain of live ones.
+    unsafe {
+        let mut device = (*lowest).AttachedDevice;
+        while !device.is_null() {
+            object::ObfReferenceObject(device.cast());
+            devices.push(device);
+            device = (*device).AttachedDevice;
+        }
+    }
+    devices
+}
+
+/// Whether a device is attached to another one, and whether it is deleted.
+pub(in crate::nt) unsafe fn attached_and_deleted(device: PDEVICE_OBJECT) -> (bool, bool) {
+    // SAFETY: the caller's device object.
+    let extension = unsafe { extension(device) };
+    (!extension.below.is_null(), extension.deleted)
+}
+
 /// The top of the stack, referenced.
 pub unsafe fn IoGetAttachedDeviceReference(DeviceObject: PDEVICE_OBJECT) -> PDEVICE_OBJECT {
     // SAFETY: the caller's device object.

@@ -117,6 +117,30 @@ pub fn fail_start() {
     Machine::current().extension::<FailStart>().0.set(true);
 }
 
+/// What the driver does wrong when its device goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Careless {
+    /// Nothing.
+    #[default]
+    No,
+    /// It fails the request.
+    Refuses,
+    /// It stays attached.
+    StaysAttached,
+    /// It keeps its device object.
+    KeepsDevice,
+    /// It does all that is right, on another thread and after the request.
+    Late,
+}
+
+#[derive(Default)]
+struct Manners(Cell<Careless>);
+
+/// Lets the driver be careless.
+pub fn be(careless: Careless) {
+    Machine::current().extension::<Manners>().0.set(careless);
+}
+
 #[repr(C)]
 struct Extension {
     below: PDEVICE_OBJECT,
@@ -140,13 +164,30 @@ unsafe extern "win64" fn pnp_request(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTA
             }
             minor => {
                 log(format!("pnp {minor}"));
-                nt::IoSkipCurrentIrpStackLocation(irp);
-                let status = nt::IofCallDriver(below, irp);
+                let careless = Machine::current().extension::<Manners>().0.get();
+                let status = if careless == Careless::Refuses {
+                    nt::complete(irp, STATUS_UNSUCCESSFUL, 0)
+                } else {
+                    nt::IoSkipCurrentIrpStackLocation(irp);
+                    nt::IofCallDriver(below, irp)
+                };
                 if minor == IRP_MN_REMOVE_DEVICE {
                     nt::IoSetDeviceInterfaceState(&raw mut (*extension).link, 0);
                     nt::RtlFreeUnicodeString(&raw mut (*extension).link);
-                    nt::IoDetachDevice(below);
-                    nt::IoDeleteDevice(device);
+                    let (device, below) = (device as usize, below as usize);
+                    let leave = move || {
+                        if careless != Careless::StaysAttached {
+                            nt::IoDetachDevice(below as PDEVICE_OBJECT);
+                        }
+                        if careless != Careless::KeepsDevice {
+                            nt::IoDeleteDevice(device as PDEVICE_OBJECT);
+                        }
+                    };
+                    if careless == Careless::Late {
+                        drop(Machine::current().spawn_kernel("late", leave));
+                    } else {
+                        leave();
+                    }
                 }
                 status
             }

@@ -3,16 +3,16 @@
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ptr::null_mut,
 };
 
 use ks_sys::*;
 
 use crate::nt::{
-    bugcheck,
+    bugcheck, exports,
     machine::{Machine, lock},
-    residency,
+    pnp, residency,
     thread::KERNEL_MODE,
     user, violation,
 };
@@ -21,12 +21,17 @@ use crate::nt::{
 #[derive(Default)]
 pub(in crate::nt) struct Mdls {
     live: BTreeMap<usize, Layout>,
+    /// Those through which a driver keeps a program's pages locked, and where it has locked them.
+    locked: BTreeMap<usize, Vec<String>>,
 }
 
 const MAPPED: CSHORT = MDL_MAPPED_TO_SYSTEM_VA as CSHORT;
 const LOCKED: CSHORT = MDL_PAGES_LOCKED as CSHORT;
 const NONPAGED: CSHORT = MDL_SOURCE_IS_NONPAGED_POOL as CSHORT;
 const WRITE: CSHORT = MDL_WRITE_OPERATION as CSHORT;
+
+/// What the first parameter cannot say: bug check 0xCB has none.
+const LEFT_LOCKED: &str = "LockedPages";
 
 fn violated(code: u32, message: &str) {
     violation::report("Mdl", code, "mdl", message);
@@ -79,9 +84,13 @@ pub unsafe fn IoFreeMdl(Mdl: PMDL) {
             // 0xB8 is for pages that are mapped.
             if (*Mdl).MdlFlags & MAPPED != 0 {
                 violated(0xB8, "IoFreeMdl while the pages are mapped");
+            } else if user::is_user_address((*Mdl).StartVa as usize) {
+                let message = "IoFreeMdl while the pages are locked, which nobody can unlock any more";
+                violation::report(LEFT_LOCKED, 0, "mdl", message);
             } else {
                 violated(0, "IoFreeMdl while the pages are locked");
             }
+            lock(&Machine::current().mdls).locked.remove(&(Mdl as usize));
             residency::lock_pages(&pages(Mdl), false);
             unmap(Mdl);
         }
@@ -114,6 +123,10 @@ pub unsafe fn MmProbeAndLockPages(
         (*MemoryDescriptorList).MdlFlags |=
             LOCKED | if Operation == _LOCK_OPERATION::IoReadAccess { 0 } else { WRITE };
         residency::lock_pages(&pages(MemoryDescriptorList), true);
+        if exports::called_by_driver() && user::is_user_address(address as usize) {
+            let stack = pnp::driver_stack();
+            lock(&Machine::current().mdls).locked.insert(MemoryDescriptorList as usize, stack);
+        }
     }
     Ok(())
 }
@@ -148,6 +161,7 @@ pub unsafe fn MmUnlockPages(MemoryDescriptorList: PMDL) {
             violated(0x7C, "MmUnlockPages of an MDL whose pages are not locked");
         }
         if flags & LOCKED != 0 {
+            lock(&Machine::current().mdls).locked.remove(&(MemoryDescriptorList as usize));
             residency::lock_pages(&pages(MemoryDescriptorList), false);
             unmap(MemoryDescriptorList);
         }
@@ -172,7 +186,7 @@ pub unsafe fn MmMapLockedPagesSpecifyCache(
     _CacheType: MEMORY_CACHING_TYPE,
     _RequestedAddress: PVOID,
     BugCheckOnFailure: ULONG,
-    _Priority: ULONG,
+    Priority: ULONG,
 ) -> PVOID {
     if AccessMode != KERNEL_MODE {
         bugcheck::not_emulated("MmMapLockedPagesSpecifyCache for user mode");
@@ -180,6 +194,7 @@ pub unsafe fn MmMapLockedPagesSpecifyCache(
     if BugCheckOnFailure != 0 {
         violated(0x82, "MmMapLockedPagesSpecifyCache with BugCheckOnFailure TRUE");
     }
+    check_executable(Priority);
     // SAFETY: the caller's MDL.
     unsafe {
         let flags = (*MemoryDescriptorList).MdlFlags;
@@ -203,9 +218,24 @@ pub unsafe fn MmMapLockedPagesSpecifyCache(
 
 /// The same with a cached mapping; the page calls it obsolete. (`nf-wdm-mmmaplockedpages.md`)
 pub unsafe fn MmMapLockedPages(MemoryDescriptorList: PMDL, AccessMode: KPROCESSOR_MODE) -> PVOID {
-    let cached = _MEMORY_CACHING_TYPE::MmCached;
+    violated(0x81, "MmMapLockedPages, which MmMapLockedPagesSpecifyCache has taken the place of");
+    let (cached, priority) = (_MEMORY_CACHING_TYPE::MmCached, NO_EXECUTE);
     // SAFETY: the caller's MDL.
-    unsafe { MmMapLockedPagesSpecifyCache(MemoryDescriptorList, AccessMode, cached, null_mut(), 0, 0) }
+    unsafe { MmMapLockedPagesSpecifyCache(MemoryDescriptorList, AccessMode, cached, null_mut(), 0, priority) }
+}
+
+/// MdlMappingNoExecute (wdm.h).
+const NO_EXECUTE: ULONG = 0x4000_0000;
+
+/// A driver asks for a mapping that can be executed. The flag is there from Windows 8 on: an image that loads on an older one
+/// cannot give it. (`devtest/code-integrity-checking.md`)
+fn check_executable(priority: ULONG) {
+    const WINDOWS_8: (u16, u16) = (6, 2);
+    let newer = || pnp::calling_image().is_some_and(|image| image.headers().subsystem >= WINDOWS_8);
+    if priority & NO_EXECUTE == 0 && exports::called_by_driver() && newer() {
+        let message = "the pages of an MDL are mapped without MdlMappingNoExecute";
+        violation::report("CodeIntegrity", 0x2002, "mdl", message);
+    }
 }
 
 /// A system address of the buffer (macro in the headers); NULL when there is none.
@@ -245,42 +275,21 @@ pub unsafe fn MmGetMdlVirtualAddress(Mdl: PMDL) -> PVOID {
     unsafe { (*Mdl).StartVa.byte_add((*Mdl).ByteOffset as usize) }
 }
 
+/// The last driver is gone, and its programs are through: pages that it keeps locked stay so for ever.
+pub(in crate::nt) fn report_locked(driver: &str) {
+    let left = std::mem::take(&mut lock(&Machine::current().mdls).locked);
+    // Each place once.
+    for stack in left.into_values().collect::<BTreeSet<_>>() {
+        let place = stack.join(" < ");
+        let message = format!("a program's pages are locked when the driver is unloaded; by {place}");
+        violation::report(LEFT_LOCKED, 0, driver, message);
+    }
+}
+
 /// MDLs that are alive, for leak checks.
 pub fn mdls_in_use() -> usize {
     lock(&Machine::current().mdls).live.len()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nt::{MachineOptions, USER_MODE};
-
-    /// User memory can be locked and mapped, other memory not in UserMode; unlocking unmaps; misuse has its codes.
-    #[test]
-    fn mdl_life() {
-        let machine = Machine::new(MachineOptions::default());
-        let buffer = user::Buffer::new(10_000);
-        let mut local = [0_u8; 16];
-        // SAFETY: the MDLs are freed once and describe live memory.
-        unsafe {
-            let mdl = IoAllocateMdl(buffer.address(), 10_000, 0, 0, null_mut());
-            assert!(MmGetSystemAddressForMdlSafe(mdl, 0).is_null());
-            assert_eq!(MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoWriteAccess), Ok(()));
-            assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), buffer.address());
-            assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), buffer.address());
-            MmUnlockPages(mdl);
-            MmUnlockPages(mdl);
-            IoFreeMdl(mdl);
-            let mdl = IoAllocateMdl((&raw mut local).cast(), 16, 0, 0, null_mut());
-            let locked = MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoReadAccess);
-            assert_eq!(locked, Err(STATUS_ACCESS_VIOLATION));
-            MmBuildMdlForNonPagedPool(mdl);
-            assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), (&raw mut local).cast());
-            IoFreeMdl(mdl);
-        }
-        assert_eq!(violation::take().iter().map(|v| v.code).collect::<Vec<_>>(), [0xB2, 0x7C]);
-        assert_eq!(mdls_in_use(), 0);
-        drop(buffer);
-        machine.shutdown();
-    }
-}
+mod tests;

@@ -5,13 +5,16 @@ use std::ptr::null_mut;
 use ks_sys::*;
 
 use crate::nt::{
-    ExAcquireFastMutex, ExInitializeFastMutex, ExReleaseFastMutex, ExTryToAcquireFastMutex,
+    ExAcquireFastMutex, ExAcquireFastMutexUnsafe, ExInitializeFastMutex, ExInterlockedRemoveHeadList,
+    ExReleaseFastMutex, ExReleaseFastMutexUnsafe, ExTryToAcquireFastMutex, InitializeListHead,
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeMutex, KeInitializeSpinLock,
-    KeReleaseMutex, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeWaitForSingleObject, Machine,
-    MachineOptions,
+    KeLowerIrql, KeReleaseMutex, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeWaitForSingleObject,
+    KfRaiseIrql, Machine, MachineOptions,
     callback::{CallbackKind, Group},
+    fault::child::{self, Case},
     flags::Flags,
     pool::{ExFreePool, driver_pool_with_tag},
+    queued_lock::{KeAcquireInStackQueuedSpinLock, KeReleaseInStackQueuedSpinLock},
     slist::{
         ExDeleteNPagedLookasideList, ExInitializeNPagedLookasideList, ExpInterlockedPopEntrySList,
         ExpInterlockedPushEntrySList,
@@ -187,4 +190,172 @@ fn lookaside_lists_take_back() {
         }
     });
     assert_eq!(found, NOTHING);
+}
+
+/// The codes of what is done to a spin lock in pool memory.
+fn on_pool(deed: impl FnOnce(PKSPIN_LOCK)) -> Vec<u32> {
+    codes(|| {
+        // SAFETY: the memory is freed once.
+        unsafe {
+            let lock: PKSPIN_LOCK = driver_pool_with_tag(0, 16, u32::from_le_bytes(*b"Test")).cast();
+            KeInitializeSpinLock(lock);
+            deed(lock);
+            ExFreePool(lock.cast());
+        }
+    })
+}
+
+fn ordinary(lock: PKSPIN_LOCK) {
+    // SAFETY: the tests' lock.
+    unsafe { KeReleaseSpinLock(lock, KeAcquireSpinLockRaiseToDpc(lock)) };
+}
+
+fn queued(lock: PKSPIN_LOCK) {
+    let mut handle = KLOCK_QUEUE_HANDLE::default();
+    // SAFETY: the tests' lock, and a local handle.
+    unsafe {
+        KeAcquireInStackQueuedSpinLock(lock, &raw mut handle);
+        KeReleaseInStackQueuedSpinLock(&raw mut handle);
+    }
+}
+
+/// A spin lock is an ordinary or a queued one for as long as it lives, whatever its memory was before; the kernel's lists
+/// take it as it is. What lies on a stack may be another lock each time.
+#[test]
+fn manners() {
+    let twice = |first: fn(PKSPIN_LOCK), second: fn(PKSPIN_LOCK)| {
+        on_pool(|lock| {
+            first(lock);
+            second(lock);
+        })
+    };
+    assert_eq!(twice(ordinary, ordinary), NOTHING);
+    assert_eq!(twice(queued, queued), NOTHING);
+    assert_eq!(twice(ordinary, queued), [0x1008]);
+    assert_eq!(twice(queued, ordinary), [0x1008]);
+    let again = |lock| {
+        // SAFETY: the test's lock, which nobody holds.
+        unsafe { KeInitializeSpinLock(lock) };
+        ordinary(lock);
+    };
+    assert_eq!(twice(queued, again), NOTHING);
+    let list = |lock| {
+        let mut head = LIST_ENTRY::default();
+        let head = &raw mut head;
+        // SAFETY: a local list.
+        unsafe {
+            InitializeListHead(head);
+            assert!(ExInterlockedRemoveHeadList(head, lock).is_null());
+        }
+    };
+    assert_eq!(twice(queued, list), NOTHING);
+    let on_stack = || {
+        let mut lock = 0;
+        ordinary(&raw mut lock);
+        queued(&raw mut lock);
+    };
+    assert_eq!(codes(on_stack), NOTHING);
+}
+
+/// A lock is given back by the function that belongs to the one that took it.
+#[test]
+fn releases_match() {
+    let crossed = |lock: PKSPIN_LOCK| {
+        let mut handle = KLOCK_QUEUE_HANDLE::default();
+        // SAFETY: the test's lock, and a local handle.
+        unsafe {
+            KeAcquireInStackQueuedSpinLock(lock, &raw mut handle);
+            KeReleaseSpinLock(lock, handle.OldIrql);
+        }
+    };
+    assert_eq!(on_pool(crossed), [0x1009]);
+    let fast = |deed: unsafe fn(PFAST_MUTEX)| {
+        codes(|| {
+            let mut mutex = FAST_MUTEX::default();
+            // SAFETY: a local mutex.
+            unsafe {
+                ExInitializeFastMutex(&raw mut mutex);
+                deed(&raw mut mutex);
+            }
+        })
+    };
+    // SAFETY: the mutex is the caller's.
+    let right: unsafe fn(PFAST_MUTEX) = |mutex| unsafe {
+        ExAcquireFastMutex(mutex);
+        ExReleaseFastMutex(mutex);
+        let old = KfRaiseIrql(1);
+        ExAcquireFastMutexUnsafe(mutex);
+        ExReleaseFastMutexUnsafe(mutex);
+        KeLowerIrql(old);
+    };
+    assert_eq!(fast(right), NOTHING);
+    // SAFETY: as above.
+    let wrong: unsafe fn(PFAST_MUTEX) = |mutex| unsafe {
+        ExAcquireFastMutex(mutex);
+        ExReleaseFastMutexUnsafe(mutex);
+        KeLowerIrql(0);
+    };
+    assert_eq!(fast(wrong), [0x1009]);
+}
+
+const WATCH: Flags = Flags { deadlock: true, ..Flags::NONE };
+const STOP: &str = "STOP: DeadlockDetection (bug check 0xC4, 0x1002)|not initialised";
+
+/// Takes and gives back a spin lock with this in its word.
+fn made_of(word: KSPIN_LOCK) {
+    let mut lock = word;
+    ordinary(&raw mut lock);
+}
+
+/// What a fast mutex is made of, and who takes it.
+fn fast_made_of(count: LONG, acquire: unsafe fn(PFAST_MUTEX)) {
+    let mut mutex = FAST_MUTEX { Count: count, ..FAST_MUTEX::default() };
+    // SAFETY: plain data.
+    unsafe { acquire(&raw mut mutex) };
+}
+
+unsafe fn try_to_acquire(mutex: PFAST_MUTEX) {
+    // SAFETY: the caller's mutex.
+    unsafe { ExTryToAcquireFastMutex(mutex) };
+}
+
+/// Another thread holds it: this one waits, or goes without.
+fn held_elsewhere() {
+    let lock = Box::into_raw(Box::new(0_u64)) as usize;
+    let machine = Machine::current();
+    let other = machine.spawn_kernel("other", move || {
+        // SAFETY: the test's lock.
+        unsafe {
+            let old = KeAcquireSpinLockRaiseToDpc(lock as PKSPIN_LOCK);
+            crate::nt::sched::switch_point();
+            KeReleaseSpinLock(lock as PKSPIN_LOCK, old);
+        }
+    });
+    (0..10).for_each(|_| {
+        ordinary(lock as PKSPIN_LOCK);
+        crate::nt::sched::switch_point();
+    });
+    other.join();
+}
+
+const CASES: &[Case] = &[
+    ("zero", WATCH, || made_of(0), ""),
+    ("held elsewhere", WATCH, held_elsewhere, ""),
+    ("pool as it comes", WATCH, || made_of(0xA5A5_A5A5_A5A5_A5A5), STOP),
+    ("a number like a thread's", WATCH, || made_of(1), STOP),
+    ("a fast mutex", WATCH, || fast_made_of(1, ExAcquireFastMutex), ""),
+    ("a fast mutex of zeros", WATCH, || fast_made_of(0, ExAcquireFastMutex), STOP),
+    ("tried", WATCH, || fast_made_of(-5, try_to_acquire), STOP),
+];
+
+#[test]
+#[ignore = "ends its process"]
+fn deed() {
+    child::run(CASES);
+}
+
+/// A lock that is acquired has been initialised: what is not free is held by somebody.
+#[test]
+fn uninitialized() {
+    child::check("nt::lock_order::tests::deed", CASES);
 }

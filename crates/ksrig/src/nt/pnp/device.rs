@@ -15,7 +15,7 @@ use crate::nt::{
         IoGetNextIrpStackLocation, build, call,
     },
     machine::{Machine, lock},
-    object::{ObfDereferenceObject, ObfReferenceObject},
+    object::{self, ObfDereferenceObject, ObfReferenceObject},
     pool::ExFreePool,
     sched,
     thread::{KERNEL_MODE, as_kernel},
@@ -291,16 +291,35 @@ impl Device {
 
     /// REMOVE_DEVICE, after which nothing is attached any more.
     fn send_remove(&self) {
+        // SAFETY: the device object is alive.
+        let stack = unsafe { io::device::stack_above(self.pdo()) };
         self.send(IRP_MN_REMOVE_DEVICE as u8);
+        // SAFETY: the references from above keep the devices alive.
+        let is_gone =
+            |device: &PDEVICE_OBJECT| unsafe { io::device::attached_and_deleted(*device) } == (false, true);
+        if !stack.iter().all(is_gone) {
+            // A driver that has completed the request on another thread may be about to.
+            sched::settle();
+        }
+        for device in stack {
+            // SAFETY: as above.
+            unsafe {
+                let (code, what) = match io::device::attached_and_deleted(device) {
+                    (true, _) => (0x21D, "attached to the one below it"),
+                    (_, false) => (0x21E, "not deleted"),
+                    _ => (0, ""),
+                };
+                if code != 0 {
+                    let name = object::object_name(device.cast());
+                    let message = format!("after REMOVE_DEVICE the device is {what}");
+                    violation::report("RemoveDevice", code, name, message);
+                }
+                ObfDereferenceObject(device.cast());
+            }
+        }
         // SAFETY: the device object is alive.
         unsafe {
             if !(*self.pdo()).AttachedDevice.is_null() {
-                violation::report(
-                    "PnpRemove",
-                    0x0004_3006,
-                    &self.instance,
-                    "a device is still attached after REMOVE_DEVICE",
-                );
                 IoDetachDevice(self.pdo());
             }
         }

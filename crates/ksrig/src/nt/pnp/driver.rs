@@ -15,7 +15,7 @@ use crate::{
         callback::{self, CallbackKind, Group},
         coverage, dpc, exports, io, lock_order,
         machine::{Machine, lock},
-        object, pool, residency, resource, slist,
+        object, pool, remove_lock, residency, resource, slist,
         string::{counted, wide},
         thread::as_kernel,
         timer, trace, violation, work,
@@ -205,6 +205,10 @@ impl Driver {
     fn forget(&'static self) {
         let machine = Machine::current();
         pool::report_leaks(&self.name);
+        // Another driver's program may be using it still.
+        if drivers().iter().all(|driver| std::ptr::eq(*driver, self)) {
+            io::mdl::report_locked(&self.name);
+        }
         if let Some(image) = self.image() {
             let range = image.base()..image.base() + image.len();
             // The first of them is what Windows stops with.
@@ -239,6 +243,7 @@ impl Driver {
             let range = image.base()..image.base() + image.len();
             residency::remove(&range);
             lock_order::gone(&range);
+            remove_lock::gone(&range);
         }
         *lock(&self.image) = None;
         trace::event("unload", &self.name, "");

@@ -97,6 +97,11 @@ pub(super) fn driver_stack() -> Vec<String> {
     unwind::Context::at_import(&PerThread::noted()).map_or_else(Vec::new, stack_from)
 }
 
+/// The driver's image that has called the export that is running.
+pub(super) fn calling_image() -> Option<&'static pe::Image> {
+    image_at(unwind::Context::at_import(&PerThread::noted())?.rip as usize)
+}
+
 /// The same as images and offsets in them: what stays the same from load to load.
 pub(super) fn driver_place() -> Vec<(&'static str, u32)> {
     let images = images();

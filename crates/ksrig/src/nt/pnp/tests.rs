@@ -9,7 +9,7 @@ use crate::nt::{
     handle::NtClose,
     io::{
         IoCreateDevice, IoDeleteDevice,
-        fixture::{self, KEEP},
+        fixture::{self, Careless, KEEP},
         interface::interfaces,
         request::Request,
     },
@@ -146,6 +146,28 @@ fn failed_restart() {
     assert_eq!(fixture::take_log(), ["cleanup", "close", "pnp 2"]);
     assert_eq!(device.start(), STATUS_NO_SUCH_DEVICE);
     machine.shutdown();
+}
+
+/// At REMOVE_DEVICE a driver detaches and deletes its device, though it be a moment after the request, and reports success;
+/// it does not fail SURPRISE_REMOVAL either.
+#[test]
+fn removal_is_whole() {
+    for (careless, expected) in [
+        (Careless::No, vec![]),
+        (Careless::Late, vec![]),
+        (Careless::Refuses, vec![("PnpRemove", 0x43006), ("RemoveDevice", 0x306)]),
+        (Careless::StaysAttached, vec![("RemoveDevice", 0x21D)]),
+        (Careless::KeepsDevice, vec![("RemoveDevice", 0x21E)]),
+    ] {
+        let machine = fixture::machine(8, 1);
+        let device = fixture::device();
+        fixture::be(careless);
+        device.surprise_remove();
+        let found: Vec<_> = violation::take().iter().map(|found| (found.rule, found.code)).collect();
+        assert_eq!(found, expected, "{careless:?}");
+        sched::settle();
+        machine.shutdown();
+    }
 }
 
 /// A driver whose entry fails is not loaded, and its status comes back.

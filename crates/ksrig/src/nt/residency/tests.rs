@@ -103,6 +103,7 @@ const CASES: &[Case] = &[
 ];
 
 const SECURITY: Flags = Flags { force_irql: false, security: true, ..IRQL };
+const BOTH: Flags = Flags { force_irql: true, ..SECURITY };
 
 /// A driver that reads a byte, in the system process or in the program's.
 fn read(address: usize, system: bool) {
@@ -130,7 +131,60 @@ fn locked(buffer: &Buffer) -> (PMDL, usize) {
     }
 }
 
+/// Reads a byte at DISPATCH_LEVEL, in the program's process.
+fn read_raised(address: usize) {
+    let old = KeRaiseIrqlToDpcLevel();
+    read(address, false);
+    KeLowerIrql(old);
+}
+
+/// Locks a program's memory and reads it at DISPATCH_LEVEL, by both addresses, and once more when it is unlocked.
+fn lock_and_read(unlock: bool) {
+    let buffer = Buffer::new(64);
+    let (mdl, system) = locked(&buffer);
+    read_raised(buffer.address() as usize);
+    read_raised(system);
+    if !unlock {
+        return;
+    }
+    let old = KeRaiseIrqlToDpcLevel();
+    // SAFETY: the MDL is locked.
+    unsafe { MmUnlockPages(mdl) };
+    read(buffer.address() as usize, false);
+    KeLowerIrql(old);
+}
+
+const RAISED: &str = "STOP: ForceIrql (bug check 0xD1)|no MDL keeps locked, at IRQL 2|reader.sys+0x100e";
+
 const USER: &[Case] = &[
+    ("raised", IRQL, || read_raised(Buffer::new(64).address() as usize), RAISED),
+    (
+        "raised, after the rig's touch",
+        BOTH,
+        || {
+            let buffer = Buffer::new(64);
+            let old = KeRaiseIrqlToDpcLevel();
+            touch(buffer.address() as usize);
+            read(buffer.address() as usize, false);
+            KeLowerIrql(old);
+        },
+        RAISED,
+    ),
+    ("raised and locked", IRQL, || lock_and_read(false), ""),
+    ("raised and locked, with other addresses", BOTH, || lock_and_read(false), ""),
+    ("raised and unlocked", IRQL, || lock_and_read(true), RAISED),
+    ("raised and unlocked, with other addresses", BOTH, || lock_and_read(true), RAISED),
+    (
+        "locked, elsewhere",
+        BOTH,
+        || {
+            let buffer = Buffer::new(64);
+            locked(&buffer);
+            read(buffer.address() as usize, true);
+        },
+        "STOP: UserMemory (bug check 0x50)|outside of its process|reader.sys+0x100e",
+    ),
+    ("raised, unwatched", SECURITY, || read_raised(Buffer::new(64).address() as usize), ""),
     ("in its process", SECURITY, || read(Buffer::new(64).address() as usize, false), ""),
     (
         "outside",
@@ -195,7 +249,8 @@ fn user_deed() {
     child::run(USER);
 }
 
-/// Security checks: a program's memory is there in its process, and by the address of its locked pages everywhere.
+/// Security checks: a program's memory is there in its process, and by the address of its locked pages everywhere. Force
+/// IRQL: it is pageable, unless an MDL keeps it locked.
 #[test]
 fn user_memory() {
     child::check("nt::residency::tests::user_deed", USER);

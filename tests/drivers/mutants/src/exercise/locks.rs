@@ -2,19 +2,20 @@
 
 use core::ptr::{null, null_mut};
 
-use ks_sys::{NTSTATUS, PKSDEVICE};
+use ks_sys::{KSPIN_LOCK, NTSTATUS, PIRP, PKSDEVICE};
 use wdk_sys::{
-    IO_REMOVE_LOCK, PIO_REMOVE_LOCK,
+    IO_REMOVE_LOCK, KLOCK_QUEUE_HANDLE, PIO_REMOVE_LOCK, POOL_FLAG_NON_PAGED, POOL_FLAG_UNINITIALIZED,
     ntddk::{
         ExAcquireFastMutex, ExAcquireResourceExclusiveLite, ExReleaseFastMutex, ExReleaseResourceLite,
         IoAcquireRemoveLockEx, IoInitializeRemoveLockEx, IoReleaseRemoveLockAndWaitEx, IoReleaseRemoveLockEx,
-        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion,
-        KeLeaveCriticalRegion, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel,
+        KeAcquireInStackQueuedSpinLock, KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc,
+        KeEnterCriticalRegion, KeLeaveCriticalRegion, KeReleaseInStackQueuedSpinLock, KeReleaseSpinLock,
+        KeReleaseSpinLockFromDpcLevel,
     },
 };
 
 use crate::{
-    ddi::{KeLowerIrql, KeRaiseIrqlToDpcLevel, TAG},
+    ddi::{KeLowerIrql, KeRaiseIrqlToDpcLevel, TAG, allocate, free},
     device::Device,
     mutant,
 };
@@ -30,6 +31,7 @@ pub unsafe fn exercise(device: PKSDEVICE) {
     unsafe {
         let locks = Device::of(device);
         spin(locks);
+        in_pool();
         fast_mutex(locks);
         in_order(device);
     }
@@ -70,6 +72,60 @@ unsafe fn spin(locks: *mut Device) {
         if mutant::once("SpinLockTwice") {
             KeReleaseSpinLockFromDpcLevel(lock);
         }
+        KeReleaseSpinLock(lock, irql);
+    }
+}
+
+/// A lock in memory that comes as it was, which is always an in-stack queued one.
+#[inline(never)]
+fn in_pool() {
+    let lock = allocate(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, 16).cast::<KSPIN_LOCK>();
+    if lock.is_null() {
+        return;
+    }
+    // SAFETY: the memory is large enough; the lock is zero when nobody holds it, and the memory freed when nobody does.
+    unsafe {
+        if !mutant::once("LockUninitialized") {
+            lock.write(0);
+        }
+        queued(lock);
+        free(lock.cast());
+    }
+}
+
+#[inline(never)]
+unsafe fn queued(lock: *mut KSPIN_LOCK) {
+    let mut handle = KLOCK_QUEUE_HANDLE::default();
+    // SAFETY: the caller's lock; the handle is this function's.
+    unsafe {
+        KeAcquireInStackQueuedSpinLock(lock, &raw mut handle);
+        if mutant::once("LockReleaseMixed") {
+            KeReleaseSpinLock(lock, handle.OldIrql);
+            return;
+        }
+        KeReleaseInStackQueuedSpinLock(&raw mut handle);
+        if mutant::once("LockMixed") {
+            let irql = KeAcquireSpinLockRaiseToDpc(lock);
+            KeReleaseSpinLock(lock, irql);
+        }
+    }
+}
+
+/// A lock that lies on the stack, or in the memory of the program that sends the request. PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// A request that the driver has, in its sender's process, whose UserBuffer has room for a lock.
+#[inline(never)]
+pub unsafe fn of_program(irp: PIRP) {
+    let mut own: KSPIN_LOCK = 0;
+    // SAFETY: the caller's promise.
+    let user = if mutant::once("UserLock") { unsafe { (*irp).UserBuffer } } else { null_mut() };
+    let lock = if user.is_null() { &raw mut own } else { user.cast() };
+    // SAFETY: the lock lives until the end of this function.
+    unsafe {
+        lock.write_unaligned(0);
+        let irql = KeAcquireSpinLockRaiseToDpc(lock);
         KeReleaseSpinLock(lock, irql);
     }
 }

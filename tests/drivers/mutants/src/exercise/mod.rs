@@ -3,9 +3,10 @@
 mod irp;
 pub mod levels;
 pub mod locks;
-mod mdl;
+pub mod mdl;
 mod pool;
 pub mod registry;
+mod removal;
 mod wrong;
 
 use ks_sys::{PIRP, PKSDEVICE, PKSPIN};
@@ -20,6 +21,7 @@ pub unsafe fn at_passive(device: PKSDEVICE) {
     pool::exercise();
     mdl::exercise();
     levels::exercise();
+    removal::exercise();
     // SAFETY: the caller's promise.
     unsafe { locks::exercise(device) };
 }

@@ -30,7 +30,8 @@ static UNITS: [u16; PATH.len()] = {
 #[inline(never)]
 pub unsafe fn read(place: PVOID) {
     let bytes = size_of_val(&UNITS) as u16;
-    let mut path = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: UNITS.as_ptr().cast_mut() };
+    let room = if mutant::once("ZwOddString") { bytes + 1 } else { bytes };
+    let mut path = UNICODE_STRING { Length: bytes, MaximumLength: room, Buffer: UNITS.as_ptr().cast_mut() };
     let mut attributes = OBJECT_ATTRIBUTES {
         Length: size_of::<OBJECT_ATTRIBUTES>() as u32,
         RootDirectory: null_mut(),

@@ -244,14 +244,17 @@ pub unsafe fn KsCopyObjectBagItems(ObjectBagDestination: PVOID, ObjectBagSource:
     STATUS_SUCCESS
 }
 
-/// Free-standing bags that are left when a device goes: a leak of the driver.
+/// Free-standing bags that are left when a device goes: a leak of the driver. They are told once: the next device may have
+/// the same address.
 pub fn left_over(device: PVOID) -> usize {
-    let registry = registry();
-    registry
-        .bags
-        .values()
-        .filter(|owner| matches!(owner, Owner::Free { device: of } if *of == device as usize))
-        .count()
+    let mut left = 0;
+    for owner in registry().bags.values_mut() {
+        if matches!(owner, Owner::Free { device: of } if *of == device as usize) {
+            *owner = Owner::Free { device: 0 };
+            left += 1;
+        }
+    }
+    left
 }
 
 /// Whether the bag behind a handle holds an item.

@@ -14,7 +14,11 @@ use std::{
 };
 
 use self::explore::Exploration;
-pub use self::explore::{Choice, Explored, Plan, mix};
+pub use self::{
+    explore::{Choice, Explored, Plan, mix},
+    exploring::{explore, explored, explored_point, explored_so_far},
+    free::{come, leave},
+};
 use super::{
     bugcheck, exports,
     machine::{Machine, lock},
@@ -42,11 +46,9 @@ pub(super) enum Alarm {
 }
 
 mod explore;
+mod exploring;
 mod free;
 pub mod step;
-
-pub use self::free::{come, leave};
-use self::step::Stall;
 
 enum Status {
     Ready,
@@ -294,52 +296,6 @@ impl Scheduler {
         waits
     }
 
-    /// A switch point while schedules are explored.
-    fn step(&self, me: &'static Thread) {
-        let next = {
-            let mut state = lock(&self.state);
-            let State { exploration: Some(exploration), ready, slots, .. } = &mut *state else { return };
-            exploration.pass(me.id());
-            if ready.is_empty() {
-                return;
-            }
-            let Some(index) = exploration.choose(Some(me.id()), ready).checked_sub(1) else { return };
-            let next = ready.remove(index) as usize;
-            slots[me.id() as usize].status = Status::Ready;
-            ready.push(me.id());
-            slots[next].status = Status::Running;
-            slots[next].thread
-        };
-        self.hand_over(next);
-        self.wait_for_baton(me);
-    }
-
-    /// Where the thread that enters driver code stops there, if the plan says so.
-    fn explored_stop(&self) -> Option<Stall> {
-        let mut state = lock(&self.state);
-        let State { exploration: Some(exploration), ready, .. } = &mut *state else { return None };
-        if ready.is_empty() { None } else { Stall::at(exploration.stop()) }
-    }
-
-    /// The thread stops in the middle of driver code: another one that can run goes on.
-    fn stop(&self, me: &'static Thread) {
-        let next = {
-            let mut state = lock(&self.state);
-            let State { exploration: Some(exploration), ready, slots, .. } = &mut *state else { return };
-            if ready.is_empty() {
-                return;
-            }
-            exploration.fall(me.id());
-            let next = ready.remove(exploration.choose(None, ready)) as usize;
-            slots[me.id() as usize].status = Status::Ready;
-            ready.push(me.id());
-            slots[next].status = Status::Running;
-            slots[next].thread
-        };
-        self.hand_over(next);
-        self.wait_for_baton(me);
-    }
-
     /// The thread gives the baton to another one that can run, or keeps it. With priorities it falls below all others.
     fn yield_now(&self, me: &'static Thread) {
         if let Some(exploration) = &mut lock(&self.state).exploration {
@@ -438,39 +394,6 @@ pub fn switch_point() {
 /// All has to be over before so much more virtual time has passed (100 ns units), or the machine stops.
 pub fn limit(units: u64) {
     Machine::current().scheduler.limit.store(now() + units, Ordering::Relaxed);
-}
-
-/// A switch point of explored schedules only: where nothing of the driver's is at work, which is where ordinary runs need none.
-pub fn explored_point() {
-    let Some(machine) = Machine::try_current() else { return };
-    let scheduler = &machine.scheduler;
-    if scheduler.explores.load(Ordering::Relaxed) {
-        scheduler.step(Thread::current());
-    }
-}
-
-/// From now on the plan decides who runs, and what it decides is noted.
-pub fn explore(plan: Plan) {
-    let scheduler = &Machine::current().scheduler;
-    lock(&scheduler.state).exploration = Some(Exploration::new(plan));
-    scheduler.explores.store(true, Ordering::Relaxed);
-}
-
-/// Ends that; what was decided since. It stays readable ([`explored_so_far`]): it may be the cause of what is yet to come.
-pub fn explored() -> Explored {
-    let scheduler = &Machine::current().scheduler;
-    scheduler.explores.store(false, Ordering::Relaxed);
-    let mut state = lock(&scheduler.state);
-    let explored = state.exploration.take().map_or_else(Explored::default, Exploration::end);
-    state.explored.clone_from(&explored.choices);
-    explored
-}
-
-/// What was decided on a machine since [`explore`]: for the report of its stop. Any OS thread may ask.
-pub fn explored_so_far(machine: &Machine) -> Vec<Choice> {
-    // A fault may come while a choice is made.
-    let Ok(state) = machine.scheduler.state.try_lock() else { return Vec::new() };
-    state.exploration.as_ref().map_or(&state.explored[..], Exploration::choices).to_vec()
 }
 
 /// Hands the baton to another thread that can run (or to the same one, as the seed says).

@@ -1,6 +1,6 @@
 //! Object bags and KsEdit (section 7.6 of the contract).
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ptr::null_mut};
 
 use ks_sys::*;
 
@@ -9,7 +9,7 @@ use crate::{
     ks::{
         bag::{
             KsAddItemToObjectBag, KsAllocateObjectBag, KsCopyObjectBagItems, KsFreeObjectBag,
-            KsRemoveItemFromObjectBag,
+            KsRemoveItemFromObjectBag, left_over,
         },
         edit::_KsEdit,
         fixture::Fixture,
@@ -29,12 +29,11 @@ unsafe extern "win64" fn free(item: PVOID) {
 
 fn filter_of(fixture: &Fixture) -> (HANDLE, Object, PVOID) {
     let handle = fixture.open_filter(1).unwrap();
-    let mut file: PVOID = std::ptr::null_mut();
+    let mut file: PVOID = null_mut();
     // SAFETY: a handle of this process; the reference is given back at once, the handle keeps the object.
     unsafe {
         use crate::nt::{IoFileObjectType, ObReferenceObjectByHandle, ObfDereferenceObject};
-        let status =
-            ObReferenceObjectByHandle(handle, 0, IoFileObjectType(), 1, &mut file, std::ptr::null_mut());
+        let status = ObReferenceObjectByHandle(handle, 0, IoFileObjectType(), 1, &mut file, null_mut());
         assert_eq!(status, STATUS_SUCCESS);
         ObfDereferenceObject(file);
         let ks = (*file.cast::<FILE_OBJECT>()).FsContext;
@@ -48,7 +47,7 @@ fn filter_of(fixture: &Fixture) -> (HANDLE, Object, PVOID) {
 fn items_die_with_their_last_bag() {
     let fixture = Fixture::new(pair());
     let (handle, object, bag) = filter_of(&fixture);
-    let mut other: PVOID = std::ptr::null_mut();
+    let mut other: PVOID = null_mut();
     // SAFETY: live objects; the items are never followed.
     unsafe {
         KsAcquireControl(object.ks());
@@ -72,6 +71,26 @@ fn items_die_with_their_last_bag() {
     // SAFETY: allocated above.
     unsafe { KsFreeObjectBag(other) };
     assert_eq!(FREED.take(), [4, 3]);
+    fixture.end();
+}
+
+/// R7.32: a bag that outlives its device is told once, though the next device may have the address of the first; it can be
+/// freed still.
+#[test]
+fn a_bag_left_over_is_told_once() {
+    let fixture = Fixture::new(pair());
+    let (handle, object, _) = filter_of(&fixture);
+    let mut own: PVOID = null_mut();
+    // SAFETY: a live filter; a place for the handle.
+    let device = unsafe {
+        let device = KsGetDevice(object.ks());
+        assert_eq!(KsAllocateObjectBag(device, &mut own), STATUS_SUCCESS);
+        device
+    };
+    assert_eq!((left_over(device.cast()), left_over(device.cast())), (1, 0));
+    // SAFETY: allocated above.
+    unsafe { KsFreeObjectBag(own) };
+    crate::ks::fixture::close(handle);
     fixture.end();
 }
 

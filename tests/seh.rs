@@ -6,8 +6,8 @@ use ksrig::nt::{self, Machine, MachineOptions, pnp, trace};
 use loopcam_tests::images;
 
 /// What the specimen says.
-fn prints(image: &str) -> Vec<String> {
-    let machine = Machine::new(MachineOptions::default());
+fn prints(image: &str, free: bool) -> Vec<String> {
+    let machine = Machine::new(MachineOptions { free, ..MachineOptions::default() });
     pnp::load_file(&images::raw(image)).unwrap_or_else(|error| panic!("{error}"));
     let lines = trace::take().into_iter().filter(|event| event.kind == "print").map(|event| event.detail);
     let lines = lines.collect();
@@ -18,7 +18,8 @@ fn prints(image: &str) -> Vec<String> {
 
 /// Filters are asked from the inside out, termination blocks run in order with what they must know, exceptions inside
 /// of filters and blocks nest, registers are restored, and faults have the codes and parameters of the documentation
-/// (exception-handling-x64; winnt.h's EXCEPTION_RECORD).
+/// (exception-handling-x64; winnt.h's EXCEPTION_RECORD). All the same where threads run free: filters and blocks, which the
+/// rig calls, keep the baton.
 #[test]
 fn exceptions_are_handled() {
     let expected = [
@@ -51,14 +52,15 @@ fn exceptions_are_handled() {
         "large 3",
         "walk 2 frames, trace 2, header MZ",
     ];
-    assert_eq!(prints("c-seh"), expected);
+    assert_eq!(prints("c-seh", false), expected);
+    assert_eq!(prints("c-seh", true), expected);
 }
 
 /// What the tests below run in a process of its own.
 #[test]
 #[ignore = "ends its process"]
 fn child() {
-    prints(&std::env::var("SPECIMEN").expect("an image"));
+    prints(&std::env::var("SPECIMEN").expect("an image"), false);
 }
 
 /// The report of a specimen that stops the machine.
@@ -103,7 +105,7 @@ fn shared_data_and_cr8() {
         "irql 0 2",
         "irql 0",
     ];
-    assert_eq!(prints("c-shared"), expected);
+    assert_eq!(prints("c-shared", false), expected);
 }
 
 /// A part of the page that is not played ends the run with the place.

@@ -117,9 +117,9 @@ pub fn call<R: Returned>(callback: Callback<'_>, body: impl FnOnce() -> R) -> R 
     residency::enter_driver(thread);
     let began = timed::now();
     let meter = thread.meter.enter(thread, kind.name);
-    sched::leave(thread, Some(Way::Call));
+    sched::into_driver(thread, Some(Way::Call));
     let result = body();
-    sched::come(thread);
+    sched::out_of_driver(thread);
     thread.meter.leave(thread, meter);
     sched::explored_point();
 

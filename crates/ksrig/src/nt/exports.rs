@@ -11,7 +11,7 @@ use super::{
     violation,
 };
 pub use crate::pe::Import;
-use crate::pe::stub::PerThread;
+use crate::pe::stub::{self, PerThread};
 
 /// One function that a DLL exports, as the driver sees it.
 pub struct Export {
@@ -52,7 +52,9 @@ macro_rules! exports {
                 {
                     return result;
                 }
-                if const { $crate::nt::security::is_checked(stringify!($name), &[$(stringify!($ty)),*]) } {
+                if const { $crate::nt::security::is_checked(stringify!($name), &[$(stringify!($ty)),*]) }
+                    && $crate::nt::security::watched()
+                {
                     let arguments = [$((stringify!($ty), $crate::nt::security::word(&$arg))),*];
                     $crate::nt::security::check(stringify!($name), &arguments);
                 }
@@ -86,16 +88,18 @@ pub(crate) use {exports, target};
 /// The driver is in an export of the rig as long as this lives.
 pub struct Call {
     thread: &'static Thread,
-    export: &'static Export,
     running: bool,
     free: bool,
+    way: Way,
 }
 
 /// The start of every thunk.
 pub fn enter(export: &'static Export) -> Call {
     let thread = Thread::current();
     let running = thread.meter.pause();
-    let free = sched::come(thread);
+    // Methods of interfaces, and routines that the rig has put into a driver's structures, are called without a stub.
+    let way = PerThread::take_call().map_or(Way::Call, Way::Return);
+    let free = sched::out_of_driver(thread);
     thread.exports.set(thread.exports.get() + 1);
     if !export.irql.contains(&thread.irql()) {
         let (low, high) = (export.irql.start(), export.irql.end());
@@ -103,7 +107,7 @@ pub fn enter(export: &'static Export) -> Call {
         violation::report(export.rule.0, export.rule.1, export.name, message);
     }
     sched::switch_point();
-    Call { thread, export, running, free }
+    Call { thread, running, free, way }
 }
 
 impl Drop for Call {
@@ -111,10 +115,9 @@ impl Drop for Call {
         self.thread.exports.set(self.thread.exports.get() - 1);
         self.thread.meter.resume(self.running);
         residency::enter_driver(self.thread);
-        // The driver calls methods of interfaces without a stub.
-        let way = if self.export.thunk.is_null() { Way::Call } else { Way::Return };
-        if self.free || self.thread.exports.get() == 0 {
-            sched::leave(self.thread, Some(way));
+        // A handler of an exception, say, is called with the baton, and keeps it.
+        if self.free || !self.thread.machine().options().free && self.thread.exports.get() == 0 {
+            sched::into_driver(self.thread, Some(self.way));
         }
     }
 }
@@ -135,13 +138,9 @@ pub(super) fn called_by_driver() -> bool {
     })
 }
 
-/// The tag of functions that are as the driver's own code: they hold nothing, and a fault in them is one of their
-/// caller's.
-pub(super) const OPEN: u32 = u32::MAX;
-
-/// The import of such a function.
+/// The import of a function that is as the driver's own code: it holds nothing, and a fault in it is one of its caller's.
 pub(super) fn open(function: *const ()) -> Import {
-    Import::Function { thunk: function as usize, tag: OPEN }
+    Import::Function { thunk: function as usize, tag: stub::OPEN }
 }
 
 /// Names that are exported and not emulated, numbered by the imports that were asked for.

@@ -308,7 +308,9 @@ pub(super) fn thread_ends(thread: &Thread) {
     let Some(machine) = watched() else { return };
     let mut state = lock(&machine.lock_order);
     let left = state.held.remove(&thread.id()).unwrap_or_default();
-    let names: Vec<_> = left.into_iter().map(|(lock, kind)| state.name(lock, kind)).collect();
+    let names: Vec<_> = left.iter().map(|(lock, kind)| state.name(*lock, *kind)).collect();
+    // Nobody will release them, and they are no locks that were never made.
+    state.ignored.extend(left.into_iter().map(|(lock, _)| lock));
     drop(state);
     for name in names {
         report(0x100A, &name, format!("the thread {} ends while it holds {name}", thread.name()));

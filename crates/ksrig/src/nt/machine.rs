@@ -85,6 +85,7 @@ pub struct Machine {
     pub(super) interfaces: Mutex<io::interface::Interfaces>,
     pub(super) mdls: Mutex<io::mdl::Mdls>,
     pub(super) pnp: Mutex<pnp::State>,
+    pub(super) code: pnp::Code,
     pub(super) user: Mutex<user::Arena>,
     pub(super) lock_order: Mutex<lock_order::State>,
     pub(super) areas: Mutex<residency::Areas>,
@@ -92,7 +93,7 @@ pub struct Machine {
 }
 
 // SAFETY: the queues hold pointers of the emulated kernel's memory, which only the thread that holds the
-// baton follows; everything else is locked.
+// baton follows, and it alone asks the scheduler for a random number; everything else is locked or atomic.
 unsafe impl Sync for Machine {}
 
 thread_local! {
@@ -123,7 +124,7 @@ impl Machine {
         super::fault::install();
         super::coverage::record_by_environment();
         let machine: &'static Self = Box::leak(Box::new(Self {
-            scheduler: Scheduler::new(options.seed, options.preemption),
+            scheduler: Scheduler::new(options.seed, options.preemption, options.free),
             trace: Mutex::new(trace::State::new(options.trace)),
             options,
             extensions: Mutex::default(),
@@ -144,6 +145,7 @@ impl Machine {
             interfaces: Mutex::default(),
             mdls: Mutex::default(),
             pnp: Mutex::default(),
+            code: pnp::Code::default(),
             user: Mutex::default(),
             lock_order: Mutex::default(),
             areas: Mutex::default(),

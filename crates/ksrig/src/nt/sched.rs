@@ -16,8 +16,8 @@ use std::{
 use self::explore::Exploration;
 pub use self::{
     explore::{Choice, Explored, Plan, mix},
-    exploring::{explore, explored, explored_point, explored_so_far},
-    free::{come, leave},
+    exploring::{explore, explored, explored_point, explored_so_far, stalled},
+    free::{into_driver, out_of_driver},
 };
 use super::{
     bugcheck, exports,
@@ -77,7 +77,7 @@ struct State {
     ready: Vec<u32>,
     /// How many run without the baton.
     free: usize,
-    /// And of those, how many stand still.
+    /// How many stand still in the middle of driver code.
     stalled: usize,
     alarms: BTreeMap<(u64, u64), Alarm>,
     sequence: u64,
@@ -98,8 +98,11 @@ pub(super) struct Scheduler {
     limit: AtomicU64,
     /// Whether there is an [`Exploration`].
     explores: AtomicBool,
-    /// How often threads have left for driver code without the baton.
-    left: AtomicU64,
+    /// Whether something is done where threads enter driver code and where they leave it: where schedules are explored, and
+    /// on a machine whose threads run free.
+    departs: AtomicBool,
+    /// How often threads that run free have entered driver code.
+    entered: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -115,7 +118,7 @@ enum Next {
 }
 
 impl Scheduler {
-    pub fn new(seed: u64, preemption: u32) -> Self {
+    pub fn new(seed: u64, preemption: u32, free: bool) -> Self {
         Self {
             baton: AtomicU32::new(NOBODY),
             now: AtomicU64::new(0),
@@ -123,7 +126,8 @@ impl Scheduler {
             preemption,
             limit: AtomicU64::new(u64::MAX),
             explores: AtomicBool::new(false),
-            left: AtomicU64::new(0),
+            departs: AtomicBool::new(free),
+            entered: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -311,7 +315,7 @@ impl Scheduler {
                 let free = state.free > 0;
                 drop(state);
                 if free {
-                    self.let_come(me);
+                    self.let_others_in(me);
                 }
                 return;
             }

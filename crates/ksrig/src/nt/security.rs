@@ -72,7 +72,8 @@ pub const fn is_checked(name: &str, kinds: &[&str]) -> bool {
     is_service(name)
 }
 
-fn watched() -> bool {
+/// Whether what drivers give to functions is looked at now.
+pub fn watched() -> bool {
     Machine::try_current().is_some_and(|machine| machine.options().watch.security)
         && exports::called_by_driver()
 }

@@ -35,6 +35,11 @@ pub struct PerThread {
     back: u64,
 }
 
+/// The tag of functions that are as the driver's own code.
+pub const OPEN: u32 = u32::MAX;
+/// The tag of a call that was taken.
+const TAKEN: u32 = OPEN - 1;
+
 /// What the stubs noted: saved and restored around a callback into the driver.
 #[derive(Clone, Copy, Default)]
 pub struct Noted {
@@ -65,6 +70,22 @@ impl PerThread {
             // SAFETY: the block belongs to this thread and stays until the thread ends.
             unsafe { (*block).kpcr[0x188 / 8] = thread };
         }
+    }
+
+    /// Where the return address lies of the call that a stub has noted last; none when it was taken already, or is one of an
+    /// [`OPEN`] function.
+    pub fn take_call() -> Option<usize> {
+        let block = Self::current();
+        if block.is_null() {
+            return None;
+        }
+        // SAFETY: the block belongs to this thread; only this thread's stubs write to it.
+        let block = unsafe { &mut *block };
+        if block.tag >= TAKEN {
+            return None;
+        }
+        block.tag = TAKEN;
+        Some(block.driver_rsp as usize)
     }
 
     /// What the stubs noted last; zeros on a thread without a block.
@@ -108,20 +129,23 @@ unsafe extern "C" fn step_back() {
     )
 }
 
-/// The import that this thread is in will return to the driver with the trap flag set.
+/// An import will return with the trap flag set, if it returns to where `is_driver` says that a driver is.
 ///
 /// # Safety
-/// The thread is in the last import that it called, nobody looks at its stack before it returns, and its signal handlers
-/// have a stack of their own.
-pub unsafe fn return_stepping() {
+/// `place` came from [`PerThread::take_call`] at the beginning of that call, which the thread is still in and which calls
+/// nothing of a driver's any more; and the thread's signal handlers have a stack of their own.
+pub unsafe fn return_stepping(place: usize, is_driver: impl Fn(usize) -> bool) {
     let block = PerThread::current();
-    if !block.is_null() {
-        // SAFETY: the block is this thread's; the stub noted where the return address lies, and that is still so.
-        unsafe {
-            let place = (*block).driver_rsp as *mut u64;
-            (*block).back = place.replace(step_back as *const () as u64);
-        }
+    let place = place as *mut u64;
+    // SAFETY: the caller's promise: the return address lies there.
+    let back = unsafe { place.read() };
+    if block.is_null() || !is_driver(back as usize) {
+        return;
     }
+    // SAFETY: the block is this thread's.
+    unsafe { (*block).back = back };
+    // SAFETY: as for the reading.
+    unsafe { place.write(step_back as *const () as u64) };
 }
 
 struct Installed(#[allow(dead_code, reason = "frees the block when the thread ends")] Box<PerThread>);
@@ -153,7 +177,7 @@ pub fn install_for_thread() {
         driver_rsp: 0,
         registers: [0; 16],
         vectors: [0; 10],
-        tag: 0,
+        tag: TAKEN,
         back: 0,
     });
     let address = &raw mut *block;

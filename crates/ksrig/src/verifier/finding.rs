@@ -117,10 +117,10 @@ impl Finding {
     }
 
     /// Whether it is the same fault: the rule and the place in the driver. Where no driver is on the stack, what
-    /// happened.
+    /// happened, however often.
     pub fn is_same(&self, other: &Self) -> bool {
         let place = |finding: &Self| match finding.stack.is_empty() {
-            true => vec![finding.message.clone()],
+            true => vec![finding.message.replace(|c: char| c.is_ascii_digit(), "")],
             false => finding.stack.clone(),
         };
         self.rule == other.rule && place(self) == place(other)

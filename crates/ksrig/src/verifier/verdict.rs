@@ -48,6 +48,8 @@ pub struct Tried {
     pub schedules: u64,
     /// Whether all with few deviations from the plainest are among them.
     pub exhausted: bool,
+    /// Whether there are as many as were asked for, or no others.
+    pub complete: bool,
     /// Real time, seconds.
     pub seconds: f64,
 }
@@ -57,6 +59,8 @@ pub struct Tried {
 pub struct Stress {
     /// How many.
     pub runs: u64,
+    /// Whether there are as many as were asked for.
+    pub complete: bool,
     /// Real time, seconds.
     pub seconds: f64,
 }
@@ -93,16 +97,18 @@ impl Verdict {
         self.played.iter().filter_map(|played| played.schedules).reduce(|all, one| Tried {
             schedules: all.schedules + one.schedules,
             exhausted: all.exhausted && one.exhausted,
+            complete: all.complete && one.complete,
             seconds: all.seconds + one.seconds,
         })
     }
 
     /// Runs with threads that ran free, all together.
     pub fn stress(&self) -> Option<Stress> {
-        self.played
-            .iter()
-            .filter_map(|played| played.stress)
-            .reduce(|all, one| Stress { runs: all.runs + one.runs, seconds: all.seconds + one.seconds })
+        self.played.iter().filter_map(|played| played.stress).reduce(|all, one| Stress {
+            runs: all.runs + one.runs,
+            complete: all.complete && one.complete,
+            seconds: all.seconds + one.seconds,
+        })
     }
 
     /// What calls that failed, schedules and free runs came to, a sentence each.
@@ -126,21 +132,25 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     count as f64 / seconds.max(1e-3)
 }
 
+/// What is said of a sweep that was cut short.
+fn rest(complete: bool) -> &'static str {
+    if complete { "" } else { ", not all" }
+}
+
 impl Played {
     /// What was done, how often.
     pub fn summary(&self) -> String {
         let done: Vec<_> = self.done.iter().map(|(what, times)| format!("{times} {what}")).collect();
         let mut summary = done.join(", ");
         if let Some(Faults { runs, sites, calls, complete, .. }) = self.faults {
-            let rest = if complete { "" } else { ", not all" };
-            summary += &format!("; {sites} places failed, {calls} calls, {runs} runs{rest}");
+            summary += &format!("; {sites} places failed, {calls} calls, {runs} runs{}", rest(complete));
         }
-        if let Some(Tried { schedules, exhausted, .. }) = self.schedules {
-            let rest = if exhausted { ", all with few deviations" } else { "" };
-            summary += &format!("; {schedules} schedules{rest}");
+        if let Some(Tried { schedules, exhausted, complete, .. }) = self.schedules {
+            let few = if exhausted { ", all with few deviations" } else { "" };
+            summary += &format!("; {schedules} schedules{few}{}", rest(complete));
         }
-        if let Some(Stress { runs, .. }) = self.stress {
-            summary += &format!("; {runs} runs with free threads");
+        if let Some(Stress { runs, complete, .. }) = self.stress {
+            summary += &format!("; {runs} runs with free threads{}", rest(complete));
         }
         summary
     }
@@ -175,7 +185,7 @@ impl fmt::Display for Tried {
 
 impl fmt::Display for Stress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, seconds } = self;
+        let Self { runs, seconds, .. } = self;
         write!(f, "{runs} runs with free threads, {:.0} per second and process", per_second(*runs, *seconds))
     }
 }

@@ -124,10 +124,9 @@ impl Time {
         self.seconds.map(|seconds| (seconds - self.begun.elapsed().as_secs_f64()).max(0.0))
     }
 
-    /// What is left for the next of so many jobs.
-    pub fn share(self, jobs: usize) -> Option<f64> {
-        let jobs = jobs.max(1);
-        self.left().map(|left| left * processes().min(jobs) as f64 / jobs as f64)
+    /// What is left for the next of so many jobs, of which so many courses have some: those of one come one after the other.
+    pub fn share(self, jobs: usize, courses: usize) -> Option<f64> {
+        self.left().map(|left| left * processes().min(courses.max(1)) as f64 / jobs.max(1) as f64)
     }
 }
 
@@ -161,6 +160,17 @@ mod tests {
         assert_eq!(longest(&courses, time.part(0.0)), Some(1));
         courses[0] = course(Work::Play, None);
         assert_eq!(longest(&courses, time.part(0.0)), Some(0));
+    }
+
+    /// The time is for all alike, whether they come one after the other or at the same time.
+    #[test]
+    fn time_is_shared() {
+        let time = Time::new(Some(60.0));
+        let share = |jobs, courses| time.share(jobs, courses).expect("a share").round();
+        assert_eq!(share(2, 1), 30.0, "two of one scenario, one after the other");
+        assert_eq!(share(1, 1), 60.0);
+        assert_eq!(share(20, 10), 3.0 * processes().min(10) as f64);
+        assert_eq!(Time::new(None).share(2, 1), None);
     }
 
     /// Each is taken by one thread at a time until nothing is left, and all are there in the end, in order.

@@ -176,11 +176,15 @@ fn watch(patience: Duration) {
             std::thread::sleep(Duration::from_millis(200));
             let late = |current: &Current| current.since.elapsed() > patience;
             if current().as_ref().is_some_and(late) {
-                ends(Finding::of_process(
-                    "no end",
-                    "a run ends, and by itself",
-                    format!("the run goes on after {} s", patience.as_secs()),
-                ));
+                let mut message = format!("the run goes on after {} s", patience.as_secs());
+                let machine = current().as_ref().and_then(|current| current.machine);
+                let still = machine.map_or(0, sched::stalled);
+                if still > 0 {
+                    message += &format!(
+                        "; {still} threads stand still in driver code, and others may spin for what these hold"
+                    );
+                }
+                ends(Finding::of_process("no end", "a run ends, and by itself", message));
                 // SAFETY: ends the process, whose machine cannot be ended.
                 unsafe { libc::_exit(EXIT_CODE) };
             }

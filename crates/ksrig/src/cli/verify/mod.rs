@@ -194,6 +194,7 @@ impl Args {
         };
         let then: Vec<Vec<Work>> = chosen.iter().map(|scenario| self.races(scenario)).collect();
         let jobs = AtomicUsize::new(then.iter().map(Vec::len).sum());
+        let racing = AtomicUsize::new(then.iter().filter(|works| !works.is_empty()).count());
         // Faults have an end, and come first; races take all the time that they get.
         let first = time.part(if jobs.load(Ordering::Relaxed) > 0 { 0.5 } else { 1.0 });
         let courses = Courses::new(chosen.iter().map(|scenario| Course::new(scenario, self.works())));
@@ -218,9 +219,10 @@ impl Args {
         let courses = Courses::new(courses);
         courses.each(course::first, |course| {
             while !course.left.is_empty() {
-                let share = time.share(jobs.fetch_sub(1, Ordering::Relaxed));
-                self.play(&workers, course, share, &bar);
+                let left = (jobs.fetch_sub(1, Ordering::Relaxed), racing.load(Ordering::Relaxed));
+                self.play(&workers, course, time.share(left.0, left.1), &bar);
             }
+            racing.fetch_sub(1, Ordering::Relaxed);
             ends(course);
         });
         bar.finish_and_clear();

@@ -160,8 +160,13 @@ impl Workers {
 /// Notes the schedules that were tried, and whether all with few deviations were among them; or the free runs.
 fn note(played: &mut Played, work: &Work, (runs, exhausted): (u64, bool), seconds: f64) {
     match work {
-        Work::Schedules(_) => played.schedules = Some(Tried { schedules: runs, exhausted, seconds }),
-        Work::Stress(_) => played.stress = Some(Stress { runs, seconds }),
+        Work::Schedules(wanted) => {
+            let complete = runs >= *wanted || exhausted;
+            played.schedules = Some(Tried { schedules: runs, exhausted, complete, seconds });
+        }
+        Work::Stress(wanted) => {
+            played.stress = Some(Stress { runs, complete: runs >= *wanted, seconds });
+        }
         _ => {}
     }
 }

@@ -1,12 +1,13 @@
 //! One pin that streams, with the requests that are on their way.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Deref;
 
 use ks_compliance::survey;
 
 use crate::client::{Filter, Format, Packet, Pin, Request, State, Status};
-use crate::nt::violation;
+use crate::nt::{Machine, violation};
 
 /// How long a request that was cancelled may take, 100 ns units.
 const PATIENCE: u64 = 10 * crate::client::format::SECOND;
@@ -59,9 +60,15 @@ impl Drop for Flight {
             );
             // To drop it would be to wait for it.
             std::mem::forget(request);
+            let abandoned = &Machine::current().extension::<Abandoned>().0;
+            abandoned.set(abandoned.get() + 1);
         }
     }
 }
+
+/// Requests of this machine's programs that were cancelled and never came back. Each keeps its event.
+#[derive(Default)]
+pub struct Abandoned(pub Cell<usize>);
 
 /// A pin with a format, of a filter instance of its own, that threads share; closed on drop.
 pub struct Line {

@@ -10,6 +10,7 @@ mod streaming;
 mod survey;
 mod traffic;
 
+pub(in crate::client) use lane::Abandoned;
 pub use stage::{Done, Race, Stage};
 pub use survey::{FilterModel, Pair, PinModel, Survey};
 pub use traffic::{Feed, Traffic};

@@ -42,7 +42,7 @@ impl Stage<'_> {
 
     /// Opens a filter of the survey.
     pub fn open(&self, index: usize) -> Option<Filter> {
-        let filter = Filter::open(&self.survey.filters[index].interface.link).ok()?;
+        let filter = self.survey.filters[index].open().ok()?;
         self.did("filters opened");
         Some(filter)
     }

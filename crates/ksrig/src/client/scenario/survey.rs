@@ -2,7 +2,7 @@
 
 use ks_compliance::survey;
 
-use crate::client::{Filter, Format, Interface, PinInfo, Range, Rig, Video};
+use crate::client::{Filter, Format, Interface, PinInfo, Range, Rig, Status, Video};
 
 /// All filters.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,13 @@ fn smallest(range: &Range) -> Range {
         return range.clone();
     };
     range.narrowed(&Video { pixels, width, height, interval: pictures.interval.max(1) as u64 })
+}
+
+impl FilterModel {
+    /// Opens the filter.
+    pub fn open(&self) -> Result<Filter, Status> {
+        Filter::open(&self.interface.link)
+    }
 }
 
 impl Survey {

@@ -28,8 +28,7 @@ pub struct Link {
 impl Link {
     /// Makes both pins, each on a filter instance of its own.
     pub fn new(survey: &Survey, pair: &Pair) -> Result<Self, Status> {
-        let open = |index: usize| Filter::open(&survey.filters[index].interface.link);
-        let filters = [open(pair.sink.0)?, open(pair.source.0)?];
+        let filters = [survey.filters[pair.sink.0].open()?, survey.filters[pair.source.0].open()?];
         let sink = filters[0].create_pin(pair.sink.1, &pair.format)?;
         let source = filters[1].connect(pair.source.1, &pair.format, &sink)?;
         Ok(Self { source: Some(source), sink: Some(sink), _filters: filters })
@@ -52,7 +51,7 @@ impl Drop for Link {
 
 /// Opens a filter and makes a pin that is read or written.
 pub fn lane(survey: &Survey, place: (usize, u32), format: &Format) -> Result<Lane, Status> {
-    let filter = Filter::open(&survey.filters[place.0].interface.link)?;
+    let filter = survey.filters[place.0].open()?;
     let pin = filter.create_pin(place.1, format)?;
     let reads = survey.pin(place).is_some_and(|model| model.info.output);
     Ok(Lane::new(Line::new(filter, pin, format, reads)))

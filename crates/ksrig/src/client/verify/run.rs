@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::subject::{Health, Subject};
 use crate::client::format::SECOND;
-use crate::client::scenario::{Done, Feed, Scenario, Stage, Traffic};
+use crate::client::scenario::{Abandoned, Done, Feed, Scenario, Stage, Traffic};
 use crate::client::{Driver, Rig, State};
 use crate::nt::inject::{self, Tally};
 use crate::nt::sched::{self, Explored, Plan};
-use crate::nt::{self, object, trace, violation};
+use crate::nt::{self, Machine, object, trace, violation};
 use crate::verifier::{Finding, Replay};
 
 /// Virtual time that no run needs: five minutes, in 100 ns units.
@@ -168,8 +168,13 @@ impl Subject {
     fn check_what_is_left(&self, before: (usize, usize)) {
         sched::settle();
         let now = object::handles_and_objects();
-        let (handles, objects, mdls) =
-            (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1 + self.stays), nt::mdls_in_use());
+        // Events of the programs' own.
+        let events = Machine::current().extension::<Abandoned>().0.get();
+        let (handles, objects, mdls) = (
+            now.0.saturating_sub(before.0 + events),
+            now.1.saturating_sub(before.1 + self.stays + events),
+            nt::mdls_in_use(),
+        );
         if handles + objects + mdls > 0 {
             let message = format_args!("{handles} handles, {objects} objects and {mdls} MDLs are left");
             violation::report("ObjectLeft", 0, "the drivers", message);

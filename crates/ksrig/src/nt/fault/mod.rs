@@ -7,10 +7,13 @@ use core::ffi::c_void;
 use self::exception::{Fault, Outcome};
 use super::{
     bugcheck::{self, Cause},
-    coverage, exports, pnp, residency, sched, seh, shared_data,
+    coverage, pnp, residency, sched, seh, shared_data,
     thread::Thread,
 };
-use crate::pe::{stub::PerThread, unwind::Context};
+use crate::pe::{
+    stub::{self, PerThread},
+    unwind::Context,
+};
 
 #[cfg(test)]
 pub(super) mod child;
@@ -128,17 +131,17 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut c_
         return;
     }
     let thread = Thread::try_current();
-    // A thread that runs free holds no lock of the rig's, and may wait.
-    let free = thread.is_some_and(sched::come);
+    // A thread that runs free holds no lock of the rig's, and may wait. Where threads take turns a stop stays drawn.
+    let free = thread.is_some_and(|thread| thread.free.get() && sched::out_of_driver(thread));
     handle(signal, code, address, ucontext);
     if let Some(thread) = thread.filter(|_| free) {
-        sched::leave(thread, None);
+        sched::into_driver(thread, None);
     }
 }
 
 fn handle(signal: i32, code: i32, address: usize, ucontext: &mut libc::ucontext_t) {
     let rip = ucontext.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
-    let in_driver = pnp::is_driver_address(rip);
+    let in_driver = pnp::is_driver_code(rip);
     if matches!(signal, libc::SIGSEGV | libc::SIGBUS)
         && code != libc::SI_KERNEL
         && residency::fault(address, in_driver || in_open_function())
@@ -215,7 +218,7 @@ fn driver_fault(fault: &Fault, outcome: Outcome, ucontext: &mut libc::ucontext_t
 
 /// Whether the driver is in a function that is as its own code.
 fn in_open_function() -> bool {
-    PerThread::noted().tag == exports::OPEN
+    PerThread::noted().tag == stub::OPEN
         && Thread::try_current().is_some_and(|thread| thread.exports.get() == 0)
 }
 
@@ -223,7 +226,7 @@ fn in_open_function() -> bool {
 fn rig_fault(mut fault: Fault, ucontext: &mut libc::ucontext_t) {
     let noted = PerThread::noted();
     let jumped = fault.address as u64 == fault.context.rip;
-    if jumped && let Some(here) = fault.context.return_address().filter(|to| pnp::is_driver_address(*to)) {
+    if jumped && let Some(here) = fault.context.return_address().filter(|to| pnp::is_driver_code(*to)) {
         fault.context = Context { rip: here as u64, ..fault.context };
         fault.context.registers[4] += 8;
         let known = exception::memory(fault.address);

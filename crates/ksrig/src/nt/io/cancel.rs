@@ -54,17 +54,18 @@ pub unsafe fn IoCancelIrp(Irp: PIRP) -> BOOLEAN {
         let device = (*IoGetCurrentIrpStackLocation(Irp)).DeviceObject;
         if pnp::is_driver_code(routine as usize) {
             // It is called at DISPATCH_LEVEL and returns at CancelIrql: the check wants them equal.
+            let mut now = irql;
             callback::call(
                 callback::Callback { kind: CANCEL, object: &format_args!("irp {number}") },
                 || {
                     routine(device, Irp);
-                    let now = Thread::current().set_irql(DISPATCH_LEVEL as KIRQL);
-                    if now != irql {
-                        let message = format!("the cancel routine left IRQL {now}, it had to restore {irql}");
-                        violation::report("CancelRoutine", 0x2001D, "cancel", message);
-                    }
+                    now = Thread::current().set_irql(DISPATCH_LEVEL as KIRQL);
                 },
             );
+            if now != irql {
+                let message = format!("the cancel routine left IRQL {now}, it had to restore {irql}");
+                violation::report("CancelRoutine", 0x2001D, "cancel", message);
+            }
         } else {
             routine(device, Irp);
         }

@@ -30,7 +30,7 @@ const LOCKED: CSHORT = MDL_PAGES_LOCKED as CSHORT;
 const NONPAGED: CSHORT = MDL_SOURCE_IS_NONPAGED_POOL as CSHORT;
 const WRITE: CSHORT = MDL_WRITE_OPERATION as CSHORT;
 
-/// What the first parameter cannot say: bug check 0xCB has none.
+/// The rule about pages that stay locked.
 const LEFT_LOCKED: &str = "LockedPages";
 
 fn violated(code: u32, message: &str) {
@@ -196,6 +196,11 @@ pub unsafe fn MmMapLockedPagesSpecifyCache(
     }
     check_executable(Priority);
     // SAFETY: the caller's MDL.
+    unsafe { map(MemoryDescriptorList) }
+}
+
+unsafe fn map(MemoryDescriptorList: PMDL) -> PVOID {
+    // SAFETY: the caller's MDL.
     unsafe {
         let flags = (*MemoryDescriptorList).MdlFlags;
         if flags & (LOCKED | NONPAGED) == 0 {
@@ -238,22 +243,10 @@ fn check_executable(priority: ULONG) {
     }
 }
 
-/// A system address of the buffer (macro in the headers); NULL when there is none.
-pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL, Priority: ULONG) -> PVOID {
+/// A system address of the buffer for the rig's own functions (a macro in the headers); NULL when there is none.
+pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL, _Priority: ULONG) -> PVOID {
     // SAFETY: the caller's MDL.
-    unsafe {
-        if (*Mdl).MdlFlags & (MAPPED | NONPAGED) != 0 {
-            return (*Mdl).MappedSystemVa;
-        }
-        MmMapLockedPagesSpecifyCache(
-            Mdl,
-            KERNEL_MODE,
-            _MEMORY_CACHING_TYPE::MmCached,
-            null_mut(),
-            0,
-            Priority,
-        )
-    }
+    unsafe { if (*Mdl).MdlFlags & (MAPPED | NONPAGED) != 0 { (*Mdl).MappedSystemVa } else { map(Mdl) } }
 }
 
 /// Undoes MmMapLockedPagesSpecifyCache.
@@ -282,7 +275,9 @@ pub(in crate::nt) fn report_locked(driver: &str) {
     for stack in left.into_values().collect::<BTreeSet<_>>() {
         let place = stack.join(" < ");
         let message = format!("a program's pages are locked when the driver is unloaded; by {place}");
-        violation::report(LEFT_LOCKED, 0, driver, message);
+        // The one that is unloaded last need not be it.
+        let image = stack.first().and_then(|frame| frame.split('+').next()).unwrap_or(driver);
+        violation::report(LEFT_LOCKED, 0, image, message);
     }
 }
 

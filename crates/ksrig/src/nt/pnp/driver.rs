@@ -115,6 +115,9 @@ fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
         names,
     }));
     lock(&machine.pnp).drivers.push(driver);
+    if let Some(image) = image {
+        machine.code.add(&(image.base()..image.base() + image.len()));
+    }
     if let Some(section) = image.and_then(pe::Image::import_section).filter(|section| section.executable()) {
         let message =
             format!("the import address table lies in the section {}, which can be executed", section.name);
@@ -241,6 +244,7 @@ impl Driver {
         }
         if let Some(image) = self.image() {
             let range = image.base()..image.base() + image.len();
+            machine.code.remove(&range);
             residency::remove(&range);
             lock_order::gone(&range);
             remove_lock::gone(&range);

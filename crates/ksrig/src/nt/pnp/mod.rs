@@ -1,6 +1,6 @@
 //! The PnP manager: drivers, root-enumerated devices, and what is known about the code of drivers.
 
-use std::{collections::BTreeMap, hint::spin_loop, ptr::null_mut, sync::MutexGuard};
+use std::{collections::BTreeMap, ptr::null_mut};
 
 use ks_sys::*;
 
@@ -8,6 +8,7 @@ use super::machine::{Machine, lock};
 use crate::pe::{self, stub::PerThread, unwind};
 
 mod bus;
+mod code;
 mod device;
 mod driver;
 mod library;
@@ -16,14 +17,15 @@ mod tests;
 
 #[cfg(test)]
 pub(super) use self::driver::register;
+pub(super) use self::{
+    code::Code,
+    device::{device_of, last_file_closed, query_relations},
+    library::library,
+};
 pub use self::{
     device::{Device, devices},
     driver::{Driver, Error, drivers, load, load_builtin, load_file},
     library::{Library, load_library},
-};
-pub(super) use self::{
-    device::{device_of, last_file_closed, query_relations},
-    library::library,
 };
 
 /// The drivers and devices of one machine.
@@ -41,15 +43,11 @@ pub(super) struct State {
     bus: usize,
 }
 
-/// What is known, for a signal handler, which must not wait for ever: a fault may come while the list is being changed.
-fn glance() -> Option<MutexGuard<'static, State>> {
-    let machine = Machine::try_current()?;
-    // Threads that run free glance at the same time as others, for a moment.
-    (0..10_000).find_map(|_| machine.pnp.try_lock().ok().or_else(|| (spin_loop(), None).1))
-}
-
 fn images() -> Vec<&'static pe::Image> {
-    glance().map_or_else(Vec::new, |state| state.drivers.iter().filter_map(|driver| driver.image()).collect())
+    let Some(machine) = Machine::try_current() else { return Vec::new() };
+    // A fault may come while the list is being changed.
+    let Ok(state) = machine.pnp.try_lock() else { return Vec::new() };
+    state.drivers.iter().filter_map(|driver| driver.image()).collect()
 }
 
 /// Unmaps the images of the machine's drivers that have been unloaded: for who makes thousands of machines.
@@ -64,20 +62,9 @@ pub unsafe fn free_images() {
     }
 }
 
-impl State {
-    fn has_code(&self, address: usize) -> bool {
-        self.drivers.iter().any(|driver| driver.image().is_some_and(|image| image.contains(address)))
-    }
-}
-
-/// Whether the address lies in the image of a driver.
+/// Whether the address lies in the image of a driver. Signal handlers may ask.
 pub(super) fn is_driver_code(address: usize) -> bool {
-    Machine::try_current().is_some_and(|machine| lock(&machine.pnp).has_code(address))
-}
-
-/// The same for a signal handler.
-pub(super) fn is_driver_address(address: usize) -> bool {
-    glance().is_some_and(|state| state.has_code(address))
+    Machine::try_current().is_some_and(|machine| machine.code.contains(address))
 }
 
 /// The image that an address lies in.

@@ -46,6 +46,7 @@ impl Scheduler {
 
     /// The thread stops in the middle of driver code: another one that can run goes on.
     pub(super) fn stop(&self, me: &'static Thread) {
+        lock(&self.state).stalled += 1;
         self.switch(me, |exploration, ready| {
             if ready.is_empty() {
                 return None;
@@ -53,6 +54,7 @@ impl Scheduler {
             exploration.fall(me.id());
             Some(exploration.choose(None, ready))
         });
+        lock(&self.state).stalled -= 1;
     }
 }
 
@@ -70,16 +72,24 @@ pub fn explore(plan: Plan) {
     let scheduler = &Machine::current().scheduler;
     lock(&scheduler.state).exploration = Some(Exploration::new(plan));
     scheduler.explores.store(true, Ordering::Relaxed);
+    scheduler.departs.store(true, Ordering::Relaxed);
 }
 
 /// Ends that; what was decided since. It stays readable ([`explored_so_far`]): it may be the cause of what is yet to come.
 pub fn explored() -> Explored {
-    let scheduler = &Machine::current().scheduler;
+    let machine = Machine::current();
+    let scheduler = &machine.scheduler;
     scheduler.explores.store(false, Ordering::Relaxed);
+    scheduler.departs.store(machine.options().free, Ordering::Relaxed);
     let mut state = lock(&scheduler.state);
     let explored = state.exploration.take().map_or_else(Explored::default, Exploration::end);
     state.explored.clone_from(&explored.choices);
     explored
+}
+
+/// How many threads of a machine stand still in the middle of driver code. Any OS thread may ask.
+pub fn stalled(machine: &Machine) -> usize {
+    machine.scheduler.state.try_lock().map_or(0, |state| state.stalled)
 }
 
 /// What was decided on a machine since [`explore`]: for the report of its stop. Any OS thread may ask.

@@ -12,11 +12,11 @@ use crate::nt::{machine::lock, thread::Thread};
 impl Scheduler {
     /// The thread goes on without the baton, which goes to another one that waits for it, or lies there.
     fn release(&self, me: &'static Thread) {
+        debug_assert_eq!(self.baton.load(Ordering::Acquire), me.id(), "the baton is another thread's");
         let next = {
             let mut state = lock(&self.state);
             state.free += 1;
             state.slots[me.id() as usize].status = Status::Free;
-            self.left.fetch_add(1, Ordering::Relaxed);
             let next = self.pick(&mut state);
             if next.is_none() {
                 self.baton.store(NOBODY, Ordering::Release);
@@ -46,7 +46,7 @@ impl Scheduler {
     }
 
     /// Gives threads that are in driver code the opportunity to come out of it.
-    pub(super) fn let_come(&self, me: &'static Thread) {
+    pub(super) fn let_others_in(&self, me: &'static Thread) {
         self.release(me);
         std::thread::yield_now();
         self.acquire(me);
@@ -66,20 +66,24 @@ impl Scheduler {
 }
 
 /// From the rig into driver code, the last that is done before it. Chance may stop the thread there, if it knows the way.
-pub fn leave(thread: &'static Thread, way: Option<Way>) {
-    let machine = thread.machine();
-    let scheduler = &machine.scheduler;
+#[inline]
+pub fn into_driver(thread: &'static Thread, way: Option<Way>) {
+    if thread.machine().scheduler.departs.load(Ordering::Relaxed) {
+        depart(thread, way);
+    }
+}
+
+fn depart(thread: &'static Thread, way: Option<Way>) {
+    let scheduler = &thread.machine().scheduler;
     if scheduler.explores.load(Ordering::Relaxed) {
         if let Some((way, stall)) = way.and_then(|way| Some((way, scheduler.explored_stop()?))) {
             step::begin(thread, stall, way);
         }
         return;
     }
-    if !machine.options().free {
-        return;
-    }
     let way = way.filter(|_| scheduler.has_others());
     let stall = way.and_then(|way| Some((way, step::draw(|| scheduler.random())?)));
+    scheduler.entered.fetch_add(1, Ordering::Relaxed);
     scheduler.release(thread);
     thread.free.set(true);
     if let Some((way, stall)) = stall {
@@ -88,7 +92,12 @@ pub fn leave(thread: &'static Thread, way: Option<Way>) {
 }
 
 /// From driver code into the rig, the first that is done: true when the thread was free.
-pub fn come(thread: &'static Thread) -> bool {
+#[inline]
+pub fn out_of_driver(thread: &'static Thread) -> bool {
+    thread.machine().scheduler.departs.load(Ordering::Relaxed) && arrive(thread)
+}
+
+fn arrive(thread: &'static Thread) -> bool {
     step::end(thread);
     if !thread.free.get() {
         return false;
@@ -106,11 +115,11 @@ pub(super) fn stall(thread: &'static Thread, entries: u64) {
     if !thread.free.get() {
         return scheduler.stop(thread);
     }
-    let left = || scheduler.left.load(Ordering::Relaxed);
-    let until = left() + entries;
+    let entered = || scheduler.entered.load(Ordering::Relaxed);
+    let until = entered() + entries;
     lock(&scheduler.state).stalled += 1;
     for _ in 0..WHILE {
-        if left() >= until || !scheduler.goes_on() {
+        if entered() >= until || !scheduler.goes_on() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_micros(10));

@@ -33,8 +33,8 @@ impl Stall {
 /// How a thread gets from the rig into driver code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// An import that a stub leads to returns.
-    Return,
+    /// By the return from an import: where the address lies that it returns to.
+    Return(usize),
     /// By a call, or a return that no stub has noted.
     Call,
 }
@@ -64,8 +64,9 @@ pub(super) fn instruction(mut random: impl FnMut() -> u64) -> u32 {
 pub(super) fn begin(thread: &Thread, stall: Stall, way: Way) {
     thread.stall.set(stall);
     match way {
-        // SAFETY: the export's work is done; signals are handled on the alternate stack.
-        Way::Return => unsafe { stub::return_stepping() },
+        // The rig may have called the import itself: where a driver's routine is one.
+        // SAFETY: the thread is in this call, whose work is done, and signals are handled on the alternate stack.
+        Way::Return(place) => unsafe { stub::return_stepping(place, pnp::is_driver_code) },
         // SAFETY: sets a flag of this thread's; its signals are handled by `trapped`.
         Way::Call => unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") },
     }
@@ -85,7 +86,7 @@ pub fn trapped(code: i32, registers: &mut [i64]) -> bool {
     const TRACE: i32 = 2;
     let Some(thread) = Thread::try_current().filter(|_| code == TRACE) else { return false };
     let mut stall = thread.stall.get();
-    let in_driver = pnp::is_driver_address(registers[libc::REG_RIP as usize] as usize);
+    let in_driver = pnp::is_driver_code(registers[libc::REG_RIP as usize] as usize);
     let goes_on = if in_driver {
         (stall.way, stall.instructions) = (0, stall.instructions.saturating_sub(1));
         stall.instructions > 0
@@ -101,7 +102,9 @@ pub fn trapped(code: i32, registers: &mut [i64]) -> bool {
     registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
     let was = thread.stall.replace(Stall::default());
     if in_driver && was.instructions > 0 {
+        let running = thread.meter.pause();
         free::stall(thread, u64::from(stall.entries));
+        thread.meter.resume(running);
     }
     true
 }

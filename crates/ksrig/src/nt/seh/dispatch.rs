@@ -37,7 +37,7 @@ pub unsafe extern "C" fn fault(record: *mut EXCEPTION_RECORD, context: *mut _CON
 /// A valid record, and the state of this thread in driver code. The caller's frames own nothing.
 pub unsafe fn dispatch(record: *mut EXCEPTION_RECORD, context: *mut _CONTEXT) -> ! {
     let thread = Thread::current();
-    sched::come(thread);
+    sched::out_of_driver(thread);
     // From here on the thread is in driver code, or in nobody's.
     thread.exports.set(0);
     let depth = thread.exceptions.get();
@@ -79,7 +79,7 @@ pub unsafe fn go_on(thread: &'static Thread, context: *const _CONTEXT) -> ! {
     thread.meter.restart(thread);
     // The handlers of a driver that the rig calls keep what the rig has.
     if thread.seh.get().is_null() {
-        sched::leave(thread, None);
+        sched::into_driver(thread, None);
     }
     // SAFETY: the caller's promise.
     unsafe { context::restore(context) }

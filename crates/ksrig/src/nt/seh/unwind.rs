@@ -30,7 +30,7 @@ pub unsafe fn unwind_to(
     value: u64,
 ) -> ! {
     let thread = Thread::current();
-    sched::come(thread);
+    sched::out_of_driver(thread);
     thread.exports.set(0);
     // SAFETY: the caller's promise.
     unsafe {

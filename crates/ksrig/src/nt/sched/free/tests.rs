@@ -16,7 +16,7 @@ use crate::{
         pnp,
         sched::{self, Plan},
     },
-    pe::specimen::Specimen,
+    pe::specimen::{ENTRY, SLOT, Specimen},
 };
 
 const KIND: CallbackKind = CallbackKind::new("Deed", Group::Driver);
@@ -109,13 +109,25 @@ fn exports_take_turns() {
     machine.shutdown();
 }
 
+/// mov eax, [rcx]; inc eax; mov [rcx], eax; ret
+const ADD: &[u8] = &[0x8B, 0x01, 0xFF, 0xC0, 0x89, 0x01, 0xC3];
+
+/// The same behind a call: push rbx; sub rsp, 20h; mov rbx, rcx; call [slot]; mov eax, [rbx]; inc eax; mov [rbx], eax;
+/// add rsp, 20h; pop rbx; ret
+fn call_and_add() -> Vec<u8> {
+    let before = [0x53, 0x48, 0x83, 0xEC, 0x20, 0x48, 0x89, 0xCB, 0xFF, 0x15];
+    let next = ENTRY + 3 + before.len() as u32 + 4;
+    let after = [0x8B, 0x03, 0xFF, 0xC0, 0x89, 0x03, 0x48, 0x83, 0xC4, 0x20, 0x5B, 0xC3];
+    [&before[..], &SLOT.wrapping_sub(next).to_le_bytes(), &after].concat()
+}
+
 /// Additions of two threads that a driver loses which reads and writes the number apart, with no call in between; and the
 /// choices of the plan.
-fn lost(free: bool, plan: Option<Plan>) -> (u32, Vec<(u64, u32)>) {
+fn lost(free: bool, plan: Option<Plan>, add: &[u8]) -> (u32, Vec<(u64, u32)>) {
     const TIMES: u32 = 1000;
     let machine = machine(free);
-    // DriverEntry: xor eax, eax; ret. Then: mov eax, [rcx]; inc eax; mov [rcx], eax; ret
-    let code = [&[0x31, 0xC0, 0xC3][..], &[0x8B, 0x01, 0xFF, 0xC0, 0x89, 0x01, 0xC3]].concat();
+    // DriverEntry: xor eax, eax; ret
+    let code = [&[0x31, 0xC0, 0xC3][..], add].concat();
     let specimen = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() };
     let driver = pnp::load("add.sys", &specimen.build()).expect("DriverEntry succeeds");
     let add = driver.image().expect("an image").entry() + 3;
@@ -146,8 +158,10 @@ fn lost(free: bool, plan: Option<Plan>) -> (u32, Vec<(u64, u32)>) {
 /// Threads that run free stop between two instructions of a driver; those that take turns do not.
 #[test]
 fn free_threads_stop_in_the_middle() {
-    assert!(lost(true, None).0 > 0);
-    assert_eq!(lost(false, None).0, 0);
+    for add in [ADD, &call_and_add()] {
+        assert!(lost(true, None, add).0 > 0);
+        assert_eq!(lost(false, None, add).0, 0);
+    }
 }
 
 /// Schedules have such stops, too, where their plan has; and one that has them comes back by its choices.
@@ -157,12 +171,12 @@ fn schedules_stop_in_the_middle() {
     let priorities = |seed, stop_in| Plan::Priorities { seed, changes: vec![], stop_in };
     for seed in 0..3 {
         for plan in [chance(seed, 0), priorities(seed, 0)] {
-            assert_eq!(lost(false, Some(plan)).0, 0);
+            assert_eq!(lost(false, Some(plan), ADD).0, 0);
         }
-        for plan in [chance(seed, 4), priorities(seed, 4)] {
-            let (first, choices) = lost(false, Some(plan));
+        for (plan, add) in [(chance(seed, 4), ADD), (priorities(seed, 4), &call_and_add())] {
+            let (first, choices) = lost(false, Some(plan), add);
             assert!(first > 0);
-            assert_eq!(lost(false, Some(Plan::Given(choices.clone()))), (first, choices));
+            assert_eq!(lost(false, Some(Plan::Given(choices.clone())), add), (first, choices));
         }
     }
 }

@@ -143,6 +143,7 @@ impl State {
 }
 
 /// The locks of this machine, if they are watched.
+#[inline]
 fn watched() -> Option<&'static Machine> {
     Machine::try_current().filter(|machine| machine.options().watch.deadlock)
 }
@@ -175,8 +176,14 @@ pub(super) fn is_uninitialized(taken: usize) -> bool {
 
 /// A spin lock is acquired so: always in the same manner. Locks on a stack are left out, as what lies there a moment later
 /// may be another one. (`kernel/queued-spin-locks.md`)
+#[inline]
 pub(super) fn used(taken: usize, kind: Kind) {
-    let Some(machine) = watched() else { return };
+    if let Some(machine) = watched() {
+        check_manner(machine, taken, kind);
+    }
+}
+
+fn check_manner(machine: &Machine, taken: usize, kind: Kind) {
     let (low, high) = Thread::current().stack();
     if (low..high).contains(&taken) {
         return;

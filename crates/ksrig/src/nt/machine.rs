@@ -12,7 +12,7 @@ use super::{
     bugcheck::Stop,
     dispatcher, dpc,
     flags::Flags,
-    handle, io, lock_order, measure, object, pnp, pool, residency,
+    handle, io, lock_order, measure, object, pnp, pool, remove_lock, residency,
     sched::Scheduler,
     spinlock,
     thread::{Process, Thread},
@@ -88,6 +88,7 @@ pub struct Machine {
     pub(super) code: pnp::Code,
     pub(super) user: Mutex<user::Arena>,
     pub(super) lock_order: Mutex<lock_order::State>,
+    pub(super) remove_locks: Mutex<remove_lock::Tags>,
     pub(super) areas: Mutex<residency::Areas>,
     pub(super) injects: AtomicBool,
 }
@@ -148,6 +149,7 @@ impl Machine {
             code: pnp::Code::default(),
             user: Mutex::default(),
             lock_order: Mutex::default(),
+            remove_locks: Mutex::default(),
             areas: Mutex::default(),
             injects: AtomicBool::new(false),
         }));

@@ -3,7 +3,7 @@
 //! The tags that a lock was acquired with are kept beside it, as Driver Verifier keeps a shadow of it: each release names one
 //! of them.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Range, ptr::null_mut};
+use std::{collections::BTreeMap, ops::Range, ptr::null_mut};
 
 use ks_sys::*;
 
@@ -11,7 +11,7 @@ use super::{
     bugcheck,
     event::{KeInitializeEvent, KeSetEvent},
     exports::{Export, exports},
-    machine::Machine,
+    machine::{Machine, lock},
     thread::KERNEL_MODE,
     violation,
     wait::KeWaitForSingleObject,
@@ -29,12 +29,11 @@ exports! {
 pub(super) static EXPORTS: &[&Export] = TABLE;
 
 /// The tags of the acquisitions that are left, by lock.
-#[derive(Default)]
-struct Tags(RefCell<BTreeMap<usize, Vec<usize>>>);
+pub(super) type Tags = BTreeMap<usize, Vec<usize>>;
 
 /// What is done to the locks that are known.
-fn with_tags<R>(body: impl FnOnce(&mut BTreeMap<usize, Vec<usize>>) -> R) -> R {
-    body(&mut Machine::current().extension::<Tags>().0.borrow_mut())
+fn with_tags<R>(body: impl FnOnce(&mut Tags) -> R) -> R {
+    body(&mut lock(&Machine::current().remove_locks))
 }
 
 /// The memory is used for something else.

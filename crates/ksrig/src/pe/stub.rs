@@ -5,6 +5,7 @@
 //! the export's thunk with every argument register untouched. On x64 the kernel keeps its processor block
 //! (KPCR) at GS; user-mode Linux uses FS and leaves GS free.
 
+use std::arch::asm;
 use std::cell::Cell;
 use std::io;
 use std::mem::offset_of;
@@ -73,19 +74,31 @@ impl PerThread {
     }
 
     /// Where the return address lies of the call that a stub has noted last; none when it was taken already, or is one of an
-    /// [`OPEN`] function.
+    /// [`OPEN`] function. For a thread with a block: it is asked at each call.
+    #[inline]
     pub fn take_call() -> Option<usize> {
-        let block = Self::current();
-        if block.is_null() {
+        let (tag, place): (u32, usize);
+        // SAFETY: reads the block that GS points to.
+        unsafe {
+            asm!(
+                "mov {tag:e}, gs:[{tag_at}]", "mov {place}, gs:[{place_at}]",
+                tag = out(reg) tag, place = out(reg) place,
+                tag_at = const offset_of!(Self, tag), place_at = const offset_of!(Self, driver_rsp),
+                options(nostack, readonly, preserves_flags),
+            );
+        }
+        if tag >= TAKEN {
             return None;
         }
-        // SAFETY: the block belongs to this thread; only this thread's stubs write to it.
-        let block = unsafe { &mut *block };
-        if block.tag >= TAKEN {
-            return None;
+        // SAFETY: only this thread and its stubs write to the block.
+        unsafe {
+            asm!(
+                "mov dword ptr gs:[{tag_at}], {taken:e}",
+                tag_at = const offset_of!(Self, tag), taken = in(reg) TAKEN,
+                options(nostack, preserves_flags),
+            );
         }
-        block.tag = TAKEN;
-        Some(block.driver_rsp as usize)
+        Some(place)
     }
 
     /// What the stubs noted last; zeros on a thread without a block.

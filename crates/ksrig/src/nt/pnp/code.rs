@@ -9,26 +9,33 @@ use std::{
 const MOST: usize = 64;
 
 /// The ranges of the images of one machine; an empty one is free.
-pub struct Code([(AtomicUsize, AtomicUsize); MOST]);
+pub struct Code {
+    ranges: [(AtomicUsize, AtomicUsize); MOST],
+    /// So many of them have ever been used.
+    used: AtomicUsize,
+}
 
 impl Default for Code {
     fn default() -> Self {
-        Self([const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MOST])
+        let ranges = [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MOST];
+        Self { ranges, used: AtomicUsize::new(0) }
     }
 }
 
 impl Code {
     /// An image is there.
     pub fn add(&self, range: &Range<usize>) {
-        let free = self.0.iter().find(|(_, end)| end.load(Ordering::Relaxed) == 0);
-        let (start, end) = free.expect("fewer images than that");
+        let free = self.ranges.iter().position(|(_, end)| end.load(Ordering::Relaxed) == 0);
+        let free = free.expect("fewer images than that");
+        let (start, end) = &self.ranges[free];
         start.store(range.start, Ordering::Relaxed);
         end.store(range.end, Ordering::Release);
+        self.used.fetch_max(free + 1, Ordering::Release);
     }
 
     /// It is gone.
     pub fn remove(&self, range: &Range<usize>) {
-        for (start, end) in &self.0 {
+        for (start, end) in &self.ranges {
             if start.load(Ordering::Relaxed) == range.start {
                 end.store(0, Ordering::Release);
             }
@@ -40,7 +47,7 @@ impl Code {
         let within = |(start, end): &(AtomicUsize, AtomicUsize)| {
             address < end.load(Ordering::Acquire) && address >= start.load(Ordering::Relaxed)
         };
-        self.0.iter().any(within)
+        self.ranges[..self.used.load(Ordering::Acquire)].iter().any(within)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fmt::{Display, Write as _},
     sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -79,6 +79,8 @@ struct State {
     free: usize,
     /// How many stand still in the middle of driver code.
     stalled: usize,
+    /// How often a timer has been due although a thread was in driver code.
+    early: u32,
     alarms: BTreeMap<(u64, u64), Alarm>,
     sequence: u64,
     ending: bool,
@@ -219,23 +221,31 @@ impl Scheduler {
                 self.baton.store(NOBODY, Ordering::Release);
                 return Next::Comer;
             }
-            let Some((&(time, _), _)) = state.alarms.first_key_value() else { return Next::Nobody };
-            self.now.fetch_max(time, Ordering::Relaxed);
-            if time > self.limit.load(Ordering::Relaxed) {
-                drop(state);
-                self.endless();
+            if state.alarms.is_empty() {
+                return Next::Nobody;
             }
-            while let Some(entry) = state.alarms.first_entry()
-                && entry.key().0 <= time
-            {
-                match entry.remove() {
-                    Alarm::Thread(id) => Self::make_ready(&mut state, id, Wake::TimedOut),
-                    Alarm::Timer(address) => {
-                        drop(state);
-                        // SAFETY: the timer was set and neither cancelled nor freed: its owner vouches for it.
-                        unsafe { timer::expire(address) };
-                        state = lock(&self.state);
-                    }
+            self.let_time_pass(state);
+        }
+    }
+
+    /// Time passes to the next alarm, and whatever is due then happens.
+    fn let_time_pass<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        let Some((&(time, _), _)) = state.alarms.first_key_value() else { return };
+        self.now.fetch_max(time, Ordering::Relaxed);
+        if time > self.limit.load(Ordering::Relaxed) {
+            drop(state);
+            self.endless();
+        }
+        while let Some(entry) = state.alarms.first_entry()
+            && entry.key().0 <= time
+        {
+            match entry.remove() {
+                Alarm::Thread(id) => Self::make_ready(&mut state, id, Wake::TimedOut),
+                Alarm::Timer(address) => {
+                    drop(state);
+                    // SAFETY: the timer was set and neither cancelled nor freed: its owner vouches for it.
+                    unsafe { timer::expire(address) };
+                    state = lock(&self.state);
                 }
             }
         }

@@ -38,7 +38,7 @@ pub struct Choice {
     /// The number of the choice.
     pub at: u64,
     /// What was taken: 0 is whoever runs, or who has been ready for longest if nobody does. At an entry of driver code: the
-    /// instruction at which the thread stops there, 0 for none.
+    /// place at which the thread stops there, 0 for none.
     pub taken: u32,
     /// From so many that are worth trying.
     pub of: u32,
@@ -166,14 +166,15 @@ impl Exploration {
         taken
     }
 
-    /// A thread enters driver code while others are ready: the instruction at which it stops there, from 1; 0 = it does not.
+    /// A thread enters driver code while others are ready, or a timer is soon due: the place at which it stops there (as
+    /// [`Stall::at`](step::Stall::at) reads it); 0 = it does not.
     pub fn stop(&mut self) -> u32 {
         let at = self.choices.len() as u64;
         let taken = match &mut self.policy {
             Policy::Chance { random, stop_in, .. }
             | Policy::Priorities(Priorities { random, stop_in, .. }) => {
                 let is_due = *stop_in > 0 && mix(random).is_multiple_of(u64::from(*stop_in));
-                if is_due { step::instruction(|| mix(random)) } else { 0 }
+                if is_due { step::place(|| mix(random)) } else { 0 }
             }
             Policy::Given(given) => given.get(&at).copied().unwrap_or(0),
         };

@@ -40,12 +40,16 @@ impl Scheduler {
     /// Where the thread that enters driver code stops there, if the plan says so.
     pub(super) fn explored_stop(&self) -> Option<Stall> {
         let mut state = lock(&self.state);
+        let is_soon = self.timer_is_soon(&state);
         let State { exploration: Some(exploration), ready, .. } = &mut *state else { return None };
-        if ready.is_empty() { None } else { Stall::at(exploration.stop()) }
+        if ready.is_empty() && !is_soon { None } else { Stall::at(exploration.stop()) }
     }
 
     /// The thread stops in the middle of driver code: another one that can run goes on.
-    pub(super) fn stop(&self, me: &'static Thread) {
+    pub(super) fn stop(&self, me: &'static Thread, until_timer: bool) {
+        if until_timer {
+            self.let_timer_come();
+        }
         lock(&self.state).stalled += 1;
         self.switch(me, |exploration, ready| {
             if ready.is_empty() {

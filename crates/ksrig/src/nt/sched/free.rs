@@ -52,10 +52,10 @@ impl Scheduler {
         self.acquire(me);
     }
 
-    /// Whether other threads run, or could, beside the one that has the baton.
+    /// Whether other threads run, or could, beside the one that has the baton, or soon will.
     fn has_others(&self) -> bool {
         let state = lock(&self.state);
-        state.free > 0 || !state.ready.is_empty()
+        state.free > 0 || !state.ready.is_empty() || self.timer_is_soon(&state)
     }
 
     /// Whether anything happens while those that are stalled do nothing.
@@ -109,11 +109,16 @@ fn arrive(thread: &'static Thread) -> bool {
 
 /// Stops where it is: while others enter driver code so many times, for a while at most, and not when nobody does; or, where
 /// threads take turns, until it is its turn again.
-pub(super) fn stall(thread: &'static Thread, entries: u64) {
+pub(super) fn stall(thread: &'static Thread, entries: u64, until_timer: bool) {
     const WHILE: u32 = 100;
     let scheduler = &thread.machine().scheduler;
     if !thread.free.get() {
-        return scheduler.stop(thread);
+        return scheduler.stop(thread, until_timer);
+    }
+    if until_timer {
+        scheduler.acquire(thread);
+        scheduler.let_timer_come();
+        scheduler.release(thread);
     }
     let entered = || scheduler.entered.load(Ordering::Relaxed);
     let until = entered() + entries;

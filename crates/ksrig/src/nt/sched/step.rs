@@ -4,11 +4,11 @@
 //! The processor's trap flag brings a signal after each instruction (Intel SDM, volume 1, 3.4.3.1); the signal handler counts
 //! those of drivers.
 
-use std::arch::asm;
+use std::{arch::asm, sync::atomic::Ordering};
 
-use super::free;
+use super::{Alarm, Scheduler, State, free};
 use crate::{
-    nt::{pnp, thread::Thread},
+    nt::{machine::lock, pnp, thread::Thread},
     pe::stub,
 };
 
@@ -21,12 +21,18 @@ pub struct Stall {
     way: u32,
     /// So often others enter driver code meanwhile.
     entries: u32,
+    /// Whether a timer that is soon due is due then, as on another processor.
+    until_timer: bool,
 }
 
+/// Of a place: until a timer is due.
+const TIMER: u32 = 1 << 16;
+
 impl Stall {
-    /// At this instruction, from 1, and until it is the thread's turn again; none for 0.
-    pub(super) fn at(instructions: u32) -> Option<Self> {
-        (instructions > 0).then_some(Self { instructions, way: WAY, entries: 1 })
+    /// At this place, as [`place`] gives it, and until it is the thread's turn again; none for 0.
+    pub(super) fn at(place: u32) -> Option<Self> {
+        let (instructions, until_timer) = (place % TIMER, place >= TIMER);
+        (instructions > 0).then_some(Self { instructions, way: WAY, entries: 1, until_timer })
     }
 }
 
@@ -50,14 +56,16 @@ pub(super) fn draw(mut random: impl FnMut() -> u64) -> Option<Stall> {
     if !random().is_multiple_of(ONE_IN) {
         return None;
     }
-    let instructions = instruction(&mut random);
-    Some(Stall { instructions, way: WAY, entries: 1 << (random() % 10) })
+    let stall = Stall::at(place(&mut random))?;
+    Some(Stall { entries: 1 << (random() % 10), ..stall })
 }
 
-/// An instruction to stop at: most are early, as most stretches of driver code between two calls are short.
-pub(super) fn instruction(mut random: impl FnMut() -> u64) -> u32 {
+/// A place to stop at, never 0: an instruction, most of them early, as most stretches of driver code between two calls are
+/// short; and for one in four [`TIMER`].
+pub(super) fn place(mut random: impl FnMut() -> u64) -> u32 {
     let longest = 8 << (random() % 6);
-    1 + (random() % longest) as u32
+    let instruction = 1 + (random() % longest) as u32;
+    if random().is_multiple_of(4) { instruction + TIMER } else { instruction }
 }
 
 /// From here on the thread's instructions are counted.
@@ -103,8 +111,31 @@ pub fn trapped(code: i32, registers: &mut [i64]) -> bool {
     let was = thread.stall.replace(Stall::default());
     if in_driver && was.instructions > 0 {
         let running = thread.meter.pause();
-        free::stall(thread, u64::from(stall.entries));
+        free::stall(thread, u64::from(stall.entries), stall.until_timer);
         thread.meter.resume(running);
     }
     true
+}
+
+impl Scheduler {
+    /// Whether a timer is the next alarm, and soon. What waits for longer would be late for no reason: callbacks have half a
+    /// second, the processing mutex a tenth (KsTimed).
+    pub(super) fn timer_is_soon(&self, state: &State) -> bool {
+        const SOON: u64 = 400_000;
+        const OFTEN: u32 = 2;
+        let next = state.alarms.first_key_value();
+        let is_soon = |((time, _), alarm): (&(u64, u64), &Alarm)| {
+            matches!(alarm, Alarm::Timer(_)) && *time <= self.now.load(Ordering::Relaxed) + SOON
+        };
+        state.early < OFTEN && next.is_some_and(is_soon)
+    }
+
+    /// A timer is due, if one is soon.
+    pub(super) fn let_timer_come(&self) {
+        let mut state = lock(&self.state);
+        if self.timer_is_soon(&state) {
+            state.early += 1;
+            self.let_time_pass(state);
+        }
+    }
 }

@@ -7,9 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ks_sys::*;
+
 use crate::{
     nt::{
-        Machine, MachineOptions,
+        KeCancelTimer, KeInitializeDpc, KeInitializeTimer, KeSetTimer, Machine, MachineOptions,
         callback::{Callback, CallbackKind, Group, call},
         exports::{self, Export},
         machine::JoinHandle,
@@ -179,4 +181,50 @@ fn schedules_stop_in_the_middle() {
             assert_eq!(lost(false, Some(Plan::Given(choices.clone())), add), (first, choices));
         }
     }
+}
+
+static DPCS: AtomicU32 = AtomicU32::new(0);
+
+unsafe extern "win64" fn count_dpc(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
+    DPCS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A timer that is soon due may be due while a thread stops in driver code, as on another processor; one that is due much
+/// later may not, and without stops none is. The schedule comes back by its choices.
+#[test]
+fn timers_come_in_the_middle() {
+    let early = |milliseconds: i64, plan: Plan| {
+        let machine = machine(false);
+        let code = [&[0x31, 0xC0, 0xC3][..], ADD].concat();
+        let specimen = Specimen { import: "KeGetCurrentIrql", code, ..Specimen::default() };
+        let driver = pnp::load("add.sys", &specimen.build()).expect("DriverEntry succeeds");
+        let add = driver.image().expect("an image").entry() + 3;
+        let (mut timer, mut dpc, mut number) = (Box::<KTIMER>::default(), Box::<KDPC>::default(), 0);
+        DPCS.store(0, Ordering::Relaxed);
+        // SAFETY: timer and DPC live until the timer is cancelled; the code above is such a function.
+        unsafe {
+            KeInitializeTimer(&raw mut *timer);
+            KeInitializeDpc(&raw mut *dpc, Some(count_dpc), std::ptr::null_mut());
+            KeSetTimer(&raw mut *timer, LARGE_INTEGER { QuadPart: -10_000 * milliseconds }, &raw mut *dpc);
+            let add: unsafe extern "win64" fn(*mut u32) = std::mem::transmute(add);
+            sched::explore(plan);
+            in_driver(|| add(&raw mut number));
+            KeCancelTimer(&raw mut *timer);
+        }
+        let (came, then) = (DPCS.load(Ordering::Relaxed), sched::now());
+        assert_eq!(then, u64::from(came) * 10_000 * milliseconds as u64);
+        let taken = sched::explored().choices.into_iter().filter(|choice| choice.taken != 0);
+        let choices: Vec<_> = taken.map(|choice| (choice.at, choice.taken)).collect();
+        driver.unload();
+        machine.shutdown();
+        (came, choices)
+    };
+    let stops = |seed| Plan::Chance { seed, one_in: 1000, stop_in: 1 };
+    let came: Vec<_> = (0..40).map(|seed| early(10, stops(seed))).filter(|(came, _)| *came > 0).collect();
+    assert!(came.len() > 1 && came.len() < 20, "{came:?}");
+    for (_, choices) in came {
+        assert_eq!(early(10, Plan::Given(choices.clone())), (1, choices));
+    }
+    assert!((0..40).all(|seed| early(1000, stops(seed)).0 == 0));
+    assert!((0..40).all(|seed| early(10, Plan::Chance { seed, one_in: 2, stop_in: 0 }).0 == 0));
 }

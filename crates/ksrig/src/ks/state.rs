@@ -266,6 +266,8 @@ fn flush_on_pause(pin: &Pin) {
 }
 
 /// Calls `SetDeviceState` (R5.4, R5.5).
+///
+/// ASSUMED: Process may be under way meanwhile, since no page says that one waits for the other and each has its own mutex.
 fn tell(pin: &'static Pin, from: KSSTATE::Type, to: KSSTATE::Type) -> NTSTATUS {
     let _control = pin.filter().control().acquire();
     let ks = pin.ks();

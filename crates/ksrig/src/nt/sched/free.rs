@@ -116,9 +116,11 @@ pub(super) fn stall(thread: &'static Thread, entries: u64, until_timer: bool) {
         return scheduler.stop(thread, until_timer);
     }
     if until_timer {
+        thread.free.set(false);
         scheduler.acquire(thread);
         scheduler.let_timer_come();
         scheduler.release(thread);
+        thread.free.set(true);
     }
     let entered = || scheduler.entered.load(Ordering::Relaxed);
     let until = entered() + entries;

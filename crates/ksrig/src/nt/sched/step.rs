@@ -90,11 +90,15 @@ pub(super) fn end(thread: &Thread) {
 
 /// An instruction has been executed with the trap flag set: true when it was one of those. In the signal handler.
 pub fn trapped(code: i32, registers: &mut [i64]) -> bool {
-    // siginfo.h: TRAP_TRACE
+    // siginfo.h: TRAP_BRKPT, TRAP_TRACE. A virtual machine may lose the bit by which Linux knows a step (BS of DR6), and Linux
+    // takes it for an int 1 then. An int 3 has another code.
+    const BREAKPOINT: i32 = 1;
     const TRACE: i32 = 2;
-    let Some(thread) = Thread::try_current().filter(|_| code == TRACE) else { return false };
-    let mut stall = thread.stall.get();
     let in_driver = pnp::is_driver_code(registers[libc::REG_RIP as usize] as usize);
+    let steps = registers[libc::REG_EFL as usize] & TRAP_FLAG != 0;
+    let is_step = code == TRACE || code == BREAKPOINT && (steps || !in_driver);
+    let Some(thread) = Thread::try_current().filter(|_| is_step) else { return false };
+    let mut stall = thread.stall.get();
     let goes_on = if in_driver {
         (stall.way, stall.instructions) = (0, stall.instructions.saturating_sub(1));
         stall.instructions > 0

@@ -183,6 +183,23 @@ fn schedules_stop_in_the_middle() {
     }
 }
 
+/// A step is one although Linux took it for an int 1, and ends the counting where nothing is counted; an int 3 is none.
+#[test]
+fn steps_are_told_from_breakpoints() {
+    let machine = machine(false);
+    let trapped = |code, flags| {
+        let mut registers = [0; 23];
+        registers[libc::REG_EFL as usize] = flags;
+        let is_step = sched::step::trapped(code, &mut registers);
+        (is_step, registers[libc::REG_EFL as usize])
+    };
+    for code in [1, 2] {
+        assert_eq!((trapped(code, 0x146), trapped(code, 0x46)), ((true, 0x46), (true, 0x46)));
+    }
+    assert_eq!(trapped(libc::SI_KERNEL, 0x146), (false, 0x146));
+    machine.shutdown();
+}
+
 static DPCS: AtomicU32 = AtomicU32::new(0);
 
 unsafe extern "win64" fn count_dpc(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {

@@ -196,15 +196,17 @@ fn compare(path: &Path, text: &str) -> Option<String> {
     (kept != text).then(|| format!("the text is another one:\n{text}--- but kept is\n{kept}"))
 }
 
+/// What is wrong with what was found in the twin, if anything.
+fn judge_twin(found: &[Value]) -> Option<String> {
+    (!found.is_empty()).then(|| format!("the twin has it, too: {found:#?}"))
+}
+
 /// The race is seen within 10,000 tries, of which the report tells the number as `count`; the twin has none in as many.
 fn check_race(mutant: &Mutant<'_>, how: &str, count: &str) -> Option<String> {
     let tries = |name, count: u64| verdict(name, &["--scenario", "race-open", how, &count.to_string()]);
     let found = tries(mutant.name, 10_000);
     let tried = found["played"][0][how.trim_start_matches('-')][count].as_u64().expect("a number");
-    let twin = || {
-        let found = findings(&tries("Sound", tried.max(100)));
-        (!found.is_empty()).then(|| format!("the twin has it, too: {found:#?}"))
-    };
+    let twin = || judge_twin(&findings(&tries("Sound", tried.max(100))));
     // Which of the faults comes first is chance's choice: no golden text.
     judge(mutant, &findings(&found)).or_else(twin)
 }
@@ -236,10 +238,7 @@ fn check(mutant: &Mutant<'_>) -> Option<String> {
         Some("stress") => return check_race(mutant, "--stress", "runs"),
         Some("faults") => {
             let found = after_failures(name);
-            let twin = || {
-                let found = after_failures("Sound");
-                (!found.is_empty()).then(|| format!("the twin has it, too: {found:#?}"))
-            };
+            let twin = || judge_twin(&after_failures("Sound"));
             let wrong = judge(mutant, &found).or_else(|| compare(&golden(name), &report(mutant, &found)));
             return wrong.or_else(twin);
         }

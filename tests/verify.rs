@@ -10,7 +10,7 @@ use std::{
 use ksrig::{
     client::{
         scenario::{SCENARIOS, Scenario, scenario},
-        verify::{Run, Subject, faults::Sweep},
+        verify::{Outcome, Run, Subject, faults::Sweep},
     },
     nt::{flags::Flags, inject::Plan},
     verifier::{Finding, Replay, Verdict},
@@ -125,23 +125,33 @@ fn a_failure_replays() {
     assert_eq!((first.tally.calls, first.done), (second.tally.calls, second.done));
 }
 
-/// A few hundred schedules of each race, in both flavours: no broken rule.
-#[test]
-fn races_are_clean() {
-    let begun = Instant::now();
+/// Runs each race in both flavours until `run` has made so many runs and the time is up: no broken rule. `run` gives how many
+/// it has made, and what came of the one that failed.
+fn are_clean(
+    least: u64,
+    time: Duration,
+    run: impl Fn(&Subject, &Scenario, &dyn Fn(u64) -> bool) -> (u64, Option<(Replay, Outcome)>),
+) {
     for image in images::loopcam() {
         let subject = subject(&image);
         for scenario in SCENARIOS.iter().filter(|scenario| scenario.races) {
             let share = Instant::now();
-            let goes_on = |made: u64| made < 10 || share.elapsed() < Duration::from_millis(1500);
-            let explored = subject.explore(scenario, 1, 100, goes_on);
-            if let Some((choices, outcome)) = explored.failed {
-                panic!("{} {}: {}", scenario.name, Replay::Choices(choices), text(&outcome.findings));
+            let (runs, failed) = run(&subject, scenario, &|made| made < least || share.elapsed() < time);
+            if let Some((replay, outcome)) = failed {
+                panic!("{} {replay}: {}", scenario.name, text(&outcome.findings));
             }
-            println!("{}: {} schedules", scenario.name, explored.schedules);
+            println!("{}: {runs} runs", scenario.name);
         }
     }
-    println!("{:?}", begun.elapsed());
+}
+
+/// A few hundred schedules of each race, in both flavours: no broken rule.
+#[test]
+fn races_are_clean() {
+    are_clean(10, Duration::from_millis(1500), |subject, scenario, goes_on| {
+        let explored = subject.explore(scenario, 1, 100, goes_on);
+        (explored.schedules, explored.failed.map(|(choices, outcome)| (Replay::Choices(choices), outcome)))
+    });
 }
 
 /// A race that was planted is found within 10,000 schedules from any seed, is made smaller, and replays from what is left,
@@ -175,18 +185,10 @@ fn a_planted_race_is_found_and_replays() {
 /// Threads that run free, a few dozen runs of each race, in both flavours: no broken rule.
 #[test]
 fn free_threads_are_clean() {
-    for image in images::loopcam() {
-        let subject = subject(&image);
-        for scenario in SCENARIOS.iter().filter(|scenario| scenario.races) {
-            let share = Instant::now();
-            let goes_on = |run: u64| run < 5 || share.elapsed() < Duration::from_millis(1000);
-            let stressed = subject.stress(scenario, 1, 100, goes_on);
-            if let Some((run, outcome)) = stressed.failed {
-                panic!("{} {}: {}", scenario.name, Replay::Free(run), text(&outcome.findings));
-            }
-            println!("{}: {} runs", scenario.name, stressed.runs);
-        }
-    }
+    are_clean(5, Duration::from_millis(1000), |subject, scenario, goes_on| {
+        let stressed = subject.stress(scenario, 1, 100, goes_on);
+        (stressed.runs, stressed.failed.map(|(run, outcome)| (Replay::Free(run), outcome)))
+    });
 }
 
 /// A race that was planted is found by threads that run free, too, and again by the command that is printed. The driver

@@ -118,7 +118,7 @@ pub unsafe fn KsPinSubmitFrameMdl(
     if !Mdl.is_null() {
         // SAFETY: the caller's MDL.
         unsafe {
-            data = MmGetSystemAddressForMdlSafe(Mdl, ks_sys::_MM_PAGE_PRIORITY::NormalPagePriority as u32);
+            data = MmGetSystemAddressForMdlSafe(Mdl);
             size = (*Mdl).ByteCount;
         }
         if data.is_null() {

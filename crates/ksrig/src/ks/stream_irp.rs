@@ -7,7 +7,6 @@ use std::{borrow::Cow, ptr::null_mut};
 
 use ks_sys::{
     _LOCK_OPERATION::{IoReadAccess, IoWriteAccess},
-    _MM_PAGE_PRIORITY::NormalPagePriority,
     IOCTL_KS_READ_STREAM, KSDATAFORMAT, KSPIN_DATAFLOW, KSRESET, KSSTATE, KSSTREAM_HEADER,
     KSSTREAM_HEADER_OPTIONSF_TYPECHANGED, KSSTREAM_HEADER_OPTIONSF_VRAM_DATA_TRANSFER, NTSTATUS, PIRP, PMDL,
     PVOID, STATUS_ACCESS_DENIED, STATUS_CANCELLED, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES,
@@ -205,7 +204,7 @@ unsafe fn map(request: &mut Request, irp: PIRP, mode: i8, read: bool) -> Result<
             return Err(status);
         }
         // SAFETY: the pages are locked.
-        frame.data = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority as u32) };
+        frame.data = unsafe { MmGetSystemAddressForMdlSafe(mdl) };
         if frame.data.is_null() {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
@@ -228,7 +227,7 @@ unsafe fn adopt(request: &mut Request, mut mdl: PMDL) -> Result<(), NTSTATUS> {
             if mdl.is_null() || (*mdl).ByteCount < header.FrameExtent {
                 return Err(STATUS_INVALID_PARAMETER);
             }
-            frame.data = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority as u32);
+            frame.data = MmGetSystemAddressForMdlSafe(mdl);
             if frame.data.is_null() {
                 return Err(STATUS_INSUFFICIENT_RESOURCES);
             }

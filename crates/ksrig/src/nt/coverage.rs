@@ -159,7 +159,7 @@ pub(super) fn attach(image: &pe::Image) {
         }
     };
     let Some(memory) = &state.memory else { return };
-    let range = image.base()..image.base() + image.len();
+    let range = image.range();
     // An image that is where another was has taken its place.
     state.images.retain(|old| old.range.end <= range.start || range.end <= old.range.start);
     let run = &state.modules[module].run;

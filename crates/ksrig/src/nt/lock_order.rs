@@ -13,7 +13,7 @@ use std::{
 use super::{
     exports,
     machine::{Machine, lock},
-    pnp, pool,
+    pnp, pool, remove_lock,
     thread::Thread,
     violation,
 };
@@ -294,8 +294,9 @@ pub(super) fn initialized(address: usize, kind: Kind) {
     state.forget(&range);
 }
 
-/// The memory is used for something else.
+/// The memory is used for something else: no lock is in it any more, a remove lock neither.
 pub fn gone(range: &Range<usize>) {
+    remove_lock::gone(range);
     let Some(machine) = watched() else { return };
     let mut state = lock(&machine.lock_order);
     if let Some((thread, address)) = state.holder(range) {

@@ -10,7 +10,6 @@ use ks_sys::*;
 use super::{
     bugcheck, dispatcher, handle, io, lock_order,
     machine::{Machine, lock},
-    remove_lock,
     string::units,
     thread::Thread,
     work,
@@ -139,7 +138,6 @@ unsafe fn end(body: PVOID) {
         let layout = header.layout;
         let start = &raw const *header as usize;
         lock_order::gone(&(start..start + layout.size()));
-        remove_lock::gone(&(start..start + layout.size()));
         let block: *mut Header = header;
         block.drop_in_place();
         dealloc(block.cast(), layout);

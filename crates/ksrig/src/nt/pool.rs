@@ -12,7 +12,7 @@ use super::{
     bugcheck::{self, Cause},
     dpc, inject, io, lock_order,
     machine::{Machine, lock},
-    pnp, remove_lock, residency, resource, slist,
+    pnp, residency, resource, slist,
     special_pool::{Arena, Span},
     thread::Thread,
     timer, trace, violation, work,
@@ -195,7 +195,6 @@ fn free(address: PVOID, tag: Option<u32>) {
         violation::report("PoolFree", code, &name, format_args!("the memory holds {what}"));
     }
     lock_order::gone(&range);
-    remove_lock::gone(&range);
     match block.memory {
         // SAFETY: allocated with this layout and freed once: it was in the map.
         Memory::Heap(layout) => unsafe {

@@ -91,15 +91,23 @@ thread_local! {
     static REACHED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether the thread's IRQL keeps it from pageable memory.
+fn is_raised(thread: &Thread) -> bool {
+    thread.machine().options().watch.force_irql && thread.irql() >= DISPATCH_LEVEL as u8
+}
+
+/// Whether the thread's process keeps it from a program's memory.
+fn is_outside(thread: &Thread) -> bool {
+    thread.machine().options().watch.security && thread.process() == Process::System
+}
+
 impl Area {
     /// Why the thread must not reach it, if so. Pages that an MDL keeps locked are there at any IRQL.
     fn refusal(&self, thread: &Thread) -> Option<Refusal> {
-        let watch = &thread.machine().options().watch;
-        if self.kind == Kind::User && watch.security && thread.process() == Process::System {
+        if self.kind == Kind::User && is_outside(thread) {
             return Some(Refusal::Process);
         }
-        let raised = watch.force_irql && thread.irql() >= DISPATCH_LEVEL as u8;
-        (raised && self.locks == 0).then_some(Refusal::Irql(self.kind))
+        (is_raised(thread) && self.locks == 0).then_some(Refusal::Irql(self.kind))
     }
 }
 
@@ -142,11 +150,8 @@ pub(super) fn lock_pages(range: &Range<usize>, locked: bool) {
 /// Takes away what the calling thread may not reach: after its IRQL was raised, its process has changed, or it has got
 /// the baton.
 pub(super) fn arrive(thread: &Thread) {
-    let machine = thread.machine();
-    let watch = &machine.options().watch;
-    let raised = watch.force_irql && thread.irql() >= DISPATCH_LEVEL as u8;
-    if raised || watch.security && thread.process() == Process::System {
-        lock(&machine.areas).trim(thread);
+    if is_raised(thread) || is_outside(thread) {
+        lock(&thread.machine().areas).trim(thread);
     }
 }
 

@@ -89,6 +89,21 @@ struct State {
     explored: Vec<Choice>,
 }
 
+impl State {
+    /// A thread that could run.
+    fn line_up(&mut self, thread: &Thread) {
+        self.slots[thread.id() as usize].status = Status::Ready;
+        self.ready.push(thread.id());
+    }
+
+    /// The thread at this place among those that could run is the one that does.
+    fn take(&mut self, index: usize) -> &'static Thread {
+        let slot = &mut self.slots[self.ready.remove(index) as usize];
+        slot.status = Status::Running;
+        slot.thread
+    }
+}
+
 /// The scheduler of one machine.
 pub(super) struct Scheduler {
     /// The thread that runs.
@@ -188,9 +203,7 @@ impl Scheduler {
             Some(exploration) => exploration.choose(None, &state.ready),
             None => (self.random() % count as u64) as usize,
         };
-        let slot = state.ready.remove(index) as usize;
-        state.slots[slot].status = Status::Running;
-        Some(state.slots[slot].thread)
+        Some(state.take(index))
     }
 
     fn hand_over(&self, next: &'static Thread) {
@@ -221,16 +234,15 @@ impl Scheduler {
                 self.baton.store(NOBODY, Ordering::Release);
                 return Next::Comer;
             }
-            if state.alarms.is_empty() {
+            if !self.let_time_pass(state) {
                 return Next::Nobody;
             }
-            self.let_time_pass(state);
         }
     }
 
-    /// Time passes to the next alarm, and whatever is due then happens.
-    fn let_time_pass<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        let Some((&(time, _), _)) = state.alarms.first_key_value() else { return };
+    /// Time passes to the next alarm, and whatever is due then happens; false when there is none.
+    fn let_time_pass<'a>(&'a self, mut state: MutexGuard<'a, State>) -> bool {
+        let Some((&(time, _), _)) = state.alarms.first_key_value() else { return false };
         self.now.fetch_max(time, Ordering::Relaxed);
         if time > self.limit.load(Ordering::Relaxed) {
             drop(state);
@@ -249,6 +261,7 @@ impl Scheduler {
                 }
             }
         }
+        true
     }
 
     fn block(&self, me: &'static Thread, reason: &dyn Display, deadline: Option<u64>) -> Wake {
@@ -329,8 +342,7 @@ impl Scheduler {
                 }
                 return;
             }
-            state.slots[me.id() as usize].status = Status::Ready;
-            state.ready.push(me.id());
+            state.line_up(me);
             self.pick(&mut state)
         };
         if let Some(next) = next

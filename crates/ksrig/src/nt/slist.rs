@@ -11,7 +11,7 @@ use super::{
     exports::{Export, exports},
     lock_order,
     machine::Machine,
-    ntoskrnl, remove_lock, violation,
+    ntoskrnl, violation,
 };
 
 exports! {
@@ -62,7 +62,6 @@ pub unsafe fn ExpInterlockedPushEntrySList(ListHead: PSLIST_HEADER, ListEntry: P
         let bytes = unsafe { (&raw const (*ListHead.cast::<GENERAL_LOOKASIDE>()).Size).read() };
         let memory = ListEntry as usize..ListEntry as usize + bytes as usize;
         lock_order::gone(&memory);
-        remove_lock::gone(&memory);
     }
     // SAFETY: the caller's list and entry, which is aligned to 16 bytes.
     unsafe {

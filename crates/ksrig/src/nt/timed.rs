@@ -28,8 +28,10 @@ pub struct Moment {
     waited: u64,
     /// Processor time of the thread.
     processor: u64,
-    /// Of the time stamp counter: now, in driver code so far, waiting so far.
-    ticks: (u64, u64, u64),
+    /// The time stamp counter, and of it: in driver code so far, waiting so far.
+    ticks: u64,
+    driver: u64,
+    idle: u64,
 }
 
 /// Now, if such rules are watched.
@@ -42,15 +44,14 @@ pub fn now() -> Option<Moment> {
 /// The same without the processor time.
 fn glance(thread: &Thread) -> Moment {
     let (driver, idle) = thread.meter.ticks();
-    let ticks = (measure::ticks(), driver, idle);
-    Moment { thread: thread.id(), waited: sched::now() * 100, processor: 0, ticks }
+    let (ticks, waited) = (measure::ticks(), sched::now() * 100);
+    Moment { thread: thread.id(), waited, processor: 0, ticks, driver, idle }
 }
 
 /// Processor time in driver code since then, at least: what the thread had less what was left for the rig's functions.
 fn worked(since: Moment, now: Moment) -> u64 {
-    let passed = now.ticks.0 - since.ticks.0;
-    let elsewhere = (now.ticks.1 - since.ticks.1) + (now.ticks.2 - since.ticks.2);
-    let rig = measure::nanoseconds(passed.saturating_sub(elsewhere));
+    let elsewhere = (now.driver - since.driver) + (now.idle - since.idle);
+    let rig = measure::nanoseconds((now.ticks - since.ticks).saturating_sub(elsewhere));
     (measure::processor_time() - since.processor).saturating_sub(rig)
 }
 
@@ -59,7 +60,7 @@ fn late(since: Moment, limit: u64) -> Option<String> {
     let now = glance(Thread::try_current()?);
     let waited = now.waited - since.waited;
     // The clock of the work is a thread's own: where another one ends it, only the waiting counts.
-    let may_have_worked = if now.thread == since.thread { now.ticks.1 - since.ticks.1 } else { 0 };
+    let may_have_worked = if now.thread == since.thread { now.driver - since.driver } else { 0 };
     if waited + may_have_worked <= limit {
         return None;
     }

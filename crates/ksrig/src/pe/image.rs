@@ -1,6 +1,7 @@
 //! A mapped image.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -143,6 +144,11 @@ impl Image {
     #[allow(clippy::len_without_is_empty, reason = "an image is never empty")]
     pub fn len(&self) -> usize {
         self.headers.size as usize
+    }
+
+    /// The addresses of the image.
+    pub fn range(&self) -> Range<usize> {
+        self.base()..self.base() + self.len()
     }
 
     /// Whether an address lies in the image.

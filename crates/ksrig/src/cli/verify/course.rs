@@ -16,16 +16,18 @@ pub struct Course {
     pub findings: Findings,
     /// What is left, in order.
     pub left: VecDeque<Work>,
+    /// What comes when all courses have come so far.
+    pub then: Vec<Work>,
 }
 
 impl Course {
-    pub fn new(scenario: &'static Scenario, works: Vec<Work>) -> Self {
+    pub fn new(scenario: &'static Scenario, works: Vec<Work>, then: Vec<Work>) -> Self {
         let played = Played {
             scenario: scenario.name.to_owned(),
             title: scenario.title.to_owned(),
             ..Played::default()
         };
-        Self { scenario, played, findings: Findings::default(), left: works.into() }
+        Self { scenario, played, findings: Findings::default(), left: works.into(), then }
     }
 
     /// The real time that its faults still take, as far as it is known, in seconds.
@@ -138,7 +140,7 @@ mod tests {
     use crate::verifier::Faults;
 
     fn course(work: Work, faults: Option<Faults>) -> Option<Course> {
-        let mut course = Course::new(&SCENARIOS[0], vec![work]);
+        let mut course = Course::new(&SCENARIOS[0], vec![work], vec![]);
         course.played.faults = faults;
         Some(course)
     }
@@ -176,7 +178,7 @@ mod tests {
     /// Each is taken by one thread at a time until nothing is left, and all are there in the end, in order.
     #[test]
     fn all_courses_end() {
-        let courses = (0..20).map(|_| Course::new(&SCENARIOS[0], vec![Work::Play, Work::Play]));
+        let courses = (0..20).map(|_| Course::new(&SCENARIOS[0], vec![Work::Play, Work::Play], vec![]));
         let courses = Courses::new(courses.enumerate().map(|(index, mut course)| {
             course.played.found = index;
             course

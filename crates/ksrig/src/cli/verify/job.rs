@@ -205,14 +205,16 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
         }
     };
     let (mut done, mut swept, mut tried) = (Done::new(), None, None);
+    let next = |made: u64, replay: Replay| {
+        begin(scenario.name, seed, replay, None, Some(made + 1));
+        if made.is_multiple_of(16) {
+            tell(&Message::Runs(made));
+        }
+        goes_on()
+    };
     let stress = |first: u64, count: u64| {
-        let stressed = subject.stress(scenario, first, count, |number| {
-            begin(scenario.name, seed, Replay::Free(number), None, Some(number - first + 1));
-            if (number - first).is_multiple_of(16) {
-                tell(&Message::Runs(number - first));
-            }
-            goes_on()
-        });
+        let each = |number| next(number - first, Replay::Free(number));
+        let stressed = subject.stress(scenario, first, count, each);
         if let Some((number, outcome)) = stressed.failed {
             found(outcome.findings, &Replay::Free(number));
         }
@@ -248,13 +250,7 @@ pub fn work(subject: &Subject, seed: u64, job: &Job) -> anyhow::Result<()> {
             swept = Some(sweep);
         }
         Work::Schedules(count) => {
-            let explored = subject.explore(scenario, seed, *count, |made| {
-                begin(scenario.name, seed, Replay::Plain, None, Some(made + 1));
-                if made.is_multiple_of(16) {
-                    tell(&Message::Runs(made));
-                }
-                goes_on()
-            });
+            let explored = subject.explore(scenario, seed, *count, |made| next(made, Replay::Plain));
             tried = Some((explored.schedules, explored.exhausted));
             if let Some((choices, outcome)) = explored.failed {
                 found(outcome.findings, &Replay::Choices(choices));

@@ -192,25 +192,26 @@ impl Args {
             bar.inc(1);
             bar.suspend(|| println!("{}", course.played));
         };
-        let then: Vec<Vec<Work>> = chosen.iter().map(|scenario| self.races(scenario)).collect();
-        let jobs = AtomicUsize::new(then.iter().map(Vec::len).sum());
-        let racing = AtomicUsize::new(then.iter().filter(|works| !works.is_empty()).count());
+        let new = |scenario: &&'static Scenario| Course::new(scenario, self.works(), self.races(scenario));
+        let courses: Vec<_> = chosen.iter().map(new).collect();
+        let jobs = AtomicUsize::new(courses.iter().map(|course| course.then.len()).sum());
+        let racing = AtomicUsize::new(courses.iter().filter(|course| !course.then.is_empty()).count());
         // Faults have an end, and come first; races take all the time that they get.
         let first = time.part(if jobs.load(Ordering::Relaxed) > 0 { 0.5 } else { 1.0 });
-        let courses = Courses::new(chosen.iter().map(|scenario| Course::new(scenario, self.works())));
+        let courses = Courses::new(courses.into_iter());
         courses.each(
             |courses| course::longest(courses, first),
             |course| {
                 let seconds = first.left().map(|left| left.min(SLICE));
                 self.play(&workers, course, seconds, &bar);
-                if course.left.is_empty() && self.races(course.scenario).is_empty() {
+                if course.left.is_empty() && course.then.is_empty() {
                     ends(course);
                 }
             },
         );
-        let courses = courses.into_inner().zip(then).map(|(mut course, then)| {
+        let courses = courses.into_inner().map(|mut course| {
             let cut_short = !course.left.is_empty();
-            course.left = then.into();
+            course.left = std::mem::take(&mut course.then).into();
             if cut_short && course.left.is_empty() {
                 ends(&mut course);
             }

@@ -244,7 +244,7 @@ fn check_executable(priority: ULONG) {
 }
 
 /// A system address of the buffer for the rig's own functions (a macro in the headers); NULL when there is none.
-pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL, _Priority: ULONG) -> PVOID {
+pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: PMDL) -> PVOID {
     // SAFETY: the caller's MDL.
     unsafe { if (*Mdl).MdlFlags & (MAPPED | NONPAGED) != 0 { (*Mdl).MappedSystemVa } else { map(Mdl) } }
 }

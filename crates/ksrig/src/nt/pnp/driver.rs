@@ -15,7 +15,7 @@ use crate::{
         callback::{self, CallbackKind, Group},
         coverage, dpc, exports, io, lock_order,
         machine::{Machine, lock},
-        object, pool, remove_lock, residency, resource, slist,
+        object, pool, residency, resource, slist,
         string::{counted, wide},
         thread::as_kernel,
         timer, trace, violation, work,
@@ -116,7 +116,7 @@ fn add(name: &str, image: Option<pe::Image>) -> &'static Driver {
     }));
     lock(&machine.pnp).drivers.push(driver);
     if let Some(image) = image {
-        machine.code.add(&(image.base()..image.base() + image.len()));
+        machine.code.add(&image.range());
     }
     if let Some(section) = image.and_then(pe::Image::import_section).filter(|section| section.executable()) {
         let message =
@@ -213,7 +213,7 @@ impl Driver {
             io::mdl::report_locked(&self.name);
         }
         if let Some(image) = self.image() {
-            let range = image.base()..image.base() + image.len();
+            let range = image.range();
             // The first of them is what Windows stops with.
             let left = [
                 (timer::any_in(&range), 0x00, "a timer in the image is set"),
@@ -243,11 +243,10 @@ impl Driver {
             state.gone.extend(self.image());
         }
         if let Some(image) = self.image() {
-            let range = image.base()..image.base() + image.len();
+            let range = image.range();
             machine.code.remove(&range);
             residency::remove(&range);
             lock_order::gone(&range);
-            remove_lock::gone(&range);
         }
         *lock(&self.image) = None;
         trace::event("unload", &self.name, "");

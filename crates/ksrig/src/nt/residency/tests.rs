@@ -127,7 +127,7 @@ fn locked(buffer: &Buffer) -> (PMDL, usize) {
     unsafe {
         let mdl = IoAllocateMdl(buffer.address(), buffer.len() as u32, 0, 0, std::ptr::null_mut());
         assert_eq!(MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoReadAccess), Ok(()));
-        (mdl, MmGetSystemAddressForMdlSafe(mdl, 0) as usize)
+        (mdl, MmGetSystemAddressForMdlSafe(mdl) as usize)
     }
 }
 

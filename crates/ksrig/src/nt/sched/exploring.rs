@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{
-    Scheduler, State, Status,
+    Scheduler, State,
     explore::{Choice, Exploration, Explored, Plan},
     step::Stall,
 };
@@ -17,13 +17,11 @@ impl Scheduler {
     fn switch(&self, me: &'static Thread, choose: impl FnOnce(&mut Exploration, &[u32]) -> Option<usize>) {
         let next = {
             let mut state = lock(&self.state);
-            let State { exploration: Some(exploration), ready, slots, .. } = &mut *state else { return };
+            let State { exploration: Some(exploration), ready, .. } = &mut *state else { return };
             let Some(index) = choose(exploration, ready) else { return };
-            let next = ready.remove(index) as usize;
-            slots[me.id() as usize].status = Status::Ready;
-            ready.push(me.id());
-            slots[next].status = Status::Running;
-            slots[next].thread
+            let next = state.take(index);
+            state.line_up(me);
+            next
         };
         self.hand_over(next);
         self.wait_for_baton(me);

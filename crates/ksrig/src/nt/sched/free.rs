@@ -33,13 +33,11 @@ impl Scheduler {
         {
             let mut state = lock(&self.state);
             state.free -= 1;
-            let slot = &mut state.slots[me.id() as usize];
             if self.baton.load(Ordering::Acquire) == NOBODY {
-                slot.status = Status::Running;
+                state.slots[me.id() as usize].status = Status::Running;
                 self.baton.store(me.id(), Ordering::Release);
             } else {
-                slot.status = Status::Ready;
-                state.ready.push(me.id());
+                state.line_up(me);
             }
         }
         self.wait_for_baton(me);

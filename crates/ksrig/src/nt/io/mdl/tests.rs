@@ -78,10 +78,10 @@ fn mdl_life() {
     // SAFETY: the MDLs are freed once and describe live memory.
     unsafe {
         let mdl = IoAllocateMdl(buffer.address(), 10_000, 0, 0, null_mut());
-        assert!(MmGetSystemAddressForMdlSafe(mdl, 0).is_null());
+        assert!(MmGetSystemAddressForMdlSafe(mdl).is_null());
         assert_eq!(MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoWriteAccess), Ok(()));
-        assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), buffer.address());
-        assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), buffer.address());
+        assert_eq!(MmGetSystemAddressForMdlSafe(mdl), buffer.address());
+        assert_eq!(MmGetSystemAddressForMdlSafe(mdl), buffer.address());
         MmUnlockPages(mdl);
         MmUnlockPages(mdl);
         IoFreeMdl(mdl);
@@ -89,7 +89,7 @@ fn mdl_life() {
         let locked = MmProbeAndLockPages(mdl, USER_MODE, _LOCK_OPERATION::IoReadAccess);
         assert_eq!(locked, Err(STATUS_ACCESS_VIOLATION));
         MmBuildMdlForNonPagedPool(mdl);
-        assert_eq!(MmGetSystemAddressForMdlSafe(mdl, 0), (&raw mut local).cast());
+        assert_eq!(MmGetSystemAddressForMdlSafe(mdl), (&raw mut local).cast());
         IoFreeMdl(mdl);
     }
     assert_eq!(violation::take().iter().map(|v| v.code).collect::<Vec<_>>(), [0xB2, 0x7C]);

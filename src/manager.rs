@@ -135,9 +135,9 @@ fn change(
         return Err(Error::ACCESS_DENIED);
     }
     let device = manager.device();
-    if !device.is_started() {
-        return Err(Error::DEVICE_NOT_READY);
-    }
     let cameras = &device.context()?.cameras;
-    device.on_system_thread(|| action(cameras, &device.lock()))?
+    device.on_system_thread(|| {
+        let lock = device.lock();
+        if device.is_started() { action(cameras, &lock) } else { Err(Error::DEVICE_NOT_READY) }
+    })?
 }

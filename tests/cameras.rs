@@ -268,6 +268,33 @@ fn refusals() {
     }
 }
 
+/// A device that has been stopped, or pulled out, takes no changes from who still has the manager open (R1.8, R1.15).
+#[test]
+fn a_device_that_is_gone_takes_no_cameras() {
+    const NOT_READY: Status = Status(STATUS_DEVICE_NOT_READY);
+    for image in images::loopcam() {
+        let stand = Stand::built(&image, builder().trace(false));
+        let manager = stand.filter(MANAGER);
+        assert_eq!(add(&manager, 2, "Two"), Status::SUCCESS);
+        stand.driver().stop().expect("STOP_DEVICE");
+        assert_eq!(add(&manager, 3, "Three"), NOT_READY);
+        stand.driver().start().expect("START_DEVICE");
+        stand.rig.settle();
+        assert_eq!(add(&manager, 3, "Three"), Status::SUCCESS);
+        stand.driver().pull_out();
+        let before = cameras(&manager);
+        assert_eq!(
+            (add(&manager, 4, "Four"), rename(&manager, 2, "2"), remove(&manager, 2)),
+            (NOT_READY, NOT_READY, NOT_READY)
+        );
+        assert_eq!(cameras(&manager), before);
+        drop(manager);
+        stand.rig.settle();
+        assert!(stand.driver().is_gone());
+        stand.end();
+    }
+}
+
 /// Only who may write to the manager changes which cameras there are; who may read looks on, and is told.
 #[test]
 fn only_writers_manage() {

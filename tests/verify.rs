@@ -338,6 +338,12 @@ fn specimens_are_found() {
         assert!(finding.times > 1, "{text}");
         assert!(fs::read_to_string(&page).expect("a page").contains(rule));
     }
+    let (code, text, verdict) = verify(&images::raw("overrun"), &[]);
+    assert_eq!(code, Some(1), "{text}");
+    let [finding] = &verdict.findings.0[..] else { panic!("{text}") };
+    assert_eq!((finding.rule.as_str(), finding.scenario.as_str()), ("UserMemory", "buffers"), "{text}");
+    assert!(finding.stack[0].contains("source::process"), "{text}");
+
     let (code, text, verdict) = verify(&images::raw("access-violation"), &[]);
     assert_eq!(code, Some(1), "{text}");
     assert_eq!(verdict.findings.0.len(), 1, "{text}");

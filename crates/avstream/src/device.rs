@@ -1,6 +1,12 @@
 //! The device: what a driver is loaded for.
 
-use core::{marker::PhantomData, mem::zeroed, ptr::NonNull};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::zeroed,
+    ptr::{NonNull, null_mut},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use crate::{
     bag,
@@ -10,7 +16,7 @@ use crate::{
     error::{Error, Result, status_of},
     ffi::{
         KSDEVICE, KSDEVICE_DESCRIPTOR, KSDEVICE_DESCRIPTOR_VERSION, KSDEVICE_DISPATCH, KsAcquireDevice,
-        KsInitializeDriver, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT, PKSDEVICE, PUNICODE_STRING,
+        KsInitializeDriver, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT, PIRP, PKSDEVICE, PUNICODE_STRING,
     },
     kbox::KBox,
 };
@@ -35,7 +41,7 @@ pub trait DeviceDispatch: Sized + Send + Sync + 'static {
 ///
 /// # Invariants
 ///
-/// So it does, and is.
+/// So it does, and is; its context is a [`Block`].
 pub struct Device<'a, D> {
     raw: NonNull<KSDEVICE>,
     kind: PhantomData<fn() -> D>,
@@ -64,21 +70,29 @@ impl<'a, D: DeviceDispatch> Device<'a, D> {
         self.raw.as_ptr()
     }
 
-    pub(crate) const fn raw(&self) -> NonNull<KSDEVICE> {
-        self.raw
-    }
-
     /// What Plug and Play knows the device as.
     pub(crate) fn physical(&self) -> PDEVICE_OBJECT {
         // SAFETY: by the invariant it is alive; set before Add (R1.4).
         unsafe { (*self.as_ptr()).PhysicalDeviceObject }
     }
 
-    /// Whether it has been started, and not stopped since.
+    /// Whether it has been started, and neither stopped since nor pulled out.
     #[must_use]
     pub fn is_started(&self) -> bool {
         // SAFETY: by the invariant it is alive; the class driver sets it (R1.8).
-        unsafe { (*self.as_ptr()).Started != 0 }
+        let started = unsafe { (*self.as_ptr()).Started != 0 };
+        // A surprise removal is said to clear it nowhere.
+        started && self.block().is_ok_and(|block| !block.is_pulled_out.load(Ordering::Acquire))
+    }
+
+    /// A number that no other device of this driver has or will have.
+    pub(crate) fn serial(&self) -> Result<u64> {
+        Ok(self.block()?.serial)
+    }
+
+    fn block(&self) -> Result<&'a Block<D>> {
+        // SAFETY: by the invariant.
+        unsafe { block(self.as_ptr()) }
     }
 
     /// Its context.
@@ -103,11 +117,55 @@ impl<'a, D: DeviceDispatch> Device<'a, D> {
     }
 }
 
-/// The context, as an item of the device's bag.
+/// What belongs to a device: an item of its bag, and there before its context is.
 struct Block<D> {
-    context: D,
-    /// An item has a size even if the context has none.
-    _size: u8,
+    serial: u64,
+    is_pulled_out: AtomicBool,
+    /// The context is there, and stays.
+    is_added: AtomicBool,
+    context: UnsafeCell<Option<D>>,
+}
+
+// SAFETY: the context is written once, by who adds the device, and shared from then on, which `is_added` tells.
+unsafe impl<D: Send + Sync> Sync for Block<D> {}
+
+impl<D> Block<D> {
+    fn new() -> Self {
+        static DEVICES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            serial: DEVICES.fetch_add(1, Ordering::Relaxed),
+            is_pulled_out: AtomicBool::new(false),
+            is_added: AtomicBool::new(false),
+            context: UnsafeCell::new(None),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Once, by who adds the device.
+    unsafe fn fill(&self, context: D) {
+        // SAFETY: nobody looks at it before the flag says so.
+        unsafe { *self.context.get() = Some(context) };
+        self.is_added.store(true, Ordering::Release);
+    }
+
+    fn context(&self) -> Result<&D> {
+        if !self.is_added.load(Ordering::Acquire) {
+            return Err(Error::DEVICE_NOT_READY);
+        }
+        // SAFETY: nobody writes it any more.
+        unsafe { &*self.context.get() }.as_ref().ok_or(Error::DEVICE_NOT_READY)
+    }
+}
+
+/// # Safety
+///
+/// `device` is a device of kind `D`, and outlives the reference.
+unsafe fn block<'a, D: DeviceDispatch>(device: PKSDEVICE) -> Result<&'a Block<D>> {
+    // SAFETY: the caller's promise.
+    let block = unsafe { (*device).Context }.cast::<Block<D>>();
+    // SAFETY: NULL until `add_context` has put a block there, which lives as long as the device.
+    unsafe { block.as_ref() }.ok_or(Error::DEVICE_NOT_READY)
 }
 
 /// The context of a device.
@@ -117,9 +175,7 @@ struct Block<D> {
 /// `device` is a device of kind `D`, and outlives the reference.
 pub(crate) unsafe fn context<'a, D: DeviceDispatch>(device: PKSDEVICE) -> Result<&'a D> {
     // SAFETY: the caller's promise.
-    let block = unsafe { (*device).Context }.cast::<Block<D>>();
-    // SAFETY: NULL until `add` has put a block there, which lives as long as the device.
-    unsafe { block.as_ref() }.map(|block| &block.context).ok_or(Error::DEVICE_NOT_READY)
+    unsafe { block(device) }?.context()
 }
 
 struct Table<D>(PhantomData<D>);
@@ -127,6 +183,7 @@ struct Table<D>(PhantomData<D>);
 impl<D: DeviceDispatch> Table<D> {
     const DISPATCH: KSDEVICE_DISPATCH = KSDEVICE_DISPATCH {
         Add: Some(add::<D>),
+        SurpriseRemoval: Some(pulled_out::<D>),
         // SAFETY: absent callbacks.
         ..unsafe { zeroed() }
     };
@@ -163,27 +220,43 @@ callbacks! {
         // SAFETY: the class driver's promise: the device is being added (R1.4).
         status_of(unsafe { add_context::<D>(raw) })
     }
+
+    /// `KSDEVICE_DISPATCH.SurpriseRemoval` (`nc-ks-pfnksdeviceirpvoid.md`).
+    fn pulled_out<D: DeviceDispatch>(device: PKSDEVICE, _irp: PIRP) {
+        // SAFETY: the class driver's promise: a live device of this driver.
+        if let Ok(block) = unsafe { block::<D>(device) } {
+            block.is_pulled_out.store(true, Ordering::Release);
+        }
+    }
 }
 
 /// # Safety
 ///
 /// `raw` is a device of kind `D` that is being added.
 unsafe fn add_context<D: DeviceDispatch>(raw: NonNull<KSDEVICE>) -> Result {
-    // SAFETY: the caller's promise.
-    let device = unsafe { Device::<D>::new(raw) };
-    let context = D::add(device)?;
-    let block = KBox::new(Block { context, _size: 0 })?;
+    let place = KBox::into_raw(KBox::new(Block::<D>::new())?);
     // SAFETY: a live device.
-    let bag = unsafe { raw.as_ref() }.Bag;
-    let item = {
+    unsafe { (*raw.as_ptr()).Context = place.as_ptr().cast() };
+    // SAFETY: the caller's promise, and its context is a block.
+    let device = unsafe { Device::<D>::new(raw) };
+    let context = D::add(device);
+    // SAFETY: it came from `into_raw`.
+    let block = unsafe { KBox::from_raw(place) };
+    let added = context.and_then(|context| {
+        // SAFETY: once, and here.
+        unsafe { block.fill(context) };
+        // SAFETY: a live device.
+        let bag = unsafe { raw.as_ref() }.Bag;
         // The mutex that guards a device's bag. ASSUMED: (contract 10.3) it is not held during Add.
         let _lock = device.lock();
         // SAFETY: the bag of a live device, whose mutex is held.
-        unsafe { bag::add(bag, block) }?
-    };
-    // SAFETY: a live device; nobody uses its context before Add has returned (R1.5).
-    unsafe { (*raw.as_ptr()).Context = item.as_ptr().cast() };
-    Ok(())
+        unsafe { bag::add(bag, block) }
+    });
+    if added.is_err() {
+        // SAFETY: a live device; the block is gone.
+        unsafe { (*raw.as_ptr()).Context = null_mut() };
+    }
+    added.map(drop)
 }
 
 /// Exports `DriverEntry` of a driver for this kind of device.

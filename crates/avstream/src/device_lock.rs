@@ -56,6 +56,7 @@ impl<'a, D: DeviceDispatch> DeviceLock<'a, D> {
     ///
     /// What the class driver says, such as that there is no memory.
     pub fn create(&self, descriptor: &'static FilterDescriptor<D>) -> Result<FilterFactory<D>> {
+        let serial = self.device.serial()?;
         let mut raw = null_mut();
         // SAFETY: a live device.
         let object = unsafe { (*self.device.as_ptr()).FunctionalDeviceObject };
@@ -74,7 +75,7 @@ impl<'a, D: DeviceDispatch> DeviceLock<'a, D> {
         };
         Error::check(status)?;
         let raw = NonNull::new(raw).ok_or(Error::UNSUCCESSFUL)?;
-        Ok(FilterFactory::new(raw, self.device))
+        Ok(FilterFactory::new(raw, serial))
     }
 
     /// Has the filters of a factory found, which was made after the device was started.

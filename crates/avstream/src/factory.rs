@@ -5,7 +5,7 @@ use core::{marker::PhantomData, ptr::NonNull};
 use crate::{
     device::{Device, DeviceDispatch},
     error::{Error, Result},
-    ffi::{KSDEVICE, KSFILTERFACTORY},
+    ffi::KSFILTERFACTORY,
 };
 
 /// A filter factory of a device of kind `D`: what [`DeviceLock`](crate::DeviceLock) has made. To drop this does nothing:
@@ -13,21 +13,22 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// `raw` is a factory of `device`, and alive as long as that.
+/// `raw` is a factory of the device of this serial number, and alive as long as that.
 pub struct FilterFactory<D> {
     raw: NonNull<KSFILTERFACTORY>,
-    device: NonNull<KSDEVICE>,
+    /// Its device's: a later device may have the address of one that is gone.
+    serial: u64,
     kind: PhantomData<fn() -> D>,
 }
 
 impl<D: DeviceDispatch> FilterFactory<D> {
-    pub(crate) const fn new(raw: NonNull<KSFILTERFACTORY>, device: Device<'_, D>) -> Self {
-        Self { raw, device: device.raw(), kind: PhantomData }
+    pub(crate) const fn new(raw: NonNull<KSFILTERFACTORY>, serial: u64) -> Self {
+        Self { raw, serial, kind: PhantomData }
     }
 
     /// The factory, if it belongs to this device.
     pub(crate) fn at(&self, device: Device<'_, D>) -> Result<NonNull<KSFILTERFACTORY>> {
-        if self.device == device.raw() { Ok(self.raw) } else { Err(Error::INVALID_PARAMETER) }
+        if self.serial == device.serial()? { Ok(self.raw) } else { Err(Error::INVALID_PARAMETER) }
     }
 }
 

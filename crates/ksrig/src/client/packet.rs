@@ -38,6 +38,13 @@ impl Packet {
         packet
     }
 
+    /// The same with frames that end where a page ends: an inaccessible one follows.
+    pub fn tight(mut self) -> Self {
+        self.frames = self.frames.iter().map(|frame| user::Buffer::at_page_end(frame.len())).collect();
+        self.prepare();
+        self
+    }
+
     /// One frame for writing.
     pub fn from_frame(frame: &[u8]) -> Self {
         let mut packet = Self::new(&[frame.len()]);

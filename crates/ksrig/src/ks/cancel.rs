@@ -117,7 +117,7 @@ fn cancel_frame(held: Held<'_>, frame: *mut Frame) {
             continue;
         };
         // R6.24: at DISPATCH_LEVEL, with the queue's spin lock held; it deletes the clone.
-        let public = &raw mut pointer.public;
+        let public = pointer.public.address();
         held.calling_back(|| {
             // SAFETY: the minidriver gave the routine for this clone.
             callback::call(Callback { kind: CANCELED, object: &queue.pin.name() }, || unsafe {

@@ -14,8 +14,6 @@ use super::{
 };
 use crate::nt::{fails_now, violation};
 
-/// The pool tag that failure injection sees for a clone.
-const TAG: u32 = u32::from_le_bytes(*b"KSsp");
 /// So many deleted clones are kept from being used again.
 const QUARANTINE: usize = 16;
 
@@ -43,7 +41,7 @@ pub unsafe fn KsStreamPointerClone(
     if !frame.queued {
         return STATUS_DEVICE_NOT_READY;
     }
-    if fails_now(size_of::<KSSTREAM_POINTER>() + ContextSize as usize, TAG) {
+    if fails_now(size_of::<KSSTREAM_POINTER>() + ContextSize as usize, pointer::TAG) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     let clone = held.new_clone(&queue, ContextSize as usize);
@@ -52,15 +50,15 @@ pub unsafe fn KsStreamPointerClone(
     // SAFETY: both are alive; the clone has the original's offsets, and its own from now on.
     unsafe {
         (*clone).cancel = CancelCallback;
-        (*clone).public.OffsetIn = (*original).public.OffsetIn;
-        (*clone).public.OffsetOut = (*original).public.OffsetOut;
+        let (to, from) = (&mut (*clone).public, &(*original).public);
+        (to.OffsetIn, to.OffsetOut) = (from.OffsetIn, from.OffsetOut);
     }
     if locked {
         held.lock_pointer(clone);
     }
     pointer::enter(&queue, clone);
-    // SAFETY: the caller says where; only the address of the public part is taken.
-    unsafe { *CloneStreamPointer = &raw mut (*clone).public };
+    // SAFETY: the caller says where.
+    unsafe { *CloneStreamPointer = public(clone) };
     STATUS_SUCCESS
 }
 
@@ -113,8 +111,8 @@ pub fn KsStreamPointerGetNextClone(StreamPointer: PKSSTREAM_POINTER) -> PKSSTREA
 }
 
 fn public(pointer: *mut StreamPointer) -> PKSSTREAM_POINTER {
-    // SAFETY: only the address is taken.
-    unsafe { &raw mut (*pointer).public }
+    // SAFETY: pointers of the queue are alive.
+    unsafe { (*pointer).public.address() }
 }
 
 impl Held<'_> {
@@ -127,7 +125,8 @@ impl Held<'_> {
         let clone = match spare {
             // SAFETY: the memory of deleted clones is the queue's.
             Some(spare) if unsafe { (*spare).context_size } == context_size => {
-                pointer::initialize(queue, spare, Kind::Clone);
+                // SAFETY: as above, and it is nobody's.
+                pointer::renew(queue, unsafe { &mut *spare });
                 spare
             }
             other => {
@@ -148,7 +147,7 @@ impl Held<'_> {
         self.queue.timeouts.cancel(clone);
         // SAFETY: the clone is alive.
         let (serial, locked, frame) = unsafe {
-            (*clone).live = false;
+            (*clone).retire();
             ((*clone).serial, (*clone).locked, (*clone).frame)
         };
         let inner = self.inner();
@@ -157,8 +156,6 @@ impl Held<'_> {
         inner.clones.remove(index);
         inner.spare.push_back(clone);
         let unlocked = locked.then(|| self.unlock_pointer(clone));
-        // SAFETY: the memory stays the queue's. Whoever still reads through the clone meets these patterns (R8.6).
-        unsafe { (&raw mut (*clone).public).write_bytes(0xDD, 1) };
         if !frame.is_null() {
             self.release(frame);
         }

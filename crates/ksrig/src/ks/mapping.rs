@@ -83,7 +83,8 @@ pub(super) fn fill(queue: &Queue, pointer: &mut StreamPointer, frame: &mut Frame
             }
         }
     }
-    let offset = if queue.input { &mut pointer.public.OffsetIn } else { &mut pointer.public.OffsetOut };
+    let public = &mut *pointer.public;
+    let offset = if queue.input { &mut public.OffsetIn } else { &mut public.OffsetOut };
     // SAFETY: with mappings the table is the member in use.
     if unsafe { offset.__bindgen_anon_1.Mappings.is_null() } && count > 0 {
         offset.__bindgen_anon_1.Mappings = frame.mappings.as_mut_ptr().cast();

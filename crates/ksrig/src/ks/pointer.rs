@@ -4,10 +4,11 @@
 //! other address is a violation (KsInvalidStreamPointer) and not a crash of the rig.
 
 use std::{
-    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    alloc::{Layout, alloc, dealloc, handle_alloc_error},
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
-    mem::{offset_of, size_of},
+    mem::size_of,
+    ops::{Deref, DerefMut},
     ptr::null_mut,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -20,7 +21,7 @@ use super::{
     mapping,
     queue::{Held, Queue},
 };
-use crate::nt::violation;
+use crate::nt::{lend, take_back, violation};
 
 /// What kind of pointer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,7 @@ pub enum Kind {
     Clone,
 }
 
-/// A stream pointer; the minidriver sees the last field, and behind it the bytes of a clone's context.
-#[repr(C, align(16))]
+/// A stream pointer.
 pub struct StreamPointer {
     /// The queue it belongs to.
     pub queue: *const Queue,
@@ -44,7 +44,7 @@ pub struct StreamPointer {
     pub cancel: PFNKSSTREAMPOINTER,
     /// Creation order of clones.
     pub serial: u64,
-    /// Bytes of context behind it.
+    /// Bytes of context behind what the minidriver sees.
     pub context_size: usize,
     /// What kind it is.
     pub kind: Kind,
@@ -57,13 +57,93 @@ pub struct StreamPointer {
     /// Whether its cancel callback has been called and did not delete it (R6.24).
     pub outlived_cancel: bool,
     /// What the minidriver sees.
-    pub public: KSSTREAM_POINTER,
+    pub public: Public,
+}
+
+/// The pool tag of stream pointers.
+pub(super) const TAG: u32 = u32::from_le_bytes(*b"KSsp");
+
+/// What the minidriver sees of a stream pointer, and behind it the bytes of a clone's context. It lies apart, so that it can be
+/// taken away when the pointer is deleted: where special pool is watched, it lies there.
+///
+/// # Invariants
+///
+/// The memory is there as long as the pointer is live; who uses it holds the queue's lock.
+pub struct Public {
+    address: PKSSTREAM_POINTER,
+    memory: Memory,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    None,
+    Heap,
+    Special,
 }
 
 const _: () =
-    assert!(offset_of!(StreamPointer, public).is_multiple_of(16), "the context keeps pool alignment");
-const _: () =
     assert!(size_of::<KSSTREAM_POINTER>().is_multiple_of(16), "nothing between pointer and context");
+
+impl Public {
+    /// Where it is, or was.
+    pub const fn address(&self) -> PKSSTREAM_POINTER {
+        self.address
+    }
+
+    /// Memory, if there is none.
+    fn take(&mut self, context_size: usize) {
+        if self.memory != Memory::None {
+            return;
+        }
+        let layout = layout(context_size);
+        (self.address, self.memory) = match lend(layout.size(), TAG) {
+            Some(address) => (address.cast(), Memory::Special),
+            // SAFETY: the layout is not empty.
+            None => (unsafe { alloc(layout) }.cast(), Memory::Heap),
+        };
+        if self.address.is_null() {
+            handle_alloc_error(layout);
+        }
+    }
+
+    /// The minidriver has it no more: whoever still reads through the pointer meets a fault, or these patterns (R8.6).
+    fn hide(&mut self) {
+        match self.memory {
+            Memory::None => (),
+            // SAFETY: its memory.
+            Memory::Heap => unsafe { self.address.write_bytes(0xDD, 1) },
+            Memory::Special => {
+                take_back(self.address.cast());
+                self.memory = Memory::None;
+            }
+        }
+    }
+
+    fn free(&mut self, context_size: usize) {
+        self.hide();
+        if self.memory == Memory::Heap {
+            // SAFETY: it came from `take`.
+            unsafe { dealloc(self.address.cast(), layout(context_size)) };
+            self.memory = Memory::None;
+        }
+    }
+}
+
+impl Deref for Public {
+    type Target = KSSTREAM_POINTER;
+
+    fn deref(&self) -> &KSSTREAM_POINTER {
+        // SAFETY: by the invariant.
+        unsafe { &*self.address }
+    }
+}
+
+impl DerefMut for Public {
+    fn deref_mut(&mut self) -> &mut KSSTREAM_POINTER {
+        // SAFETY: by the invariant.
+        unsafe { &mut *self.address }
+    }
+}
 
 impl StreamPointer {
     /// Fills the public part for a frame (R6.15, R6.16), or empties it.
@@ -78,8 +158,9 @@ impl StreamPointer {
             // Mappings are made when the pointer is locked.
             if mapped { (frame.header, null_mut(), 0) } else { (frame.header, frame.data, bytes) }
         };
-        self.public.StreamHeader = header;
-        let offset = if input { &mut self.public.OffsetIn } else { &mut self.public.OffsetOut };
+        let public = &mut *self.public;
+        public.StreamHeader = header;
+        let offset = if input { &mut public.OffsetIn } else { &mut public.OffsetOut };
         offset.__bindgen_anon_1.Data = data.cast();
         offset.Count = count;
         offset.Remaining = count;
@@ -87,57 +168,69 @@ impl StreamPointer {
 }
 
 fn layout(context_size: usize) -> Layout {
-    let size = offset_of!(StreamPointer, public) + size_of::<KSSTREAM_POINTER>() + context_size;
+    let size = size_of::<KSSTREAM_POINTER>() + context_size;
     Layout::from_size_align(size.next_multiple_of(16), 16).expect("sizes are 32 bits wide")
 }
 
 /// A new pointer of a queue, on no frame.
 pub fn allocate(queue: &Queue, kind: Kind, context_size: usize) -> *mut StreamPointer {
-    let layout = layout(context_size);
-    // SAFETY: the layout is not empty.
-    let pointer = unsafe { alloc_zeroed(layout) }.cast::<StreamPointer>();
-    if pointer.is_null() {
-        handle_alloc_error(layout);
-    }
-    // SAFETY: the memory is ours, zeroed, and large enough.
-    unsafe { (&raw mut (*pointer).context_size).write(context_size) };
-    initialize(queue, pointer, kind);
-    pointer
+    let mut pointer = StreamPointer {
+        queue,
+        frame: null_mut(),
+        cancel: None,
+        serial: 0,
+        context_size,
+        kind,
+        live: true,
+        locked: false,
+        lost: false,
+        outlived_cancel: false,
+        public: Public { address: null_mut(), memory: Memory::None },
+    };
+    pointer.initialize(queue);
+    Box::into_raw(Box::new(pointer))
 }
 
-/// Makes memory of [`allocate`] a new pointer.
-pub fn initialize(queue: &Queue, pointer: *mut StreamPointer, kind: Kind) {
-    // SAFETY: the memory is ours and large enough; plain stores need no valid old values.
-    unsafe {
-        (&raw mut (*pointer).queue).write(queue);
-        (&raw mut (*pointer).frame).write(null_mut());
-        (&raw mut (*pointer).cancel).write(None);
-        (&raw mut (*pointer).serial).write(0);
-        (&raw mut (*pointer).kind).write(kind);
-        (&raw mut (*pointer).live).write(true);
-        (&raw mut (*pointer).locked).write(false);
-        (&raw mut (*pointer).lost).write(false);
-        (&raw mut (*pointer).outlived_cancel).write(false);
-        let public = &raw mut (*pointer).public;
-        public.write_bytes(0, 1);
-        (*public).Pin = queue.pin.ks();
-        (*public).Offset =
-            if queue.input { &raw mut (*public).OffsetIn } else { &raw mut (*public).OffsetOut };
-        if (*pointer).context_size > 0 {
-            let context = public.add(1).cast::<u8>();
-            // ASSUMED: nothing says what the context holds at first; a pattern, so that nobody relies on zeros.
-            context.write_bytes(0xCD, (*pointer).context_size);
-            (*public).Context = context.cast();
+/// Makes a deleted pointer a new one.
+pub fn renew(queue: &Queue, pointer: &mut StreamPointer) {
+    (pointer.frame, pointer.cancel, pointer.serial) = (null_mut(), None, 0);
+    (pointer.live, pointer.locked, pointer.lost, pointer.outlived_cancel) = (true, false, false, false);
+    pointer.initialize(queue);
+}
+
+impl StreamPointer {
+    /// What the minidriver sees at first.
+    fn initialize(&mut self, queue: &Queue) {
+        self.public.take(self.context_size);
+        let address = self.public.address;
+        // SAFETY: the memory is there and large enough; plain stores need no valid old values.
+        unsafe {
+            address.write_bytes(0, 1);
+            (*address).Pin = queue.pin.ks();
+            (*address).Offset =
+                if queue.input { &raw mut (*address).OffsetIn } else { &raw mut (*address).OffsetOut };
+            if self.context_size > 0 {
+                let context = address.add(1).cast::<u8>();
+                // ASSUMED: nothing says what the context holds at first; a pattern, so that nobody relies on zeros.
+                context.write_bytes(0xCD, self.context_size);
+                (*address).Context = context.cast();
+            }
         }
+    }
+
+    /// The minidriver may not use it any more.
+    pub fn retire(&mut self) {
+        self.live = false;
+        self.public.hide();
     }
 }
 
 /// Gives the memory back.
 pub fn free(pointer: *mut StreamPointer) {
-    // SAFETY: it came from `allocate`.
-    let layout = layout(unsafe { (*pointer).context_size });
-    // SAFETY: as above.
-    unsafe { dealloc(pointer.cast(), layout) };
+    // SAFETY: it came from `allocate`, and nobody has it any more.
+    let mut pointer = unsafe { Box::from_raw(pointer) };
+    let context_size = pointer.context_size;
+    pointer.public.free(context_size);
 }
 
 /// Hashes an address.
@@ -158,7 +251,16 @@ impl Hasher for AddressHasher {
     }
 }
 
-type Live = HashMap<usize, Arc<Queue>, BuildHasherDefault<AddressHasher>>;
+/// A live pointer.
+struct Entry {
+    queue: Arc<Queue>,
+    pointer: *mut StreamPointer,
+}
+
+// SAFETY: the queue keeps the pointer's memory, and its fields are under the queue's lock.
+unsafe impl Send for Entry {}
+
+type Live = HashMap<usize, Entry, BuildHasherDefault<AddressHasher>>;
 
 /// The live stream pointers, by the address the minidriver knows. Addresses are unique in the process, so
 /// the machines share the list. It is only asked for single addresses: its order never matters.
@@ -170,27 +272,27 @@ fn live() -> MutexGuard<'static, Live> {
 
 /// Enters a pointer that the minidriver is about to get.
 pub fn enter(queue: &Arc<Queue>, pointer: *mut StreamPointer) {
-    live().insert(address(pointer), Arc::clone(queue));
+    live().insert(address(pointer), Entry { queue: Arc::clone(queue), pointer });
 }
 
 /// Strikes a pointer off.
 pub fn strike(pointer: *mut StreamPointer) {
-    let queue = live().remove(&address(pointer));
+    let entry = live().remove(&address(pointer));
     // The list's mutex is free again should this be the last reference.
-    drop(queue);
+    drop(entry);
 }
 
 fn address(pointer: *mut StreamPointer) -> usize {
-    // SAFETY: only the address is taken.
-    unsafe { &raw mut (*pointer).public as usize }
+    // SAFETY: the memory of the queue's pointers is the queue's.
+    unsafe { (*pointer).public.address as usize }
 }
 
 /// The pointer behind an argument of a call; a violation if it is none (KsInvalidStreamPointer).
 /// The queue keeps the memory of its pointers: whether this one is still [`live`](StreamPointer::live) is asked
 /// again once the queue is locked.
 pub fn find(public: PKSSTREAM_POINTER, call: &str) -> Option<(Arc<Queue>, *mut StreamPointer)> {
-    let queue = live().get(&(public as usize)).cloned();
-    if queue.is_none() {
+    let found = live().get(&(public as usize)).map(|entry| (Arc::clone(&entry.queue), entry.pointer));
+    if found.is_none() {
         let what = if public.is_null() { "NULL" } else { "no edge and no live clone" };
         violation::report(
             "KsInvalidStreamPointer",
@@ -199,12 +301,7 @@ pub fn find(public: PKSSTREAM_POINTER, call: &str) -> Option<(Arc<Queue>, *mut S
             format_args!("the stream pointer is {what}"),
         );
     }
-    Some((queue?, container(public)))
-}
-
-/// The object around the public structure.
-pub fn container(public: PKSSTREAM_POINTER) -> *mut StreamPointer {
-    public.wrapping_byte_sub(offset_of!(StreamPointer, public)).cast()
+    found
 }
 
 impl Held<'_> {

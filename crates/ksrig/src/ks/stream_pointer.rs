@@ -58,7 +58,7 @@ fn edge(
         return null_mut();
     }
     // SAFETY: edges live as long as the queue, and their fields are under its lock.
-    let (public, locked) = unsafe { (&raw mut (*edge).public, (*edge).locked) };
+    let (public, locked) = unsafe { ((*edge).public.address(), (*edge).locked) };
     if state != KSSTREAM_POINTER_STATE::KSSTREAM_POINTER_STATE_LOCKED {
         return public;
     }
@@ -302,7 +302,7 @@ pub(super) fn lock_leading(queue: &Queue) -> Option<Leading> {
         let offset = if queue.input { &public.OffsetIn } else { &public.OffsetOut };
         let options = if queue.input { (*public.StreamHeader).OptionsFlags } else { 0 };
         let (data, bytes) = (offset.__bindgen_anon_1.Data.cast(), offset.Remaining);
-        Some(Leading { pointer: public, data, bytes, options })
+        Some(Leading { pointer: public.address(), data, bytes, options })
     }
 }
 
@@ -366,7 +366,8 @@ fn locked_frame(state: &StreamPointer) -> Option<&Frame> {
 /// Moves the offsets of a locked pointer, and gives whether its frame has nothing left (R6.17).
 fn advance_offsets(held: Held<'_>, state: &mut StreamPointer, in_used: u32, out_used: u32) -> bool {
     let input = held.queue.input;
-    let offsets = [(&mut state.public.OffsetIn, in_used), (&mut state.public.OffsetOut, out_used)];
+    let public = &mut *state.public;
+    let offsets = [(&mut public.OffsetIn, in_used), (&mut public.OffsetOut, out_used)];
     for (offset, used) in offsets {
         let step = used.min(offset.Remaining);
         if step < used {

@@ -128,7 +128,7 @@ unsafe extern "win64" fn expired(_: *mut _KDPC, queue: PVOID, _: PVOID, _: PVOID
     while let Some(timeout) = queue.timeouts.next_due(now) {
         let Some(routine) = timeout.callback else { continue };
         // SAFETY: the pointer's memory is the queue's; deleting the pointer takes its timeout out.
-        let public = unsafe { &raw mut (*timeout.pointer).public };
+        let public = unsafe { (*timeout.pointer).public.address() };
         // R6.19: at DISPATCH_LEVEL, queue not locked.
         // SAFETY: the minidriver gave the routine for this pointer.
         callback::call(Callback { kind: TIMED_OUT, object: &queue.pin.name() }, || unsafe {

@@ -41,6 +41,15 @@ struct Block {
     paged: bool,
     /// Made by a driver: its frames, innermost first. None: made by the rig.
     owner: Option<Vec<String>>,
+    /// Not the driver's to free: what the class driver has given it to look at.
+    lent: bool,
+}
+
+impl Block {
+    /// Whether a driver has to free it.
+    fn is_of_driver(&self) -> bool {
+        self.owner.is_some() && !self.lent
+    }
 }
 
 type Predicate = Box<dyn FnMut(usize, u32) -> bool>;
@@ -109,7 +118,7 @@ fn allocate(bytes: usize, tag: u32, paged: bool, zero: bool, driver: bool) -> PV
     let owner = driver.then(pnp::driver_stack);
     let mut pool = lock(&machine.pool);
     pool.allocations += u64::from(driver);
-    pool.blocks.insert(address as usize, Block { memory, bytes, tag, paged, owner });
+    pool.blocks.insert(address as usize, Block { memory, bytes, tag, paged, owner, lent: false });
     drop(pool);
     address.cast()
 }
@@ -153,7 +162,8 @@ fn check_allocation(bytes: usize, tag: u32, paged: bool) {
 fn free(address: PVOID, tag: Option<u32>) {
     let machine = Machine::current();
     let irql = Thread::current().irql();
-    let Some(block) = lock(&machine.pool).blocks.remove(&(address as usize)) else {
+    let found = lock(&machine.pool).take_out(address as usize, false);
+    let Some(block) = found else {
         // Driver Verifier knows of what lies in its special pool that it was there.
         if let Some((_, what)) = lock(&machine.pool).special.freed(address as usize) {
             bugcheck::stop(("PoolFree", 0xC4, 0x13), format_args!("ExFreePool of {what}"));
@@ -168,7 +178,7 @@ fn free(address: PVOID, tag: Option<u32>) {
         );
     };
     let name = tag_text(block.tag);
-    let driver = block.owner.is_some();
+    let driver = block.is_of_driver();
     // A tag with the protection bit is the same tag.
     if let Some(tag) = tag.filter(|tag| driver && *tag != 0 && (*tag ^ block.tag) & 0x7FFF_FFFF != 0) {
         violation::report("PoolTag", 0x0A, &name, format_args!("freed with the tag {}", tag_text(tag)));
@@ -177,6 +187,11 @@ fn free(address: PVOID, tag: Option<u32>) {
         let code = if block.paged { 0x11 } else { 0x12 };
         violation::report("PoolFree", code, &name, format_args!("freed at IRQL {irql}"));
     }
+    give(block, address, name);
+}
+
+/// Memory goes, with all that must not be in it any more.
+fn give(block: Block, address: PVOID, name: String) {
     let range = address as usize..address as usize + block.bytes;
     if timer::any_in(&range) {
         violation::report("PoolFree", 0x15, &name, "the memory holds an active timer");
@@ -207,9 +222,40 @@ fn free(address: PVOID, tag: Option<u32>) {
                 violation::report("SpecialPoolCorruption", kind, &name, message);
             }
             let owner = block.owner.unwrap_or_default();
-            lock(&machine.pool).special.give(span, name, owner, pnp::driver_stack());
+            lock(&Machine::current().pool).special.give(span, name, owner, pnp::driver_stack());
         }
     }
+}
+
+impl Pool {
+    fn take_out(&mut self, address: usize, lent: bool) -> Option<Block> {
+        self.blocks.get(&address).filter(|block| block.lent == lent)?;
+        self.blocks.remove(&address)
+    }
+}
+
+/// Memory that the class driver lends to a driver, not initialised: in special pool, if that is watched and has room.
+pub fn lend(bytes: usize, tag: u32) -> Option<PVOID> {
+    let machine = Machine::current();
+    let watch = machine.options().watch;
+    if !watch.special_pool {
+        return None;
+    }
+    let owner = Some(pnp::driver_stack());
+    let mut pool = lock(&machine.pool);
+    let span = pool.special.take(bytes, watch.pool_start)?;
+    let address = span.address;
+    let block = Block { memory: Memory::Special(span), bytes, tag, paged: false, owner, lent: true };
+    pool.blocks.insert(address, block);
+    Some(address as PVOID)
+}
+
+/// Takes what was lent back; it cannot be reached any more.
+pub fn take_back(address: PVOID) {
+    let Some(machine) = Machine::try_current() else { return };
+    let Some(block) = lock(&machine.pool).take_out(address as usize, true) else { return };
+    let name = tag_text(block.tag);
+    give(block, address, name);
 }
 
 /// The live allocation that an address lies in, for reports.
@@ -289,19 +335,26 @@ fn pool2(flags: u64, bytes: SIZE_T, tag: u32, driver: bool) -> PVOID {
     memory
 }
 
-/// Pool memory, not initialised. (`nf-wdm-exallocatepoolwithtag.md`)
+/// Pool memory of a type: zeroed if the type says so, as Windows 10 2004 and later understand it, else not initialised.
+fn pool_with_tag(kind: POOL_TYPE, bytes: SIZE_T, tag: ULONG, driver: bool) -> PVOID {
+    /// `POOL_ZERO_ALLOCATION` of wdm.h.
+    const ZERO: POOL_TYPE = 1024;
+    allocate(bytes as usize, tag, kind & 1 != 0, kind & ZERO != 0, driver)
+}
+
+/// Pool memory. (`nf-wdm-exallocatepoolwithtag.md`)
 pub unsafe fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
-    allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, false)
+    pool_with_tag(PoolType, NumberOfBytes, Tag, false)
 }
 
 /// The same, asked by a driver.
 pub(super) unsafe fn driver_pool_with_tag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
-    allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, true)
+    pool_with_tag(PoolType, NumberOfBytes, Tag, true)
 }
 
 /// The same without a tag, which is then `None`. (`nf-wdm-exallocatepool.md`)
 pub(super) unsafe fn driver_pool(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T) -> PVOID {
-    allocate(NumberOfBytes as usize, u32::from_le_bytes(*b"None"), PoolType & 1 != 0, false, true)
+    pool_with_tag(PoolType, NumberOfBytes, u32::from_le_bytes(*b"None"), true)
 }
 
 /// The same, which raises STATUS_INSUFFICIENT_RESOURCES when there is none, unless it is told not to.
@@ -312,7 +365,7 @@ pub(super) unsafe fn driver_pool_with_quota_tag(
     Tag: ULONG,
 ) -> PVOID {
     const POOL_QUOTA_FAIL_INSTEAD_OF_RAISE: POOL_TYPE = 8;
-    let memory = allocate(NumberOfBytes as usize, Tag, PoolType & 1 != 0, false, true);
+    let memory = pool_with_tag(PoolType, NumberOfBytes, Tag, true);
     if memory.is_null() && PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE == 0 {
         super::seh::raise(STATUS_INSUFFICIENT_RESOURCES);
     }
@@ -371,7 +424,7 @@ pub fn allocations() -> u64 {
 /// Driver allocations that are alive: (count, bytes).
 pub fn in_use() -> (usize, usize) {
     let pool = lock(&Machine::current().pool);
-    let blocks = pool.blocks.values().filter(|block| block.owner.is_some());
+    let blocks = pool.blocks.values().filter(|block| block.is_of_driver());
     blocks.fold((0, 0), |(count, bytes), block| (count + 1, bytes + block.bytes))
 }
 
@@ -380,12 +433,8 @@ pub(super) fn report_leaks(image: &str) {
     let prefix = format!("{image}+");
     let leaks: Vec<Block> = {
         let mut pool = lock(&Machine::current().pool);
-        let mine = |block: &Block| {
-            block
-                .owner
-                .as_ref()
-                .is_some_and(|stack| stack.first().is_some_and(|frame| frame.starts_with(&prefix)))
-        };
+        let first = |block: &Block| block.owner.as_ref()?.first().map(|frame| frame.starts_with(&prefix));
+        let mine = |block: &Block| block.is_of_driver() && first(block) == Some(true);
         let addresses: Vec<_> =
             pool.blocks.iter().filter(|(_, block)| mine(block)).map(|(at, _)| *at).collect();
         addresses.iter().filter_map(|at| pool.blocks.remove(at)).collect()
@@ -404,94 +453,4 @@ pub(super) fn report_leaks(image: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nt::{MachineOptions, irql::KfRaiseIrql};
-
-    const TAG: u32 = u32::from_le_bytes(*b"Test");
-
-    fn machine() -> &'static Machine {
-        fn on_stop(stop: &bugcheck::Stop) {
-            panic!("{stop}");
-        }
-        Machine::new(MachineOptions { on_stop: Some(on_stop), ..MachineOptions::default() })
-    }
-
-    /// ExAllocatePool2 zeroes, aligns to 16 (to a page from one page on), and refuses no size, no tag, no type.
-    #[test]
-    fn pool2_keeps_its_page() {
-        let machine = machine();
-        // SAFETY: what was allocated is read within its size and freed once.
-        unsafe {
-            for bytes in [1_u64, 100, 4096, 10_000] {
-                let memory = ExAllocatePool2(POOL_FLAG_NON_PAGED, bytes, TAG);
-                assert!((memory as usize).is_multiple_of(if bytes < 4096 { 16 } else { 4096 }));
-                let bytes = std::slice::from_raw_parts(memory.cast::<u8>(), bytes as usize);
-                assert!(bytes.iter().all(|byte| *byte == 0));
-                ExFreePoolWithTag(memory, TAG);
-            }
-            assert!(ExAllocatePool2(POOL_FLAG_NON_PAGED, 0, TAG).is_null());
-            assert!(ExAllocatePool2(POOL_FLAG_NON_PAGED, 8, 0).is_null());
-            assert!(ExAllocatePool2(0, 8, TAG).is_null());
-            assert!(ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED, 8, TAG).is_null());
-        }
-        machine.shutdown();
-    }
-
-    /// The rules of a driver's allocations: size, IRQL, tag, tag at free; each with its code.
-    #[test]
-    fn driver_rules() {
-        let machine = machine();
-        // SAFETY: each allocation is freed once.
-        unsafe {
-            ExFreePool(driver_pool_with_tag(POOL_TYPE_PAGED, 0, TAG));
-            let old = KfRaiseIrql(2);
-            let paged = driver_pool_with_tag(POOL_TYPE_PAGED, 8, TAG);
-            super::super::KeLowerIrql(old);
-            ExFreePoolWithTag(paged, TAG ^ 1);
-            for tag in
-                [0, u32::from_le_bytes(*b"BIG "), u32::from_le_bytes(*b"..-."), u32::from_le_bytes(*b"..7.")]
-            {
-                ExFreePool(driver_pool_with_tag(0, 8, tag));
-            }
-        }
-        let codes: Vec<_> = violation::take().iter().map(|v| v.code).collect();
-        assert_eq!(codes, [0x00, 0x01, 0x0A, 0x9B, 0x9C, 0x9D]);
-        assert_eq!(in_use(), (0, 0));
-        machine.shutdown();
-    }
-
-    const POOL_TYPE_PAGED: POOL_TYPE = _POOL_TYPE::PagedPool;
-
-    /// The n-th allocation fails once; a predicate fails as long as it is set; the rig's own never fail.
-    #[test]
-    fn failures_are_injected() {
-        let machine = machine();
-        // SAFETY: what is not NULL is freed.
-        unsafe {
-            fail_after(1);
-            let memory = [0; 3].map(|_| driver_pool_with_tag(0, 8, TAG));
-            assert_eq!(memory.map(|at| at.is_null()), [false, true, false]);
-            memory.into_iter().filter(|at| !at.is_null()).for_each(|at| ExFreePool(at));
-            fail_when(Some(Box::new(|bytes, _| bytes > 16)));
-            assert!(driver_pool_with_tag(0, 17, TAG).is_null());
-            ExFreePool(ExAllocatePoolWithTag(0, 17, TAG));
-            fail_when(None);
-            ExFreePool(driver_pool_with_tag(0, 17, TAG));
-        }
-        machine.shutdown();
-    }
-
-    /// A second free is fatal.
-    #[test]
-    #[should_panic(expected = "no live allocation")]
-    fn double_free_is_fatal() {
-        machine();
-        // SAFETY: the rig stops before the memory is touched.
-        unsafe {
-            let memory = ExAllocatePoolWithTag(0, 8, TAG);
-            ExFreePool(memory);
-            ExFreePool(memory);
-        }
-    }
-}
+mod tests;

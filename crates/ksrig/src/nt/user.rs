@@ -282,6 +282,8 @@ pub(super) fn probe_for_read(address: *const c_void, length: usize, alignment: u
 /// Memory of the user process that is freed when dropped.
 #[derive(Debug)]
 pub struct Buffer {
+    /// What is freed: the address, or what lies before it.
+    block: PVOID,
     address: PVOID,
     length: usize,
 }
@@ -292,7 +294,15 @@ unsafe impl Send for Buffer {}
 impl Buffer {
     /// Zeroed.
     pub fn new(length: usize) -> Self {
-        Self { address: alloc(length), length }
+        let block = alloc(length);
+        Self { block, address: block, length }
+    }
+
+    /// Zeroed, and aligned to nothing: an inaccessible page follows its last byte.
+    pub fn at_page_end(length: usize) -> Self {
+        let pages = length.max(1).next_multiple_of(PAGE);
+        let block = alloc(pages);
+        Self { block, address: block.wrapping_byte_add(pages - length), length }
     }
 
     /// With these bytes.
@@ -333,7 +343,7 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         if Machine::try_current().is_some() {
-            free(self.address);
+            free(self.block);
         }
     }
 }
@@ -366,6 +376,25 @@ mod tests {
         assert_eq!(probe(USER_MODE, odd, 8, 8), Err(STATUS_DATATYPE_MISALIGNMENT));
         assert_eq!(probe(USER_MODE, buffer.address(), SPACE, 1), Err(STATUS_ACCESS_VIOLATION));
         drop(buffer);
+        machine.shutdown();
+    }
+
+    /// What lies at the end of a page has its length, is zeroed when it is used again, and nothing can be read behind it.
+    #[test]
+    fn the_end_of_a_page() {
+        let machine = Machine::new(MachineOptions::default());
+        for length in [0, 1, 100, 4096, 5000] {
+            for _ in 0..2 {
+                let mut buffer = Buffer::at_page_end(length);
+                assert!(buffer.bytes().iter().all(|byte| *byte == 0));
+                assert_eq!(buffer.len(), length);
+                buffer.bytes_mut().fill(7);
+                let end = buffer.address().wrapping_byte_add(length);
+                assert!((end as usize).is_multiple_of(PAGE));
+                assert_eq!(probe(USER_MODE, buffer.address(), length, 1), Ok(()));
+                assert_eq!(probe(USER_MODE, end, 1, 1), Err(STATUS_ACCESS_VIOLATION));
+            }
+        }
         machine.shutdown();
     }
 

@@ -141,6 +141,9 @@ unsafe fn replace(pin: PKSPIN, clone: PKSSTREAM_POINTER) {
         let old = sink(pin).newest.swap(clone, Ordering::AcqRel);
         if !old.is_null() {
             KsStreamPointerDelete(old);
+            if mutant::once("StreamPointerUseAfterDelete") {
+                let _ = (&raw const (*old).Pin).read_volatile();
+            }
         }
     }
 }

@@ -62,8 +62,9 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     let used = offset.Remaining.min(format::FRAME);
     // SAFETY: the pin does not ask for mappings, so the union holds the address.
     let data = unsafe { offset.__bindgen_anon_1.Data };
-    // SAFETY: the frame has that many bytes left.
-    unsafe { data.write_bytes(number as u8, used as usize) };
+    let filled = variant::filled(offset.Remaining, format::FRAME);
+    // SAFETY: the frame has that many bytes left; but for the variant whose fault it is.
+    unsafe { data.write_bytes(number as u8, filled as usize) };
     // SAFETY: the edge is locked.
     let header = unsafe { (*edge).StreamHeader };
     // SAFETY: AVStream's copy of the header, which lives as long as the lock.

@@ -18,6 +18,7 @@
 //! | `pin-leak` | the source's Create allocates pool that Close does not free |
 //! | `stuck-state` | the source does not leave RUN for PAUSE |
 //! | `long-data` | the source says that a frame has more data than its buffer |
+//! | `overrun` | the source fills a whole frame, however long its buffer is |
 //! | `wrong-framing` | the framing has no frames, and an alignment that is no mask |
 //! | `wide-only` | a property refuses programs of 32 bits, although its value is the same for them |
 //! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
@@ -236,6 +237,11 @@ pub fn in_source_state(to: KSSTATE::Type, from: KSSTATE::Type) -> NTSTATUS {
 /// How much data the source says a frame of so many bytes has.
 pub fn data_used(bytes: u32) -> u32 {
     if cfg!(feature = "long-data") { bytes + 1 } else { bytes }
+}
+
+/// How much of a whole frame the source writes into a buffer of so many bytes.
+pub fn filled(room: u32, frame: u32) -> u32 {
+    if cfg!(feature = "overrun") { frame } else { room.min(frame) }
 }
 
 /// The length that a property of so many bytes says it has.

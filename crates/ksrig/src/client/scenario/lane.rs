@@ -76,7 +76,8 @@ pub struct Line {
     pub pin: Pin,
     _filter: Filter,
     reads: bool,
-    frame: usize,
+    /// Bytes of a frame.
+    pub frame: usize,
     /// The time between frames, 100 ns units.
     pub interval: u64,
 }
@@ -95,11 +96,21 @@ impl Line {
 
     /// A request that is sent.
     pub fn one(&self) -> Flight {
-        Flight::new(if self.reads {
-            self.pin.submit_read(Packet::new(&[self.frame]))
-        } else {
-            self.pin.submit_write(Packet::from_frame(&vec![0x42; self.frame]))
-        })
+        self.send(Packet::new(&[self.frame]))
+    }
+
+    /// Sends a request with this packet, all of whose bytes are data if they are written.
+    pub fn send(&self, mut packet: Packet) -> Flight {
+        if self.reads {
+            return Flight::new(self.pin.submit_read(packet));
+        }
+        for index in 0..packet.len() {
+            let frame = packet.frame_mut(index);
+            frame.fill(0x42);
+            let bytes = frame.len();
+            packet.used(index, bytes as u32);
+        }
+        Flight::new(self.pin.submit_write(packet))
     }
 }
 

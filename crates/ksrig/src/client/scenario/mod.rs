@@ -1,6 +1,7 @@
 //! What programs and managers do with a driver, whichever it is: each scenario finds by asking what there is.
 
 mod asking;
+mod buffers;
 mod lane;
 mod life;
 mod making;
@@ -50,6 +51,7 @@ pub const SCENARIOS: &[Scenario] = &[
     quiet("connect", "every source connected to every sink, streamed, closed in each state", streaming::connect),
     quiet("stream", "several readers and a writer at every pin", streaming::stream),
     quiet("pause", "PAUSE and RUN in turns while frames are on their way", streaming::pause),
+    quiet("buffers", "too little room or data, several frames in one request, pitches that cannot be", buffers::buffers),
     quiet("cancel", "requests cancelled, flushed and closed over, in each state", streaming::cancel),
     quiet("restart", "STOP_DEVICE and START_DEVICE, query and cancel of the removal while streaming", life::restart),
     quiet("power", "D3 and D0 while streaming", life::power),

@@ -1,5 +1,7 @@
 //! Everything that fuzzing has found worth keeping, once more: nothing of it is wrong.
 
+#![cfg(feature = "files")]
+
 use std::{fs, path::Path};
 
 /// The files of a corpus.

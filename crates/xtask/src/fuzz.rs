@@ -94,6 +94,8 @@ fn compile(target: Target) -> Result<PathBuf> {
     cargo.args(["build", "--locked", "--profile", "rig", "--package", "loopcam-fuzz"]);
     cargo.args(["--features", "libfuzzer", "--bin", &bin]);
     let folder = if target == Target::Requests {
+        // As the rig is built otherwise.
+        cargo.arg("--no-default-features");
         build::metadata()?.target_directory.into_std_path_buf()
     } else {
         const COVERAGE: [&str; 4] = [

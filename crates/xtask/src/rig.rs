@@ -90,7 +90,7 @@ impl Rig {
 }
 
 /// Builds the optimised rig.
-fn build_program() -> Result<PathBuf> {
+pub fn build_program() -> Result<PathBuf> {
     println!("building the rig");
     let mut cargo = toolchain::host_cargo();
     process::run(cargo.args(["build", "--locked", "--profile", "rig", "--package", "ksrig"]))?;
@@ -111,7 +111,7 @@ pub fn compliance(tests: &mut Command) -> Result<()> {
 
 /// Calls fail one by one, schedules are tried and threads run free, in all scenarios, for as long as that.
 const VERIFY: [&str; 8] =
-    ["--faults", "systematic", "--schedules", "100000", "--stress", "100000", "--seconds", "240"];
+    ["--faults", "systematic", "--schedules", "100000", "--stress", "100000", "--seconds", "180"];
 
 /// Verifies the driver.
 pub fn verify() -> Result<()> {

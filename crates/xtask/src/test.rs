@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
 use std::{
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -59,7 +60,8 @@ pub fn run(options: &Options) -> Result<()> {
         steps.run("clippy", || clippy(&metadata))?;
         steps.run("documentation", || documentation(&metadata))?;
     }
-    steps.run("tests", || tests(&metadata))?;
+    let program = steps.run("build of the rig", rig::build_program)?;
+    steps.run("tests", || tests(&metadata, &program))?;
     steps.run("compliance", || {
         rig::compliance(toolchain::host_cargo().arg("test").args(host_packages(&metadata)))
     })?;
@@ -185,9 +187,10 @@ fn packaged_drivers(metadata: &Metadata) -> Result<()> {
     process::run(cargo.env("LOOPCAM_PACKAGE", package::default_folder()))
 }
 
-fn tests(metadata: &Metadata) -> Result<()> {
+/// All tests; those that run the rig as a command, for minutes, take the optimised one.
+fn tests(metadata: &Metadata, rig: &Path) -> Result<()> {
     let packages = host_packages(metadata);
-    let run = |command: &mut Command| process::run(command.args(&packages));
+    let run = |command: &mut Command| process::run(command.args(&packages).env("KSRIG", rig));
     if toolchain::host_has("nextest") {
         run(coverage::record(toolchain::host_cargo().args(["nextest", "run", "--no-fail-fast"]))?)?;
         // Which nextest does not run.

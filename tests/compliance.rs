@@ -12,9 +12,9 @@ use loopcam_tests::{
 };
 use serde_json::Value;
 
-/// The rig: the one built beside this, or an optimised one.
+/// The rig.
 fn rig() -> String {
-    std::env::var("KSRIG").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ksrig-under-test").to_owned())
+    movie::rig(env!("CARGO_BIN_EXE_ksrig-under-test"))
 }
 
 /// Runs the suite; exit code and report.

@@ -68,9 +68,9 @@ fn table() -> Vec<Mutant<'static>> {
         .collect()
 }
 
-/// The rig: the one built beside this, or an optimised one.
+/// The rig.
 fn rig() -> String {
-    env::var("KSRIG").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ksrig-under-test").to_owned())
+    movie::rig(env!("CARGO_BIN_EXE_ksrig-under-test"))
 }
 
 /// Scenarios that reach all that mutants do; those whose threads race are for the schedules.
@@ -88,7 +88,7 @@ fn findings(verdict: &Value) -> Vec<Value> {
 
 /// All that is told of a driver.
 fn verdict(name: &str, more: &[&str]) -> Value {
-    let options: String = more.iter().take(2).flat_map(|word| word.chars()).filter(|c| *c != '-').collect();
+    let options: String = more.iter().take(3).flat_map(|word| word.chars()).filter(|c| *c != '-').collect();
     let folder = Folder::new(&format!("mutant-{name}-{options}"));
     let (image, json) = (images::mutant(name).display().to_string(), folder.file("verdict.json"));
     let file = json.display().to_string();

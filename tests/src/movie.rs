@@ -136,6 +136,11 @@ pub fn payload(path: &Path) -> Vec<Vec<u8>> {
     frames
 }
 
+/// The rig that runs for long: an optimised one, which KSRIG names, or the one built beside the test, as for [`ksrig`].
+pub fn rig(program: &str) -> String {
+    std::env::var("KSRIG").unwrap_or_else(|_| program.to_owned())
+}
+
 /// The `ksrig` command: `program` is `env!("CARGO_BIN_EXE_ksrig-under-test")`.
 pub fn ksrig(program: &str, arguments: &[&str]) -> Output {
     run(Command::new(program).args(arguments))

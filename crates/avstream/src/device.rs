@@ -4,7 +4,7 @@ use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     mem::zeroed,
-    ptr::{NonNull, null_mut},
+    ptr::NonNull,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -41,7 +41,7 @@ pub trait DeviceDispatch: Sized + Send + Sync + 'static {
 ///
 /// # Invariants
 ///
-/// So it does, and is; its context is a [`Block`].
+/// So it does, and is.
 pub struct Device<'a, D> {
     raw: NonNull<KSDEVICE>,
     kind: PhantomData<fn() -> D>,
@@ -76,12 +76,12 @@ impl<'a, D: DeviceDispatch> Device<'a, D> {
         unsafe { (*self.as_ptr()).PhysicalDeviceObject }
     }
 
-    /// Whether it has been started, and neither stopped since nor pulled out.
+    /// Whether it has been started, and neither stopped since nor pulled out, as far as the class driver has told.
     #[must_use]
     pub fn is_started(&self) -> bool {
         // SAFETY: by the invariant it is alive; the class driver sets it (R1.8).
         let started = unsafe { (*self.as_ptr()).Started != 0 };
-        // A surprise removal is said to clear it nowhere.
+        // No page says that a surprise removal clears it.
         started && self.block().is_ok_and(|block| !block.is_pulled_out.load(Ordering::Acquire))
     }
 
@@ -117,8 +117,8 @@ impl<'a, D: DeviceDispatch> Device<'a, D> {
     }
 }
 
-/// What belongs to a device: an item of its bag, and there before its context is.
-struct Block<D> {
+/// What belongs to a device: an item of its bag, there before its context is, and also if that never comes.
+pub(crate) struct Block<D> {
     serial: u64,
     is_pulled_out: AtomicBool,
     /// The context is there, and stays.
@@ -130,7 +130,7 @@ struct Block<D> {
 unsafe impl<D: Send + Sync> Sync for Block<D> {}
 
 impl<D> Block<D> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static DEVICES: AtomicU64 = AtomicU64::new(0);
         Self {
             serial: DEVICES.fetch_add(1, Ordering::Relaxed),
@@ -234,29 +234,25 @@ callbacks! {
 ///
 /// `raw` is a device of kind `D` that is being added.
 unsafe fn add_context<D: DeviceDispatch>(raw: NonNull<KSDEVICE>) -> Result {
-    let place = KBox::into_raw(KBox::new(Block::<D>::new())?);
-    // SAFETY: a live device.
-    unsafe { (*raw.as_ptr()).Context = place.as_ptr().cast() };
-    // SAFETY: the caller's promise, and its context is a block.
+    let block = KBox::new(Block::<D>::new())?;
+    // SAFETY: the caller's promise.
     let device = unsafe { Device::<D>::new(raw) };
-    let context = D::add(device);
-    // SAFETY: it came from `into_raw`.
-    let block = unsafe { KBox::from_raw(place) };
-    let added = context.and_then(|context| {
-        // SAFETY: once, and here.
-        unsafe { block.fill(context) };
-        // SAFETY: a live device.
-        let bag = unsafe { raw.as_ref() }.Bag;
+    // SAFETY: a live device.
+    let bag = unsafe { raw.as_ref() }.Bag;
+    let place = {
         // The mutex that guards a device's bag. ASSUMED: (contract 10.3) it is not held during Add.
         let _lock = device.lock();
         // SAFETY: the bag of a live device, whose mutex is held.
-        unsafe { bag::add(bag, block) }
-    });
-    if added.is_err() {
-        // SAFETY: a live device; the block is gone.
-        unsafe { (*raw.as_ptr()).Context = null_mut() };
-    }
-    added.map(drop)
+        unsafe { bag::add(bag, block) }?
+    };
+    // SAFETY: a live device.
+    unsafe { (*raw.as_ptr()).Context = place.as_ptr().cast() };
+    let context = D::add(device)?;
+    // SAFETY: it lives as long as the device.
+    let block = unsafe { place.as_ref() };
+    // SAFETY: once, and here.
+    unsafe { block.fill(context) };
+    Ok(())
 }
 
 /// Exports `DriverEntry` of a driver for this kind of device.

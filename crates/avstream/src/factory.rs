@@ -36,3 +36,6 @@ impl<D: DeviceDispatch> FilterFactory<D> {
 unsafe impl<D> Send for FilterFactory<D> {}
 // SAFETY: as above.
 unsafe impl<D> Sync for FilterFactory<D> {}
+
+#[cfg(test)]
+mod tests;

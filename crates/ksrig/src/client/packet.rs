@@ -38,9 +38,18 @@ impl Packet {
         packet
     }
 
-    /// The same with frames that end where a page ends: an inaccessible one follows.
-    pub fn tight(mut self) -> Self {
-        self.frames = self.frames.iter().map(|frame| user::Buffer::at_page_end(frame.len())).collect();
+    /// As new, with frames that begin where a page begins: an inaccessible one lies before each.
+    pub fn at_page_start(self) -> Self {
+        self.in_buffers(user::Buffer::at_page_start)
+    }
+
+    /// As new, with frames that end where a page ends: an inaccessible one follows each.
+    pub fn at_page_end(self) -> Self {
+        self.in_buffers(user::Buffer::at_page_end)
+    }
+
+    fn in_buffers(mut self, buffer: fn(usize) -> user::Buffer) -> Self {
+        self.frames = self.frames.iter().map(|frame| buffer(frame.len())).collect();
         self.prepare();
         self
     }

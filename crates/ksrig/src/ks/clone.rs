@@ -35,9 +35,10 @@ pub unsafe fn KsStreamPointerClone(
     let Some(guard) = queue.enter("KsStreamPointerClone") else { return STATUS_DEVICE_NOT_READY };
     let held = guard.held;
     // SAFETY: pointers of the queue are alive, and their fields are under its lock.
-    let (live, frame, locked) = unsafe { ((*original).live, (*original).frame, (*original).locked) };
+    let (is_it, frame, locked) =
+        unsafe { ((*original).is(StreamPointer), (*original).frame, (*original).locked) };
     // SAFETY: the frame a pointer is on is alive.
-    let Some(frame) = (unsafe { frame.as_mut() }).filter(|_| live) else { return STATUS_DEVICE_NOT_READY };
+    let Some(frame) = (unsafe { frame.as_mut() }).filter(|_| is_it) else { return STATUS_DEVICE_NOT_READY };
     if !frame.queued {
         return STATUS_DEVICE_NOT_READY;
     }
@@ -69,8 +70,8 @@ pub fn KsStreamPointerDelete(StreamPointer: PKSSTREAM_POINTER) {
     let Some((queue, clone)) = pointer::find(StreamPointer, "KsStreamPointerDelete") else { return };
     let delete = |held: Held<'_>| {
         // SAFETY: the memory of the queue's pointers is the queue's, and their fields are under its lock.
-        let (live, kind) = unsafe { ((*clone).live, (*clone).kind) };
-        if !live {
+        let (is_it, kind) = unsafe { ((*clone).is(StreamPointer), (*clone).kind) };
+        if !is_it {
             return;
         }
         if kind == Kind::Clone {
@@ -123,16 +124,12 @@ impl Held<'_> {
         inner.counters.clones += 1;
         let spare = if inner.spare.len() > QUARANTINE { inner.spare.pop_front() } else { None };
         let clone = match spare {
-            // SAFETY: the memory of deleted clones is the queue's.
-            Some(spare) if unsafe { (*spare).context_size } == context_size => {
-                // SAFETY: as above, and it is nobody's.
-                pointer::renew(queue, unsafe { &mut *spare });
+            Some(spare) => {
+                // SAFETY: the queue's, and nobody's at the time.
+                pointer::renew(queue, unsafe { &mut *spare }, context_size);
                 spare
             }
-            other => {
-                other.into_iter().for_each(pointer::free);
-                pointer::allocate(queue, Kind::Clone, context_size)
-            }
+            None => pointer::allocate(queue, Kind::Clone, context_size),
         };
         // SAFETY: it is ours.
         unsafe { (*clone).serial = inner.last_serial };
@@ -147,7 +144,7 @@ impl Held<'_> {
         self.queue.timeouts.cancel(clone);
         // SAFETY: the clone is alive.
         let (serial, locked, frame) = unsafe {
-            (*clone).retire();
+            (*clone).end();
             ((*clone).serial, (*clone).locked, (*clone).frame)
         };
         let inner = self.inner();

@@ -96,7 +96,8 @@ impl Public {
             return;
         }
         let layout = layout(context_size);
-        (self.address, self.memory) = match lend(layout.size(), TAG) {
+        // Not a byte more than there is, so that each behind it is watched.
+        (self.address, self.memory) = match lend(size_of::<KSSTREAM_POINTER>() + context_size, TAG) {
             Some(address) => (address.cast(), Memory::Special),
             // SAFETY: the layout is not empty.
             None => (unsafe { alloc(layout) }.cast(), Memory::Heap),
@@ -191,8 +192,12 @@ pub fn allocate(queue: &Queue, kind: Kind, context_size: usize) -> *mut StreamPo
     Box::into_raw(Box::new(pointer))
 }
 
-/// Makes a deleted pointer a new one.
-pub fn renew(queue: &Queue, pointer: &mut StreamPointer) {
+/// Makes a deleted pointer a new one, with as much context.
+pub fn renew(queue: &Queue, pointer: &mut StreamPointer, context_size: usize) {
+    if pointer.context_size != context_size {
+        pointer.public.free(pointer.context_size);
+        pointer.context_size = context_size;
+    }
     (pointer.frame, pointer.cancel, pointer.serial) = (null_mut(), None, 0);
     (pointer.live, pointer.locked, pointer.lost, pointer.outlived_cancel) = (true, false, false, false);
     pointer.initialize(queue);
@@ -219,9 +224,14 @@ impl StreamPointer {
     }
 
     /// The minidriver may not use it any more.
-    pub fn retire(&mut self) {
+    pub fn end(&mut self) {
         self.live = false;
         self.public.hide();
+    }
+
+    /// Whether it is still the one that the minidriver knows by this address. The queue is locked.
+    pub fn is(&self, public: PKSSTREAM_POINTER) -> bool {
+        self.live && self.public.address == public
     }
 }
 
@@ -288,8 +298,8 @@ fn address(pointer: *mut StreamPointer) -> usize {
 }
 
 /// The pointer behind an argument of a call; a violation if it is none (KsInvalidStreamPointer).
-/// The queue keeps the memory of its pointers: whether this one is still [`live`](StreamPointer::live) is asked
-/// again once the queue is locked.
+/// The queue keeps its pointers as long as it lives itself, and may use one that was deleted again: whether this one
+/// [`is`](StreamPointer::is) still the one that is meant is asked once the queue is locked.
 pub fn find(public: PKSSTREAM_POINTER, call: &str) -> Option<(Arc<Queue>, *mut StreamPointer)> {
     let found = live().get(&(public as usize)).map(|entry| (Arc::clone(&entry.queue), entry.pointer));
     if found.is_none() {

@@ -82,7 +82,7 @@ fn with<R>(
     // SAFETY: the memory of the queue's pointers is the queue's, and their fields are under its lock; `body` uses
     // the reference no more once it has handed the pointer on.
     let state = unsafe { &mut *pointer };
-    if state.live { body(guard.held, state, pointer) } else { refused }
+    if state.is(public) { body(guard.held, state, pointer) } else { refused }
 }
 
 /// Pins the frame against cancellation. STATUS_DEVICE_NOT_READY without a frame. (`nf-ks-ksstreampointerlock.md`)

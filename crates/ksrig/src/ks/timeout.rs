@@ -6,7 +6,7 @@ use std::{
     sync::Mutex,
 };
 
-use ks_sys::{_KDPC, KDPC, KSSTATE, KTIMER, LARGE_INTEGER, PFNKSSTREAMPOINTER, PVOID};
+use ks_sys::{_KDPC, KDPC, KSSTATE, KTIMER, LARGE_INTEGER, PFNKSSTREAMPOINTER, PKSSTREAM_POINTER, PVOID};
 
 use super::{pointer::StreamPointer, queue::Queue};
 use crate::nt::{
@@ -20,6 +20,8 @@ struct Timeout {
     due: u64,
     serial: u64,
     pointer: *mut StreamPointer,
+    /// What the minidriver knows it by.
+    public: PKSSTREAM_POINTER,
     callback: PFNKSSTREAMPOINTER,
 }
 
@@ -62,7 +64,9 @@ impl Timeouts {
         let mut waiting = self.lock();
         waiting.retain(|timeout| timeout.pointer != pointer);
         let serial = waiting.last().map_or(0, |last| last.serial) + 1;
-        waiting.push(Timeout { due, serial, pointer, callback });
+        // SAFETY: a live pointer of the queue.
+        let public = unsafe { (*pointer).public.address() };
+        waiting.push(Timeout { due, serial, pointer, public, callback });
         drop(waiting);
         // R6.18: what is scheduled below RUN sleeps until something is scheduled in RUN.
         // SAFETY: the public structure lives as long as the pin.
@@ -127,12 +131,15 @@ unsafe extern "win64" fn expired(_: *mut _KDPC, queue: PVOID, _: PVOID, _: PVOID
     let now = KeQueryInterruptTime();
     while let Some(timeout) = queue.timeouts.next_due(now) {
         let Some(routine) = timeout.callback else { continue };
-        // SAFETY: the pointer's memory is the queue's; deleting the pointer takes its timeout out.
-        let public = unsafe { (*timeout.pointer).public.address() };
+        let public = timeout.public;
         // R6.19: at DISPATCH_LEVEL, queue not locked.
-        // SAFETY: the minidriver gave the routine for this pointer.
-        callback::call(Callback { kind: TIMED_OUT, object: &queue.pin.name() }, || unsafe {
-            routine(public)
+        callback::call(Callback { kind: TIMED_OUT, object: &queue.pin.name() }, || {
+            // Deleted on the way here by another thread, it has no timeout any more (R6.20).
+            // SAFETY: the queue keeps its pointers.
+            if unsafe { (*timeout.pointer).is(public) } {
+                // SAFETY: the minidriver gave the routine for this pointer.
+                unsafe { routine(public) };
+            }
         });
     }
     let guard = queue.lock();

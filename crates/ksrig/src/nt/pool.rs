@@ -39,7 +39,7 @@ struct Block {
     bytes: usize,
     tag: u32,
     paged: bool,
-    /// Made by a driver: its frames, innermost first. None: made by the rig.
+    /// Made by a driver, or lent to it: its frames, innermost first. None: made by the rig for itself.
     owner: Option<Vec<String>>,
     /// Not the driver's to free: what the class driver has given it to look at.
     lent: bool,
@@ -164,6 +164,9 @@ fn free(address: PVOID, tag: Option<u32>) {
     let irql = Thread::current().irql();
     let found = lock(&machine.pool).take_out(address as usize, false);
     let Some(block) = found else {
+        if lock(&machine.pool).blocks.contains_key(&(address as usize)) {
+            bugcheck::stop(("PoolFree", 0xC4, 0x10), "ExFreePool of memory that AVStream has lent");
+        }
         // Driver Verifier knows of what lies in its special pool that it was there.
         if let Some((_, what)) = lock(&machine.pool).special.freed(address as usize) {
             bugcheck::stop(("PoolFree", 0xC4, 0x13), format_args!("ExFreePool of {what}"));
@@ -222,7 +225,8 @@ fn give(block: Block, address: PVOID, name: String) {
                 violation::report("SpecialPoolCorruption", kind, &name, message);
             }
             let owner = block.owner.unwrap_or_default();
-            lock(&Machine::current().pool).special.give(span, name, owner, pnp::driver_stack());
+            let freed = if block.lent { lender_stack() } else { pnp::driver_stack() };
+            lock(&Machine::current().pool).special.give(span, name, owner, freed);
         }
     }
 }
@@ -241,13 +245,19 @@ pub fn lend(bytes: usize, tag: u32) -> Option<PVOID> {
     if !watch.special_pool {
         return None;
     }
-    let owner = Some(pnp::driver_stack());
+    let owner = Some(lender_stack());
     let mut pool = lock(&machine.pool);
     let span = pool.special.take(bytes, watch.pool_start)?;
     let address = span.address;
     let block = Block { memory: Memory::Special(span), bytes, tag, paged: false, owner, lent: true };
     pool.blocks.insert(address, block);
     Some(address as PVOID)
+}
+
+/// The driver's frames, or who does it without the driver.
+fn lender_stack() -> Vec<String> {
+    let stack = pnp::driver_stack();
+    if stack.is_empty() { vec!["AVStream".to_owned()] } else { stack }
 }
 
 /// Takes what was lent back; it cannot be reached any more.

@@ -16,6 +16,8 @@ use super::{
 const SPACE: usize = 3 << 30;
 const BASE: usize = 0x2000_0000;
 const PAGE: usize = PAGE_SIZE as usize;
+/// What lies before the first block, as inaccessible as what lies between blocks: for rows that go upwards.
+const GAP: usize = 64 << 20;
 
 /// The memory of one machine's user process. Freed blocks are used again by size class.
 #[derive(Default)]
@@ -68,7 +70,7 @@ impl Arena {
                 }
             }
             self.base = base as usize;
-            self.next = self.base;
+            self.next = self.base + GAP;
         }
     }
 
@@ -295,6 +297,12 @@ impl Buffer {
     /// Zeroed.
     pub fn new(length: usize) -> Self {
         let block = alloc(length);
+        Self { block, address: block, length }
+    }
+
+    /// Zeroed; an inaccessible page lies before its first byte.
+    pub fn at_page_start(length: usize) -> Self {
+        let block = alloc(length.max(1).next_multiple_of(PAGE));
         Self { block, address: block, length }
     }
 

@@ -168,7 +168,11 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, sites, calls, complete, seconds } = self;
         let rate = per_second(*runs, *seconds);
-        let rest = if *complete { "" } else { "; time was up before all had failed" };
+        let rest = if *complete {
+            ""
+        } else {
+            "; not all that can fail has failed: time was up, or the machine stopped without a failure too"
+        };
         write!(
             f,
             "{sites} places in the driver failed, of {calls} calls; {runs} runs, {rate:.0} per second and process{rest}"

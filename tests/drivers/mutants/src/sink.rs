@@ -185,7 +185,12 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
         // A clone that is never deleted and has a callback would be another fault.
         let callback: PFNKSSTREAMPOINTER =
             if mutant::is("KsStreamPointerClone") { None } else { Some(cancelled) };
-        if KsStreamPointerClone(edge, callback, 0, &raw mut clone) >= 0 {
+        // Where the context has no bytes, what lies behind it is found at once.
+        let context_size = if mutant::is("StreamPointerContextOverrun") { 8 } else { 0 };
+        if KsStreamPointerClone(edge, callback, context_size, &raw mut clone) >= 0 {
+            if mutant::once("StreamPointerContextOverrun") {
+                (*clone).Context.cast::<u8>().add(8).write_volatile(1);
+            }
             if !mutant::is("IrpCancelled") {
                 KsStreamPointerUnlock(clone, 0);
             }

@@ -67,6 +67,8 @@ unsafe extern "C" fn process(pin: PKSPIN) -> NTSTATUS {
     unsafe { data.write_bytes(number as u8, filled as usize) };
     // SAFETY: the edge is locked.
     let header = unsafe { (*edge).StreamHeader };
+    // SAFETY: AVStream's copy of the header, and the frame that it is of.
+    unsafe { variant::write_rows(header, data) };
     // SAFETY: AVStream's copy of the header, which lives as long as the lock.
     unsafe { (*header).DataUsed = variant::data_used(used) };
     // SAFETY: the edge is locked and has that many bytes left.

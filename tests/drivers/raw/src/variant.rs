@@ -19,6 +19,7 @@
 //! | `stuck-state` | the source does not leave RUN for PAUSE |
 //! | `long-data` | the source says that a frame has more data than its buffer |
 //! | `overrun` | the source fills a whole frame, however long its buffer is |
+//! | `believes-pitch` | the source writes rows as far apart as the frame info says |
 //! | `wrong-framing` | the framing has no frames, and an alignment that is no mask |
 //! | `wide-only` | a property refuses programs of 32 bits, although its value is the same for them |
 //! | `racy-count` | the source's pins share memory, and count who uses it by reading and writing apart |
@@ -34,8 +35,9 @@ use core::{
 };
 
 use ks_sys::{
-    GUID, GUID_NULL, KSSTATE, KsNullDriverUnload, NTSTATUS, PDRIVER_OBJECT, PKSPIN,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    GUID, GUID_NULL, KS_FRAME_INFO, KS_FRAME_INFO_SURFACE_PITCH_OFFSET, KSSTATE, KSSTREAM_HEADER,
+    KsNullDriverUnload, NTSTATUS, PDRIVER_OBJECT, PKSPIN, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
+    STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use wdk_sys::{
     POOL_FLAG_NON_PAGED,
@@ -242,6 +244,30 @@ pub fn data_used(bytes: u32) -> u32 {
 /// How much of a whole frame the source writes into a buffer of so many bytes.
 pub fn filled(room: u32, frame: u32) -> u32 {
     if cfg!(feature = "overrun") { frame } else { room.min(frame) }
+}
+
+/// Writes the rows of a picture once more, where the frame info says.
+///
+/// # Safety
+///
+/// A header as AVStream gives it, with all that belongs to it, and the frame's address.
+pub unsafe fn write_rows(header: *const KSSTREAM_HEADER, data: *mut u8) {
+    const ROW: usize = 16;
+    if !cfg!(feature = "believes-pitch") {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let size = unsafe { (*header).Size } as usize;
+    if size < size_of::<KSSTREAM_HEADER>() + size_of::<KS_FRAME_INFO>() {
+        return;
+    }
+    let pitch = header.wrapping_add(1).wrapping_byte_add(KS_FRAME_INFO_SURFACE_PITCH_OFFSET).cast::<i32>();
+    // SAFETY: behind the header there is as much as it says.
+    let pitch = unsafe { pitch.read_unaligned() } as isize;
+    for row in 0..ROW as isize {
+        // SAFETY: none, for some pitches; that is the fault.
+        unsafe { data.wrapping_offset(row * pitch).write_bytes(0x42, ROW) };
+    }
 }
 
 /// The length that a property of so many bytes says it has.

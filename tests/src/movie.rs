@@ -136,7 +136,7 @@ pub fn payload(path: &Path) -> Vec<Vec<u8>> {
     frames
 }
 
-/// The rig that runs for long: an optimised one, which KSRIG names, or the one built beside the test, as for [`ksrig`].
+/// The rig that runs for long: an optimised one, which KSRIG names, or the one built beside the test, as for [`ksrig()`].
 pub fn rig(program: &str) -> String {
     std::env::var("KSRIG").unwrap_or_else(|_| program.to_owned())
 }

@@ -85,6 +85,8 @@ const _: () =
     assert!(size_of::<KSSTREAM_POINTER>().is_multiple_of(16), "nothing between pointer and context");
 
 impl Public {
+    const NONE: Self = Self { address: null_mut(), memory: Memory::None };
+
     /// Where it is, or was.
     pub const fn address(&self) -> PKSSTREAM_POINTER {
         self.address
@@ -175,35 +177,38 @@ fn layout(context_size: usize) -> Layout {
 
 /// A new pointer of a queue, on no frame.
 pub fn allocate(queue: &Queue, kind: Kind, context_size: usize) -> *mut StreamPointer {
-    let mut pointer = StreamPointer {
-        queue,
-        frame: null_mut(),
-        cancel: None,
-        serial: 0,
-        context_size,
-        kind,
-        live: true,
-        locked: false,
-        lost: false,
-        outlived_cancel: false,
-        public: Public { address: null_mut(), memory: Memory::None },
-    };
-    pointer.initialize(queue);
-    Box::into_raw(Box::new(pointer))
+    Box::into_raw(Box::new(StreamPointer::new(queue, kind, context_size, Public::NONE)))
 }
 
 /// Makes a deleted pointer a new one, with as much context.
 pub fn renew(queue: &Queue, pointer: &mut StreamPointer, context_size: usize) {
     if pointer.context_size != context_size {
         pointer.public.free(pointer.context_size);
-        pointer.context_size = context_size;
     }
-    (pointer.frame, pointer.cancel, pointer.serial) = (null_mut(), None, 0);
-    (pointer.live, pointer.locked, pointer.lost, pointer.outlived_cancel) = (true, false, false, false);
-    pointer.initialize(queue);
+    let public = std::mem::replace(&mut pointer.public, Public::NONE);
+    *pointer = StreamPointer::new(queue, pointer.kind, context_size, public);
 }
 
 impl StreamPointer {
+    /// On no frame, with the memory that there is.
+    fn new(queue: &Queue, kind: Kind, context_size: usize, public: Public) -> Self {
+        let mut pointer = Self {
+            queue,
+            frame: null_mut(),
+            cancel: None,
+            serial: 0,
+            context_size,
+            kind,
+            live: true,
+            locked: false,
+            lost: false,
+            outlived_cancel: false,
+            public,
+        };
+        pointer.initialize(queue);
+        pointer
+    }
+
     /// What the minidriver sees at first.
     fn initialize(&mut self, queue: &Queue) {
         self.public.take(self.context_size);

@@ -131,14 +131,13 @@ unsafe extern "win64" fn expired(_: *mut _KDPC, queue: PVOID, _: PVOID, _: PVOID
     let now = KeQueryInterruptTime();
     while let Some(timeout) = queue.timeouts.next_due(now) {
         let Some(routine) = timeout.callback else { continue };
-        let public = timeout.public;
         // R6.19: at DISPATCH_LEVEL, queue not locked.
         callback::call(Callback { kind: TIMED_OUT, object: &queue.pin.name() }, || {
-            // Deleted on the way here by another thread, it has no timeout any more (R6.20).
+            // ASSUMED: deleted on the way here by another thread, it has no timeout any more (R6.20).
             // SAFETY: the queue keeps its pointers.
-            if unsafe { (*timeout.pointer).is(public) } {
+            if unsafe { (*timeout.pointer).is(timeout.public) } {
                 // SAFETY: the minidriver gave the routine for this pointer.
-                unsafe { routine(public) };
+                unsafe { routine(timeout.public) };
             }
         });
     }
